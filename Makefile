@@ -1,0 +1,71 @@
+# Everything a fresh machine with Python 3.11 and make needs. `make help` lists the targets.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down status test test-unit test-slow chaos lint format bench lock clean distclean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+setup: $(STAMP) ## make .venv with the pinned set
+
+# uv where there is one, else it is brought into the environment itself.
+$(STAMP): requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "Groundswell needs Python 3.11 ($(PYTHON) was not found; set PYTHON=)"; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@uv=$$(command -v uv || true); \
+	if [ -z "$$uv" ]; then $(BIN)/python -m pip install --quiet --disable-pip-version-check uv && uv=$(BIN)/uv; fi; \
+	"$$uv" pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock && \
+	"$$uv" pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup ## the whole pipeline on a simulated platform (ONCE=1 ends by itself)
+	@$(BIN)/groundswell demo $(if $(ONCE),--once,)
+
+up: setup ## servers and processes in the background
+	@$(BIN)/groundswell up --detach
+
+down: setup ## stop what `make up` started
+	@$(BIN)/groundswell down
+
+status: setup ## what runs, where, how far behind
+	@$(BIN)/groundswell status
+
+test: setup ## unit, integration and acceptance tests on real servers
+	$(BIN)/pytest -m "not slow and not chaos" $(ARGS)
+
+test-unit: setup ## tests that need no server
+	$(BIN)/pytest tests/unit $(ARGS)
+
+test-slow: setup ## the long tests
+	$(BIN)/pytest -m slow $(ARGS)
+
+chaos: setup ## kill -9 of processes and servers, counts compared with an independent fold
+	$(BIN)/pytest -m chaos $(ARGS)
+
+lint: setup ## ruff, mypy --strict, the floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## let ruff write
+	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+bench: setup ## events/s beside the peers, in one run
+	@$(BIN)/groundswell bench engagement
+
+lock: setup ## pin the set again
+	@uv=$$(command -v uv || echo $(BIN)/uv); \
+	"$$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-header --extra embedded --extra dev pyproject.toml requirements-build.in -o requirements.lock
+
+clean: ## remove the data directory and caches
+	@if [ -x $(BIN)/groundswell ]; then $(BIN)/groundswell down --quiet || true; fi
+	rm -rf $${GROUNDSWELL_HOME:-.groundswell} .pytest_cache .mypy_cache .ruff_cache .import_linter_cache dist
+
+distclean: clean ## clean, and the environment too
+	rm -rf $(VENV)

@@ -1,0 +1,1 @@
+"""A thin query API over the projections."""

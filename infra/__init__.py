@@ -1,0 +1,1 @@
+"""Settings, the command line, embedded servers and the supervisor."""

@@ -1,0 +1,2 @@
+-- A role sees its own database only.
+REVOKE CONNECT ON DATABASE {name} FROM PUBLIC

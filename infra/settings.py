@@ -1,0 +1,181 @@
+"""Every setting of Groundswell, read from the environment or a `.env` file.
+
+An address that is unset means "the embedded server": the supervisor starts one and writes where it
+listens into `$GROUNDSWELL_HOME/run/stack.json`; every other process, and a command line in another
+terminal, finds it there through [`Settings.resolved`][infra.settings.Settings.resolved].
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class NoStackError(Exception):
+    """An address is unset and no embedded stack runs in this home."""
+
+
+class Settings(BaseSettings):
+    """One page of everything that can be set; docs/settings.md is made from it."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    groundswell_home: Path = Field(Path(".groundswell"), description="Data directory.")
+
+    api_host: str = Field("127.0.0.1", description="Address the API binds to.")
+    api_port: int = Field(
+        8000, ge=0, le=65535, description="Port of the API; the next free one where it is taken."
+    )
+    api_key: SecretStr | None = Field(
+        None, description="Key with full rights. Unset: one is made at the first start."
+    )
+
+    kafka_bootstrap_servers: str | None = Field(None, description="Kafka. Unset: embedded.")
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="How to talk to Kafka."
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        None, description="SASL mechanism of Kafka."
+    )
+    kafka_sasl_username: str | None = Field(None, description="SASL user of Kafka.")
+    kafka_sasl_password: SecretStr | None = Field(None, description="SASL password of Kafka.")
+    kafka_ssl_ca_location: Path | None = Field(None, description="CA bundle for Kafka (PEM).")
+    kafka_replication_factor: int = Field(
+        1, ge=1, description="Replication factor of the topics that provisioning makes."
+    )
+
+    schema_registry_url: str | None = Field(
+        None, description="Confluent-compatible schema registry. Unset: embedded."
+    )
+    schema_registry_basic_auth: SecretStr | None = Field(
+        None, description="`user:password` of the registry."
+    )
+    schema_registry_ssl_ca_location: Path | None = Field(
+        None, description="CA bundle for the registry (PEM)."
+    )
+
+    database_url: str | None = Field(None, description="PostgreSQL. Unset: embedded.")
+    redis_url: str | None = Field(None, description="Redis. Unset: embedded.")
+    artifacts_url: str | None = Field(
+        None,
+        description="Where rendered videos live: file:///, s3://, gs:// or az://. "
+        "Unset: a folder of the data directory.",
+    )
+
+    flush_seconds: float = Field(
+        1.0, gt=0, description="How often agents flush changed rows to their output topics."
+    )
+    duplicate_horizon: int = Field(
+        100_000,
+        ge=0,
+        description="Events of a partition within which a repeated event_id counts once.",
+    )
+    future_tolerance_seconds: int = Field(
+        3600,
+        ge=0,
+        description="How far ahead of its own log timestamp an event may claim to have occurred.",
+    )
+    outlier_multiple: float = Field(
+        3.0, gt=1, description="Times the channel's usual views from which a video is an outlier."
+    )
+    outlier_z: float = Field(
+        3.0, gt=0, description="Robust standard deviations from which a video is an outlier."
+    )
+    teaser_multiple: float | None = Field(
+        None,
+        gt=1,
+        description="Policy: an outlier of at least this multiple asks for a teaser. Unset: off.",
+    )
+    generation_concurrency: int = Field(1, ge=1, description="Renders at once in one worker.")
+    watchdog_seconds: float = Field(
+        60.0, gt=0, description="Without progress for so long, an agent that lags exits non-zero."
+    )
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Level.")
+    log_format: Literal["console", "json"] = Field("console", description="Shape of log lines.")
+
+    @cached_property
+    def home(self) -> Path:
+        """The data directory, absolute."""
+        return self.groundswell_home.expanduser().absolute()
+
+    @cached_property
+    def stack_file(self) -> Path:
+        """Where the supervisor writes what it started."""
+        return self.home / "run" / "stack.json"
+
+    def resolved(self) -> Self:
+        """These settings with every address filled in from the running embedded stack.
+
+        Raises:
+            NoStackError: an address is unset and no stack runs in this home.
+        """
+        unset = [name for name in _ADDRESSES if getattr(self, name) is None]
+        if not unset:
+            return self
+        try:
+            stack = json.loads(self.stack_file.read_text())
+        except (FileNotFoundError, json.JSONDecodeError):
+            stack = {}
+        found = {
+            name: stack["addresses"][name] for name in unset if name in stack.get("addresses", {})
+        }
+        if "api_key" in stack and self.api_key is None:
+            found["api_key"] = SecretStr(stack["api_key"])
+        missing = [name for name in unset if name not in found]
+        if missing:
+            names = ", ".join(name.upper() for name in missing)
+            raise NoStackError(
+                f"no stack runs in {self.home}: start one with `groundswell up --detach`, "
+                f"or set {names}"
+            )
+        return self.model_copy(update=found)
+
+    def kafka_config(self) -> dict[str, str]:
+        """Connection settings under librdkafka's names (confluent-kafka)."""
+        config = {
+            "bootstrap.servers": _required(self.kafka_bootstrap_servers, "KAFKA_BOOTSTRAP_SERVERS"),
+            "security.protocol": self.kafka_security_protocol,
+        }
+        if self.kafka_sasl_mechanism:
+            config["sasl.mechanism"] = self.kafka_sasl_mechanism
+            config["sasl.username"] = self.kafka_sasl_username or ""
+            if self.kafka_sasl_password:
+                config["sasl.password"] = self.kafka_sasl_password.get_secret_value()
+        if self.kafka_ssl_ca_location:
+            config["ssl.ca.location"] = str(self.kafka_ssl_ca_location)
+        return config
+
+    def registry_config(self) -> dict[str, str]:
+        """Connection settings of `confluent_kafka.schema_registry.SchemaRegistryClient`."""
+        config = {"url": _required(self.schema_registry_url, "SCHEMA_REGISTRY_URL")}
+        if self.schema_registry_basic_auth:
+            config["basic.auth.user.info"] = self.schema_registry_basic_auth.get_secret_value()
+        if self.schema_registry_ssl_ca_location:
+            config["ssl.ca.location"] = str(self.schema_registry_ssl_ca_location)
+        return config
+
+    @property
+    def dsn(self) -> str:
+        """PostgreSQL's connection string."""
+        return _required(self.database_url, "DATABASE_URL")
+
+
+_ADDRESSES = (
+    "kafka_bootstrap_servers",
+    "schema_registry_url",
+    "database_url",
+    "redis_url",
+    "artifacts_url",
+)
+
+
+def _required(value: str | None, name: str) -> str:
+    if value is None:
+        raise NoStackError(f"{name} is not set: call Settings().resolved() first")
+    return value

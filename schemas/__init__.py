@@ -1,0 +1,1 @@
+"""What an event is: schemas, topics, the registry, the wire format, columnar frames."""

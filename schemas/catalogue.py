@@ -1,0 +1,166 @@
+"""The topics: the one place where their names, keys, schemas and retention are written.
+
+Provisioning, documentation, agents, projections and the API all read it from here.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from schemas.errors import UnknownTopicError
+
+AVRO = Path(__file__).parent / "avro"
+
+# The platform's terms ask for stored API data to be refreshed or deleted after this many days.
+YOUTUBE_RETENTION_DAYS = 30
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A Kafka topic and what its values are.
+
+    Attributes:
+        name: `<domain>.<facts>.v<N>`.
+        key: the field of the event that is the record's key.
+        about: one sentence for the docs.
+        partitions: how many; never changed for a topic that exists (keys would move).
+        compacted: keep the newest row of a key for ever, instead of a retention time.
+        retention_days: how long records are kept; None is for ever. Ignored when compacted.
+        columnar: carries a single record type that can be decoded as a frame.
+    """
+
+    name: str
+    key: str
+    about: str
+    partitions: int = 4
+    compacted: bool = False
+    retention_days: int | None = None
+    columnar: bool = True
+
+    @property
+    def dlq(self) -> str:
+        """Name of the topic for records that could not be used."""
+        return f"{self.name}.dlq"
+
+    @property
+    def subject(self) -> str:
+        """Subject of the value schema in the registry (topic name strategy)."""
+        return f"{self.name}-value"
+
+    @cached_property
+    def schema(self) -> Any:
+        """The reader schema as parsed JSON: a record, or a list of records for a life story."""
+        return json.loads((AVRO / f"{self.name}.avsc").read_text())
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """The record schemas that the topic can carry."""
+        return self.schema if isinstance(self.schema, list) else [self.schema]
+
+    def config(self) -> dict[str, str]:
+        """Kafka's settings for the topic.
+
+        Append time, not the producer's clock: retention must count from when a record was stored,
+        or history that is ingested today would be deleted at once.
+        """
+        config = {"message.timestamp.type": "LogAppendTime"}
+        if self.compacted:
+            # A worker that slept past its session can write old rows after newer ones. Until the
+            # lag has passed both are there, and a restore picks the right one.
+            config |= {
+                "cleanup.policy": "compact",
+                "min.compaction.lag.ms": str(10 * 60 * 1000),
+                "segment.ms": str(60 * 60 * 1000),
+            }
+        else:
+            days = self.retention_days
+            config |= {
+                "cleanup.policy": "delete",
+                "retention.ms": str(-1 if days is None else days * 24 * 3600 * 1000),
+            }
+        return config
+
+
+VIDEO_UPLOADS = Topic("video.uploads.v1", "video_id", "Videos that became known.")
+ENGAGEMENT = Topic(
+    "engagement.events.v1",
+    "video_id",
+    "What viewers do with videos.",
+    retention_days=90,
+)
+CHANNEL_SNAPSHOTS = Topic(
+    "youtube.channel-snapshots.v1",
+    "channel_id",
+    "Cumulative counts of channels.",
+    retention_days=YOUTUBE_RETENTION_DAYS,
+)
+VIDEO_SNAPSHOTS = Topic(
+    "youtube.video-snapshots.v1",
+    "channel_id",
+    "Cumulative counts of videos.",
+    retention_days=YOUTUBE_RETENTION_DAYS,
+)
+GENERATION_REQUESTS = Topic(
+    "generation.requests.v1", "job_id", "Wishes for videos to be generated."
+)
+GENERATION_EVENTS = Topic(
+    "generation.events.v1", "job_id", "The life stories of generation jobs.", columnar=False
+)
+VIRALITY_SCORES = Topic(
+    "virality.scores.v1",
+    "video_id",
+    "Totals, decayed rates and score per video; the virality agent's state.",
+    compacted=True,
+)
+VIRALITY_PREDICTIONS = Topic(
+    "virality.predictions.v1",
+    "prediction_id",
+    "Predictions made and what became of them.",
+    columnar=False,
+)
+OUTLIER_BASELINES = Topic(
+    "outlier.baselines.v1",
+    "channel_id",
+    "What is usual per channel, format and age; the outlier agent's state.",
+    compacted=True,
+)
+OUTLIER_DETECTIONS = Topic(
+    "outlier.detections.v1", "video_id", "Videos far above what is usual for their channel."
+)
+OUTLIER_ANALYSES = Topic(
+    "outlier.analyses.v1", "analysis_id", "The life stories of outlier analyses.", columnar=False
+)
+
+TOPICS: dict[str, Topic] = {
+    topic.name: topic
+    for topic in (
+        VIDEO_UPLOADS,
+        ENGAGEMENT,
+        CHANNEL_SNAPSHOTS,
+        VIDEO_SNAPSHOTS,
+        GENERATION_REQUESTS,
+        GENERATION_EVENTS,
+        VIRALITY_SCORES,
+        VIRALITY_PREDICTIONS,
+        OUTLIER_BASELINES,
+        OUTLIER_DETECTIONS,
+        OUTLIER_ANALYSES,
+    )
+}
+
+
+def topic_named(name: str) -> Topic:
+    """The topic of that name.
+
+    Raises:
+        UnknownTopicError: none has it; the message lists those that exist.
+    """
+    try:
+        return TOPICS[name]
+    except KeyError:
+        known = ", ".join(sorted(TOPICS))
+        raise UnknownTopicError(f"no topic is called {name!r}; there are {known}") from None

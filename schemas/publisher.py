@@ -1,0 +1,217 @@
+"""An event's way into the log: validated, keyed, with CloudEvents headers, acknowledged."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import KafkaError, Message, Producer
+
+from schemas.catalogue import Topic
+from schemas.chunks import Chunk
+from schemas.codec import Codec
+from schemas.deadletters import DeadLetter
+from schemas.errors import InvalidEventError
+from schemas.frames import FrameDecoder
+
+Delivered = Callable[[KafkaError | None, Message], None]
+
+
+class PublishError(Exception):
+    """The broker did not acknowledge everything within its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where an event stands in the log."""
+
+    topic: str
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+    @classmethod
+    def parse(cls, text: str) -> Position:
+        """Read what `str` wrote.
+
+        Raises:
+            ValueError: the text is no position.
+        """
+        try:
+            topic, partition, offset = text.split("/")
+            return cls(topic, int(partition), int(offset))
+        except ValueError:
+            raise ValueError(f"{text!r} is no position; write topic/partition/offset") from None
+
+
+def producer_config(kafka: dict[str, str], **overrides: Any) -> dict[str, Any]:
+    """librdkafka settings of every producer here: idempotent, acknowledged by all replicas.
+
+    The Murmur2 partitioner is that of the Java client, so that producers in any language put a
+    key into the same partition.
+    """
+    return {
+        **kafka,
+        "enable.idempotence": True,
+        "partitioner": "murmur2_random",
+        "compression.type": "lz4",
+        "linger.ms": 5,
+        "queue.buffering.max.messages": 500_000,
+        "queue.buffering.max.kbytes": 256 * 1024,
+        **overrides,
+    }
+
+
+class Publisher:
+    """Publishes events of the catalogue. One per process is enough; it is safe between threads.
+
+    Args:
+        kafka: connection settings (`Settings.kafka_config`).
+        source: `ce_source`: who publishes.
+    """
+
+    def __init__(self, kafka: dict[str, str], codec: Codec, *, source: str) -> None:
+        self.codec = codec
+        self._producer = Producer(producer_config(kafka))
+        self._source = source.encode()
+        self._decoders: dict[str, FrameDecoder] = {}
+        self._failures: list[str] = []
+
+    def check(
+        self, topic: Topic, records: Sequence[dict[str, Any]]
+    ) -> list[bytes | InvalidEventError]:
+        """Encode records and hold them against every rule that agents hold them against.
+
+        Returns:
+            For each record its bytes, or what is wrong with it.
+        """
+        outcomes: list[bytes | InvalidEventError] = []
+        for record in records:
+            try:
+                outcomes.append(self.codec.encode(topic, record))
+            except InvalidEventError as error:
+                outcomes.append(error)
+        rows = [row for row, outcome in enumerate(outcomes) if isinstance(outcome, bytes)]
+        values = [outcome for outcome in outcomes if isinstance(outcome, bytes)]
+        if not values:
+            return outcomes
+        decoder = self._decoders.get(topic.name)
+        if decoder is None:
+            decoder = FrameDecoder(self.codec.registry, topic)
+            self._decoders[topic.name] = decoder
+        now = int(dt.datetime.now(dt.UTC).timestamp() * 1000)
+        count = len(values)
+        chunk = Chunk(
+            topic.name, -1, range(count), [now] * count, [None] * count, values, [()] * count
+        )
+        for reject in decoder.decode(chunk).rejects:
+            outcomes[rows[reject.row]] = InvalidEventError("", reject.reason)
+        return outcomes
+
+    def publish(
+        self,
+        topic: Topic,
+        record: dict[str, Any],
+        *,
+        value: bytes | None = None,
+        partition: int | None = None,
+        on_delivery: Delivered | None = None,
+    ) -> None:
+        """Hand one event to the producer; it waits when the producer's queue is full.
+
+        Args:
+            value: the encoded record, where [`check`][schemas.publisher.Publisher.check] has it.
+            on_delivery: called with the broker's answer from within `flush` or a later `publish`.
+
+        Raises:
+            InvalidEventError: it does not fit the topic's schema.
+        """
+        body = self.codec.encode(topic, record) if value is None else value
+        self._send(
+            topic.name,
+            str(record[topic.key]).encode(),
+            body,
+            _cloud_event(topic, record, self._source),
+            partition=partition,
+            on_delivery=on_delivery,
+        )
+
+    def send_dead_letters(self, letters: Iterable[DeadLetter]) -> None:
+        """Hand dead letters to the producer."""
+        for letter in letters:
+            self._send(letter.topic, letter.key, letter.value, letter.headers)
+
+    def flush(self, timeout: float = 30.0) -> None:
+        """Wait until the broker has acknowledged everything.
+
+        Raises:
+            PublishError: something was refused, or is still open after `timeout` seconds.
+        """
+        remaining = self._producer.flush(timeout)
+        failures, self._failures = self._failures, []
+        if failures:
+            raise PublishError(f"{len(failures)} events were refused, the first: {failures[0]}")
+        if remaining:
+            raise PublishError(
+                f"{remaining} events are not acknowledged after {timeout:g} s: is Kafka up?"
+            )
+
+    def _send(
+        self,
+        topic: str,
+        key: bytes,
+        value: bytes | None,
+        headers: list[tuple[str, bytes | None]],
+        *,
+        partition: int | None = None,
+        on_delivery: Delivered | None = None,
+    ) -> None:
+        def delivered(error: KafkaError | None, message: Message) -> None:
+            if error is not None and on_delivery is None:
+                self._failures.append(str(error))
+            if on_delivery is not None:
+                on_delivery(error, message)
+
+        arguments: dict[str, Any] = {} if partition is None else {"partition": partition}
+        while True:
+            try:
+                self._producer.produce(
+                    topic, value, key, headers=headers, on_delivery=delivered, **arguments
+                )
+                break
+            except BufferError:
+                self._producer.poll(0.05)
+        self._producer.poll(0)
+
+
+def _cloud_event(
+    topic: Topic, record: dict[str, Any], source: bytes
+) -> list[tuple[str, bytes | None]]:
+    kind = str(record.get("_type") or topic.records[0]["name"])
+    occurred = record.get("occurred_at")
+    time = occurred.isoformat() if isinstance(occurred, dt.datetime) else ""
+    headers: list[tuple[str, bytes | None]] = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", str(record.get("event_id", "")).encode()),
+        ("ce_type", f"groundswell.{kind}".encode()),
+        ("ce_source", source),
+        ("content-type", b"application/avro"),
+    ]
+    if time:
+        headers.append(("ce_time", time.encode()))
+    return headers
+
+
+def new_event_id() -> str:
+    """A UUID of version 7: unique, and ordered by the time it was made (RFC 9562)."""
+    millis = int(dt.datetime.now(dt.UTC).timestamp() * 1000)
+    raw = bytearray(millis.to_bytes(6, "big") + os.urandom(10))
+    raw[6] = raw[6] & 0x0F | 0x70
+    raw[8] = raw[8] & 0x3F | 0x80
+    text = raw.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -1,0 +1,1 @@
+"""What happens to events: agents, and the runtime under them."""
