@@ -21,9 +21,7 @@ from schemas.rows import RowReader
 from schemas.validity import violations
 from schemas.wire import HEADER, PREFIX, writer_of
 
-COORDINATES = pl.Schema(
-    {"_partition": pl.Int32(), "_offset": pl.Int64(), "_timestamp": TIMESTAMP}
-)
+COORDINATES = pl.Schema({"_partition": pl.Int32(), "_offset": pl.Int64(), "_timestamp": TIMESTAMP})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +64,7 @@ class FrameDecoder:
     ) -> None:
         self._registry = registry
         self._topic = topic
+        self.key = topic.key
         self._fields = _fields(topic, columns)
         self.schema = pl.Schema(
             {

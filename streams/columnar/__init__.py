@@ -1,1 +1,1 @@
-"""TODO."""
+"""Faust agents at columnar speed. Knows nothing of videos."""

@@ -161,18 +161,18 @@ def test_several_writer_schemas_in_a_chunk_are_resolved_in_order() -> None:
     decoded = FrameDecoder(registry, reader).decode(chunk_of(values))
     assert not decoded.rejects
     assert decoded.frame["event_id"].to_list() == [f"e{n}" for n in range(9)]
-    assert decoded.frame["device"].to_list() == [
-        None if n % 3 == 1 else "phone" for n in range(9)
-    ]
+    assert decoded.frame["device"].to_list() == [None if n % 3 == 1 else "phone" for n in range(9)]
 
 
 def test_guid_and_header_framings_are_read() -> None:
     guid = UUID("4f6d2a1e-0000-4000-8000-000000000001")
-    registry = FakeRegistry(
-        {1: catalogue.ENGAGEMENT.schema, guid: catalogue.ENGAGEMENT.schema}
-    )
+    registry = FakeRegistry({1: catalogue.ENGAGEMENT.schema, guid: catalogue.ENGAGEMENT.schema})
     bodies = [body_of(catalogue.ENGAGEMENT.schema, engagement(n)) for n in range(3)]
-    values: list[bytes | None] = [bodies[0], b"\x01" + guid.bytes + bodies[1], prefix(1) + bodies[2]]
+    values: list[bytes | None] = [
+        bodies[0],
+        b"\x01" + guid.bytes + bodies[1],
+        prefix(1) + bodies[2],
+    ]
     headers = [[(HEADER, b"\x01" + guid.bytes)], (), [("traceparent", b"x")]]
     decoded = FrameDecoder(registry, catalogue.ENGAGEMENT).decode(chunk_of(values, headers))
     assert not decoded.rejects

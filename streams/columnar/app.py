@@ -1,0 +1,198 @@
+"""A Faust app around a chunk handler: the worker's life cycle."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import ssl
+from collections.abc import Mapping
+from time import monotonic
+from typing import Any
+
+import faust
+import structlog
+from faust.serializers.codecs import Codec
+from faust.types import TP
+
+from infra.settings import Settings
+from streams.columnar.errors import RuntimeStoppedError
+from streams.columnar.handler import ChunkHandler, Ground, TopicPartition
+from streams.columnar.transport import SCHEME, Consumer
+from streams.columnar.watchdog import Watchdog
+
+log = structlog.get_logger()
+
+EXIT_FAULT = 70  # sysexits.h: internal software error; the supervisor starts the worker again
+
+_CHUNK_RECORDS = 20_000
+_WAITING_CHUNKS = 8
+_LOOK_SECONDS = 5.0
+
+
+class _Untouched(Codec):
+    """Chunks pass through Faust as they are."""
+
+    def _loads(self, s: Any) -> Any:
+        return s
+
+    def _dumps(self, s: Any) -> Any:
+        return s
+
+
+class WorkerApp(faust.App):
+    """A Faust app that reads chunks for one handler.
+
+    A fault ends the process at once, by design: the state is exact under kill -9, so the safest
+    reaction to anything unforeseen is to die and be restored. Faust's own would acknowledge the
+    failed event and go on.
+    """
+
+    def __init__(self, name: str, handler: ChunkHandler, settings: Settings) -> None:
+        super().__init__(f"groundswell.{name}", **_faust_settings(settings))
+        self.handler = handler
+        self.watchdog = Watchdog(name, settings.watchdog_seconds, EXIT_FAULT)
+        self._name = name
+        self._flush_seconds = settings.flush_seconds
+        self._flushing = asyncio.Lock()
+        self._committed: dict[TopicPartition, int] = {}
+        self._last_look = 0.0
+        channel = self.topic(
+            *(topic.name for topic in handler.topics),
+            key_serializer=_Untouched(),
+            value_serializer=_Untouched(),
+        )
+        self.agent(channel, name=name)(self._read)
+        self.on_partitions_revoked.connect(self._on_revoked)
+        self.task(self._flush_often)
+        self.task(self._look_often)
+
+    async def positions(self, assignment: set[TP]) -> Mapping[TP, int]:
+        """Hand the assigned partitions to the handler; where to start each (for the transport)."""
+        consumer: Consumer = self.consumer
+        try:
+            committed = await consumer.committed(assignment)
+            marks = await consumer.watermarks(assignment)
+            ground = {_of(tp): Ground(committed[tp], *marks[tp]) for tp in assignment}
+            with self.watchdog.patience():
+                starts = await self.handler.assigned(ground, self.consumer_generation_id)
+        except asyncio.CancelledError:
+            raise  # the next rebalance is here already
+        except Exception as error:
+            self._die("cannot take over partitions", error)
+        log.info("assigned", agent=self._name, partitions=sorted(p.partition for p in ground))
+        self._committed = {}
+        return {TP(where.topic, where.partition): start for where, start in starts.items()}
+
+    async def flush(self) -> None:
+        """Flush the handler and commit what it says, unless nothing has moved."""
+        async with self._flushing:
+            offsets = dict(await self.handler.flush())
+            moved = {at: o for at, o in offsets.items() if self._committed.get(at) != o}
+            if moved:
+                await self.consumer.commit_offsets(
+                    {TP(at.topic, at.partition): offset for at, offset in moved.items()}
+                )
+                self._committed |= moved
+
+    async def _read(self, stream: Any) -> None:
+        async for chunk in stream:
+            try:
+                await self.handler.process(chunk)
+            except Exception as error:
+                self._die("cannot process a chunk", error)
+            self.watchdog.beat()
+            # A loop that is never idle would starve the flush.
+            await asyncio.sleep(0)
+
+    async def _flush_often(self) -> None:
+        while not self.should_stop:
+            started = monotonic()
+            await self._flush_or_die()
+            await self.sleep(max(0.0, self._flush_seconds - (monotonic() - started)))
+
+    async def _on_revoked(self, *_: Any, **__: Any) -> None:
+        await self._flush_or_die()
+        await self.handler.revoked()
+
+    async def on_stop(self) -> None:
+        """Flush a last time when the worker is asked to end."""
+        await self._flush_or_die()
+        await super().on_stop()
+
+    async def _flush_or_die(self) -> None:
+        try:
+            await self.flush()
+        except Exception as error:
+            self._die("cannot flush", error)
+
+    async def _look_often(self) -> None:
+        """Tell the watchdog of idleness, which only the log's end can prove."""
+        while not self.should_stop:
+            await self.sleep(_LOOK_SECONDS)
+            try:
+                assignment = self.consumer.assignment()
+                ends = await self.consumer.highwaters(*assignment) if assignment else {}
+            except Exception as error:
+                log.warning("cannot see the end of the log", agent=self._name, reason=str(error))
+                continue
+            if all((self.handler.position(_of(tp)) or 0) >= end for tp, end in ends.items()):
+                self.watchdog.beat()
+
+    def _die(self, what: str, error: Exception) -> None:
+        if isinstance(error, RuntimeStoppedError):
+            log.error(what, agent=self._name, reason=str(error))
+        else:
+            log.error(what, agent=self._name, exc_info=error)
+        os._exit(EXIT_FAULT)
+
+
+def run_worker(app: WorkerApp) -> None:
+    """Run the worker in this process until it is told to stop."""
+    # Thousands of short-lived records a second would trigger full collections all the time.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    app.conf.web_enabled = False  # the constructor's setting alone does not keep the port closed
+    worker = faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
+    app.watchdog.start()
+    worker.execute_from_commandline()
+
+
+def _of(tp: TP) -> TopicPartition:
+    return TopicPartition(tp.topic, tp.partition)
+
+
+def _faust_settings(settings: Settings) -> dict[str, Any]:
+    servers = (settings.kafka_bootstrap_servers or "").split(",")
+    options: dict[str, Any] = {
+        "broker": ";".join(f"{SCHEME}://{server.strip()}" for server in servers),
+        "store": "memory://",
+        "datadir": str(settings.home / "faust"),
+        "autodiscover": False,
+        "web_enabled": False,
+        "broker_max_poll_records": _CHUNK_RECORDS,
+        "broker_session_timeout": 10.0,
+        "broker_heartbeat_interval": 3.0,
+        "consumer_max_fetch_size": 8 << 20,
+        "consumer_auto_offset_reset": "earliest",
+        "stream_buffer_maxsize": _WAITING_CHUNKS,
+        "stream_wait_empty": False,
+        "stream_recovery_delay": 0.0,
+        "topic_allow_declare": False,
+        "topic_disable_leader": True,
+    }
+    context = None
+    if settings.kafka_security_protocol.endswith("SSL"):
+        ca = settings.kafka_ssl_ca_location
+        context = ssl.create_default_context(cafile=str(ca) if ca else None)
+    if settings.kafka_security_protocol.startswith("SASL"):
+        password = settings.kafka_sasl_password
+        options["broker_credentials"] = faust.SASLCredentials(
+            username=settings.kafka_sasl_username,
+            password=password.get_secret_value() if password else None,
+            mechanism=settings.kafka_sasl_mechanism or "PLAIN",
+            ssl_context=context,
+        )
+    elif context is not None:
+        options["broker_credentials"] = faust.SSLCredentials(context)
+    return options

@@ -1,0 +1,192 @@
+"""The handler of a columnar agent: state per partition, flushed to the compacted output topic."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+import structlog
+
+from schemas.catalogue import Topic
+from schemas.chunks import Chunk
+from schemas.frames import FrameDecoder
+from schemas.registry import Registry
+from streams.columnar.duplicates import DuplicateWindow
+from streams.columnar.errors import BrokenGroundError
+from streams.columnar.fold import Fold
+from streams.columnar.handler import Ground, TopicPartition
+from streams.columnar.partition import APPLIED, Outbox, Partition
+from streams.columnar.restore import restore
+from streams.columnar.sink import Sink
+from streams.columnar.table import KeyedTable
+
+log = structlog.get_logger()
+
+_ACKNOWLEDGE_S = 120.0  # a broker restart fits in; beyond it the worker gives up and starts again
+
+
+@dataclass(frozen=True)
+class AgentSpec:
+    """An agent: where it reads, how it folds, where its state goes.
+
+    Attributes:
+        name: for logs, dead letters and the consumer group.
+        source: input topic.
+        output: compacted topic of state rows with the same key and as many partitions.
+        horizon: offsets within which a repeated event_id counts once; 0 counts all.
+    """
+
+    name: str
+    source: Topic
+    output: Topic
+    fold: Fold
+    horizon: int = 0
+
+
+class FoldingHandler:
+    """Folds chunks into state, flushes changed rows, restores on assignment.
+
+    A flush sends, each acknowledged before the next: events that follow and dead letters; then the
+    state rows. So a row in the output topic says that all that follows from it is there too.
+    """
+
+    def __init__(self, spec: AgentSpec, kafka: dict[str, str], registry: Registry) -> None:
+        self.topics: Sequence[Topic] = (spec.source,)
+        self._spec = spec
+        self._kafka = kafka
+        self._registry = registry
+        self._sink = Sink(kafka, registry)
+        self._partitions: dict[TopicPartition, Partition] = {}
+        self._generation = -1
+        self._schema = pl.Schema({**spec.fold.state, APPLIED: pl.Int64()})
+        wanted = dict.fromkeys((spec.source.key, "event_id", *spec.fold.columns))
+        # One decoder each for all partitions: parsed schemas are shared.
+        self._decoder = FrameDecoder(registry, spec.source, tuple(wanted))
+        self._state_decoder = FrameDecoder(registry, spec.output, self._schema.names())
+
+    async def assigned(
+        self, ground: Mapping[TopicPartition, Ground], generation: int
+    ) -> Mapping[TopicPartition, int]:
+        """Restore every partition's state; see `ChunkHandler`.
+
+        Raises:
+            BrokenGroundError: the input is not what the state was made from.
+            RestoreError: the state cannot be read.
+        """
+        self._generation = generation
+        self._partitions = {}
+        restored = await asyncio.gather(
+            *(asyncio.to_thread(self._restored, where, facts) for where, facts in ground.items())
+        )
+        self._partitions = dict(zip(ground, restored, strict=True))
+        return {
+            where: max(ground[where].low, partition.fold_from - self._spec.horizon)
+            for where, partition in self._partitions.items()
+        }
+
+    async def process(self, chunk: Chunk) -> None:
+        """Fold a chunk into its partition's state."""
+        partition = self._partitions.get(TopicPartition(chunk.topic, chunk.partition))
+        if partition is not None:
+            partition.process(chunk)
+
+    async def flush(self) -> Mapping[TopicPartition, int]:
+        """Send what has changed; see `ChunkHandler`.
+
+        Raises:
+            NotAcknowledgedError: the broker did not take everything; the worker has to stop.
+        """
+        boxes = {where: part.take_outbox() for where, part in self._partitions.items()}
+        if any(box.rows.height or box.emitted or box.letters for box in boxes.values()):
+            await asyncio.to_thread(self._send, boxes)
+        return {where: box.next_offset for where, box in boxes.items()}
+
+    async def revoked(self) -> None:
+        """Forget the state: the next owner restores it from the output topic."""
+        self._partitions = {}
+
+    def position(self, where: TopicPartition) -> int | None:
+        """The first offset that was not processed yet."""
+        partition = self._partitions.get(where)
+        return None if partition is None else partition.next_offset
+
+    def _send(self, boxes: Mapping[TopicPartition, Outbox]) -> None:
+        for box in boxes.values():
+            self._sink.send_letters(box.letters)
+            for topic, frames in box.emitted.items():
+                self._sink.send(topic, pl.concat(frames))
+        self._sink.acknowledged(_ACKNOWLEDGE_S)
+        rows = 0
+        for where, box in boxes.items():
+            if box.rows.height:
+                rendered = self._spec.fold.render(box.rows).with_columns(
+                    pl.lit(self._generation, dtype=pl.Int32).alias("generation")
+                )
+                rows += self._sink.send(self._spec.output, rendered, partition=where.partition)
+        self._sink.acknowledged(_ACKNOWLEDGE_S)
+        log.debug("flushed", agent=self._spec.name, rows=rows)
+
+    def _restored(self, where: TopicPartition, ground: Ground) -> Partition:
+        spec = self._spec
+        restored = restore(
+            self._kafka, spec.output, where.partition, self._state_decoder, self._schema
+        )
+        table = KeyedTable(self._schema, spec.source.key)
+        table.put(restored.rows, changed=False)
+        table.put(restored.overtaken)
+        highest = -1 if restored.rows.is_empty() else int(restored.rows[APPLIED].max())  # type: ignore[arg-type]
+        fold_from = _fold_from(where, ground, highest, spec)
+        log.info(
+            "restored",
+            agent=spec.name,
+            partition=where.partition,
+            keys=len(table),
+            overtaken=restored.overtaken.height,
+            fold_from=fold_from,
+        )
+        return Partition(
+            name=spec.name,
+            topic=spec.source,
+            fold=spec.fold,
+            decoder=self._decoder,
+            table=table,
+            duplicates=DuplicateWindow(spec.horizon),
+            fold_from=fold_from,
+            next_offset=max(ground.low, fold_from - spec.horizon),
+            restored_offset=highest,
+        )
+
+
+def _fold_from(where: TopicPartition, ground: Ground, highest: int, spec: AgentSpec) -> int:
+    """First offset that may not be in the state.
+
+    Raises:
+        BrokenGroundError: the input was made anew, or lost events that were never folded.
+    """
+    name = f"{where.topic}/{where.partition}"
+    if highest >= ground.high:
+        raise BrokenGroundError(
+            f"{name} ends at offset {ground.high}, but {spec.output.name} holds state up to "
+            f"{highest}: the input topic was made anew. Delete and provision {spec.output.name} "
+            f"too, and the consumer group groundswell.{spec.name}, to count from zero"
+        )
+    committed = ground.committed if ground.committed is not None else 0
+    if committed > ground.high:
+        raise BrokenGroundError(
+            f"{name} ends at offset {ground.high}, but the group groundswell.{spec.name} stands "
+            f"at {committed}: the input topic was made anew. Delete the group to go on"
+        )
+    if ground.low > committed and (ground.committed is not None or highest >= 0):
+        lost_from = max(committed, highest + 1)
+        if ground.low > lost_from:
+            log.error(
+                "events expired before they were folded",
+                agent=spec.name,
+                partition=name,
+                first=lost_from,
+                last=ground.low - 1,
+                mend="lengthen the topic's retention, or run more workers",
+            )
+    return max(committed, ground.low)

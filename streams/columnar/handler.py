@@ -1,0 +1,67 @@
+"""What a worker does with the chunks of the partitions it owns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from schemas.catalogue import Topic
+from schemas.chunks import Chunk
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPartition:
+    """A partition of a topic."""
+
+    topic: str
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What Kafka says of an assigned partition.
+
+    Attributes:
+        committed: the group's committed offset, None where there is none.
+        low: first offset that the log still has.
+        high: offset that the next record will get.
+    """
+
+    committed: int | None
+    low: int
+    high: int
+
+
+class ChunkHandler(Protocol):
+    """Owns the meaning of positions: the group's offsets are only a hint of them."""
+
+    @property
+    def topics(self) -> Sequence[Topic]:
+        """Topics to read."""
+
+    async def assigned(
+        self, ground: Mapping[TopicPartition, Ground], generation: int
+    ) -> Mapping[TopicPartition, int]:
+        """Take over partitions and say where to start reading each.
+
+        Args:
+            ground: every partition that is owned from now on.
+            generation: of the group; it rises with every rebalance.
+        """
+
+    async def process(self, chunk: Chunk) -> None:
+        """Take a chunk in. It may repeat what was processed already."""
+
+    async def flush(self) -> Mapping[TopicPartition, int]:
+        """Make everything processed so far durable.
+
+        Returns:
+            Per partition the offset up to which nothing is needed any more.
+        """
+
+    async def revoked(self) -> None:
+        """Drop every partition; `flush` was called just before."""
+
+    def position(self, where: TopicPartition) -> int | None:
+        """The first offset that was not processed yet; None when the partition is not owned."""

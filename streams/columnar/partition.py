@@ -1,0 +1,157 @@
+"""One partition of an agent: decode, drop duplicates, guard, fold, keep what is to be sent."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+import polars as pl
+import structlog
+
+from schemas.catalogue import Topic
+from schemas.chunks import Chunk
+from schemas.deadletters import DeadLetter, dead_letter
+from schemas.frames import FrameDecoder
+from streams.columnar.duplicates import DuplicateWindow
+from streams.columnar.fold import Fold, Folded
+from streams.columnar.table import KeyedTable
+
+log = structlog.get_logger()
+
+APPLIED = "applied_offset"
+
+
+@dataclass
+class Outbox:
+    """What a flush sends of one partition, and where the input stands once it is acknowledged.
+
+    Attributes:
+        rows: changed state rows, with `applied_offset`.
+        emitted: events that follow, by topic.
+        letters: dead letters.
+        next_offset: first input offset that is not contained.
+    """
+
+    rows: pl.DataFrame
+    emitted: dict[Topic, list[pl.DataFrame]]
+    letters: list[DeadLetter]
+    next_offset: int
+
+
+@dataclass
+class Partition:
+    """State and buffers of one input partition.
+
+    Attributes:
+        fold_from: events before this offset are in the state for certain; they are only read again
+            to remember their ids.
+        next_offset: the first offset that has not been processed.
+        restored_offset: highest applied offset among the restored rows. Beyond it no row can be
+            ahead of the log, and the guard has nothing to do.
+    """
+
+    name: str
+    topic: Topic
+    fold: Fold
+    decoder: FrameDecoder
+    table: KeyedTable
+    duplicates: DuplicateWindow
+    fold_from: int
+    next_offset: int
+    restored_offset: int = -1
+    _emitted: defaultdict[Topic, list[pl.DataFrame]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    _letters: list[DeadLetter] = field(default_factory=list)
+
+    def process(self, chunk: Chunk) -> int:
+        """Fold a chunk in. Records before `next_offset` were processed already and are ignored.
+
+        Returns:
+            Events that were folded.
+        """
+        decoded = self.decoder.decode(chunk)
+        for reject in decoded.rejects:
+            if chunk.offsets[reject.row] >= max(self.next_offset, self.fold_from):
+                self._bury(chunk, reject.row, reject.reason)
+        events = decoded.frame
+        if len(chunk) and chunk.offsets[0] < self.next_offset:
+            events = events.filter(pl.col("_offset") >= self.next_offset)
+        events = self.duplicates.filter(events, "event_id")
+        if len(chunk) and chunk.offsets[0] < self.fold_from:
+            events = events.filter(pl.col("_offset") >= self.fold_from)
+        folded = self._fold(events, chunk) if events.height else 0
+        if len(chunk):
+            self.next_offset = max(self.next_offset, chunk.last_offset + 1)
+        return folded
+
+    def take_outbox(self) -> Outbox:
+        """Everything that has changed since the last call."""
+        emitted, self._emitted = dict(self._emitted), defaultdict(list)
+        letters, self._letters = self._letters, []
+        return Outbox(self.table.take_changed(), emitted, letters, self.next_offset)
+
+    @property
+    def pending(self) -> int:
+        """Rows, events and letters that wait for a flush."""
+        waiting = sum(frame.height for frames in self._emitted.values() for frame in frames)
+        return self.table.changed_rows + waiting + len(self._letters)
+
+    def _fold(self, events: pl.DataFrame, chunk: Chunk) -> int:
+        key = self.topic.key
+        rows = self.table.take(events[key].unique())
+        if rows.height and events["_offset"][0] <= self.restored_offset:
+            events = guarded(events, rows, key)
+            if events.is_empty():
+                return 0
+            rows = rows.join(events.select(key), on=key, how="semi")
+        try:
+            folded = self.fold(rows.drop(APPLIED), events)
+        except Exception as error:
+            return self._fold_apart(events, chunk, error)
+        self._keep(folded, events)
+        return events.height
+
+    def _keep(self, folded: Folded, events: pl.DataFrame) -> None:
+        key = self.topic.key
+        applied = events.group_by(key).agg(pl.col("_offset").max().alias(APPLIED))
+        self.table.put(folded.rows.join(applied, on=key))
+        for topic, frame in folded.emitted.items():
+            if frame.height:
+                self._emitted[topic].append(frame)
+
+    def _fold_apart(self, events: pl.DataFrame, chunk: Chunk, error: Exception) -> int:
+        """Find the event that the fold cannot take, by halves; its result depends on no boundary.
+
+        The event becomes a dead letter and the rest is folded.
+        """
+        if events.height > 1:
+            half = events.height // 2
+            return self._fold(events[:half], chunk) + self._fold(events[half:], chunk)
+        offset = events["_offset"][0]
+        log.exception("fold refused an event", agent=self.name, offset=offset)
+        row = list(chunk.offsets).index(offset)
+        self._bury(chunk, row, f"the fold refused it: {type(error).__name__}: {error}")
+        return 0
+
+    def _bury(self, chunk: Chunk, row: int, reason: str) -> None:
+        log.warning(
+            "dead letter",
+            agent=self.name,
+            topic=chunk.topic,
+            partition=chunk.partition,
+            offset=chunk.offsets[row],
+            reason=reason,
+        )
+        self._letters.append(dead_letter(chunk, row, reason=reason, component=self.name))
+
+
+def guarded(events: pl.DataFrame, rows: pl.DataFrame, key: str) -> pl.DataFrame:
+    """The events that the rows do not contain yet.
+
+    Args:
+        events: with `_offset`.
+        rows: state rows with `applied_offset`; a key without one has applied nothing.
+    """
+    marked = events.join(rows.select(key, APPLIED), on=key, how="left", maintain_order="left")
+    return marked.filter(pl.col("_offset") > pl.col(APPLIED).fill_null(-1)).drop(APPLIED)
