@@ -15,6 +15,10 @@ from schemas.errors import UnknownTopicError
 
 AVRO = Path(__file__).parent / "avro"
 
+MAX_RECORD_BYTES = 8 << 20
+
+DLQ_SUFFIX = ".dlq"
+
 # The platform's terms ask for stored API data to be refreshed or deleted after this many days.
 YOUTUBE_RETENTION_DAYS = 30
 
@@ -31,6 +35,8 @@ class Topic:
         compacted: keep the newest row of a key for ever, instead of a retention time.
         retention_days: how long records are kept; None is for ever. Ignored when compacted.
         columnar: carries a single record type that can be decoded as a frame.
+        events: name of the schema file; that of the topic where it is left out. A topic of
+            another name can so carry the same events.
     """
 
     name: str
@@ -40,11 +46,16 @@ class Topic:
     compacted: bool = False
     retention_days: int | None = None
     columnar: bool = True
+    events: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.events:
+            object.__setattr__(self, "events", self.name)
 
     @property
     def dlq(self) -> str:
         """Name of the topic for records that could not be used."""
-        return f"{self.name}.dlq"
+        return f"{self.name}{DLQ_SUFFIX}"
 
     @property
     def subject(self) -> str:
@@ -54,7 +65,7 @@ class Topic:
     @cached_property
     def schema(self) -> Any:
         """The reader schema as parsed JSON: a record, or a list of records for a life story."""
-        return json.loads((AVRO / f"{self.name}.avsc").read_text())
+        return json.loads((AVRO / f"{self.events}.avsc").read_text())
 
     @property
     def records(self) -> list[dict[str, Any]]:
@@ -75,6 +86,8 @@ class Topic:
                 "cleanup.policy": "compact",
                 "min.compaction.lag.ms": str(10 * 60 * 1000),
                 "segment.ms": str(60 * 60 * 1000),
+                # A state row can be long: a busy channel's baselines take a megabyte.
+                "max.message.bytes": str(MAX_RECORD_BYTES),
             }
         else:
             days = self.retention_days

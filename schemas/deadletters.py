@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any, NamedTuple
 
-from schemas.catalogue import TOPICS
+from schemas.catalogue import DLQ_SUFFIX
 from schemas.chunks import Chunk, RecordHeaders
 
 PREFIX = "groundswell.dlq."
@@ -50,7 +50,7 @@ def dead_letter(chunk: Chunk, row: int, *, reason: str, component: str) -> DeadL
         *((PREFIX + name, value.encode()) for name, value in facts.items()),
         (KEY_HEADER, chunk.keys[row]),
     ]
-    return DeadLetter(TOPICS[chunk.topic].dlq, where.encode(), chunk.values[row], headers)
+    return DeadLetter(f"{chunk.topic}{DLQ_SUFFIX}", where.encode(), chunk.values[row], headers)
 
 
 def facts_of(headers: RecordHeaders) -> dict[str, Any]:

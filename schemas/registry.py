@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 import fastavro
@@ -32,6 +32,16 @@ class Registry:
         self._writers: dict[int | UUID, Any] = {}
         self._ids: dict[str, int] = {}
         self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.__exit__(None, None, None)
 
     def writer_schema(self, ref: int | UUID) -> Any:
         """The schema of that id or GUID, as parsed JSON.

@@ -67,32 +67,32 @@ _OCCURRED = (
 )
 
 _RULES: dict[str, tuple[Rule, ...]] = {
-    VIDEO_UPLOADS.name: (
+    VIDEO_UPLOADS.events: (
         *_OCCURRED,
         _filled("video_id"),
         _filled("channel_id"),
         _not_negative("duration_s"),
         _not_ancient("published_at"),
     ),
-    ENGAGEMENT.name: (
+    ENGAGEMENT.events: (
         *_OCCURRED,
         _filled("video_id"),
         _filled("channel_id"),
         _not_negative("watch_ms"),
     ),
-    CHANNEL_SNAPSHOTS.name: (
+    CHANNEL_SNAPSHOTS.events: (
         *_OCCURRED,
         _filled("channel_id"),
         *map(_not_negative, ("subscribers", "views", "videos")),
     ),
-    VIDEO_SNAPSHOTS.name: (
+    VIDEO_SNAPSHOTS.events: (
         *_OCCURRED,
         _filled("video_id"),
         _filled("channel_id"),
         _not_ancient("published_at"),
         *map(_not_negative, ("duration_s", "views", "likes", "comments")),
     ),
-    GENERATION_REQUESTS.name: (
+    GENERATION_REQUESTS.events: (
         *_OCCURRED,
         _filled("job_id"),
         _filled("prompt"),
@@ -111,7 +111,9 @@ def violations(topic: Topic, frame: pl.DataFrame) -> Iterator[tuple[int, str]]:
     Yields:
         Row number and reason.
     """
-    rules = [rule for rule in _RULES.get(topic.name, ()) if set(rule.columns) <= set(frame.columns)]
+    rules = [
+        rule for rule in _RULES.get(topic.events, ()) if set(rule.columns) <= set(frame.columns)
+    ]
     if not rules or frame.is_empty():
         return
     broken = [rule.broken.fill_null(value=False) for rule in rules]

@@ -9,11 +9,11 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.schemas.fake_registry import body_of
 
 from schemas import catalogue
 from schemas.avro_types import frame_schema
 from schemas.encoding import FrameEncoder
+from tests.unit.schemas.fake_registry import body_of
 
 RECORD: dict[str, Any] = {
     "type": "record",

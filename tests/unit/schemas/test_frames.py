@@ -10,12 +10,12 @@ from uuid import UUID
 
 import polars as pl
 import pytest
-from tests.unit.schemas.fake_registry import FakeRegistry, body_of
 
 from schemas import catalogue
 from schemas.chunks import Chunk
 from schemas.frames import FrameDecoder
 from schemas.wire import HEADER, prefix
+from tests.unit.schemas.fake_registry import FakeRegistry, body_of
 
 NOW = dt.datetime(2026, 5, 1, 12, tzinfo=dt.UTC)
 NOW_MS = int(NOW.timestamp() * 1000)

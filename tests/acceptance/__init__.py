@@ -1,0 +1,1 @@
+"""What a user can see from outside, on real servers and real data."""
