@@ -85,7 +85,11 @@ def unpacked(server: str) -> Path:
     def build(target: Path, files: list[Path]) -> None:
         for file in files:
             with tarfile.open(file) as tar:
-                tar.extractall(target, filter="data")
+                # The checksum makes the tar trustworthy; Python before 3.11.4 has no filters.
+                if hasattr(tarfile, "data_filter"):
+                    tar.extractall(target, filter="data")
+                else:
+                    tar.extractall(target)  # noqa: S202
 
     return _installed(server, build)
 

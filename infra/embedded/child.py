@@ -15,6 +15,8 @@ from infra.embedded.guard import TETHER, Guard
 
 LOG_LIMIT = 20 * 1024 * 1024  # bytes; a longer log is set aside before the next start
 
+_POLL = 0.02  # seconds
+
 SERVER_RANK = 0
 PROCESS_RANK = 1  # stopped before the servers it talks to
 
@@ -82,6 +84,15 @@ class Child:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, self._command.stop_signal)
 
+    def wait(self, timeout: float) -> int:
+        """Its exit code once it ended by itself; it is stopped where that takes too long."""
+        deadline = time.monotonic() + timeout
+        while (code := self.poll()) is None:
+            if time.monotonic() > deadline:
+                return self.stop()
+            time.sleep(_POLL)
+        return code
+
     def stop(self) -> int:
         """Stop it, by force when its grace is over; returns the exit code."""
         deadline = time.monotonic() + self._command.grace
@@ -89,7 +100,7 @@ class Child:
         while (code := self.poll()) is None:
             if time.monotonic() > deadline:
                 self._kill_group()
-            time.sleep(0.02)
+            time.sleep(_POLL)
         return code
 
     def _kill_group(self) -> None:

@@ -29,6 +29,8 @@ class Kafka(Server):
     """Data in `data/kafka`; it is formatted once, and the cluster id lives there."""
 
     name: ClassVar[str] = "kafka"
+    setting: ClassVar[str] = "kafka_bootstrap_servers"
+    ports: ClassVar[tuple[str, ...]] = ("kafka", "kafka_controller")
 
     @property
     def address(self) -> str:

@@ -68,18 +68,35 @@ class HomeLock:
             os.close(self._descriptor)
             self._descriptor = None
 
+    def held_by(self) -> int | None:
+        """The pid of the living supervisor that holds this lock, without waiting for it."""
+        try:
+            descriptor = os.open(self.path, os.O_RDWR)
+        except FileNotFoundError:
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return self.holder()
+        finally:
+            os.close(descriptor)
+        return None
+
     def holder(self) -> int | None:
         """The pid that wrote itself into the lock, if it is alive."""
         try:
-            pid = int(self.path.read_text())
-        except (FileNotFoundError, ValueError):
+            process = psutil.Process(int(self.path.read_text()))
+            ended = process.status() == psutil.STATUS_ZOMBIE
+        except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
             return None
-        return pid if psutil.pid_exists(pid) else None
+        return None if ended else process.pid
 
     def _message(self, holder: int | None) -> str:
         home = self.path.parent.parent
         if holder is None:
-            return f"servers of an earlier run in {home} do not end: look at their logs in {home}/logs"
+            return (
+                f"servers of an earlier run in {home} do not end: look at their logs in {home}/logs"
+            )
         return (
             f"process {holder} runs a stack in {home} already: stop it with `groundswell down`, "
             "or choose another GROUNDSWELL_HOME"

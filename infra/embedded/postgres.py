@@ -6,7 +6,6 @@ import os
 import pwd
 import shutil
 import signal
-import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar
@@ -15,7 +14,7 @@ import psutil
 import psycopg
 from psycopg import sql
 
-from infra.embedded.child import Command
+from infra.embedded.child import SERVER_RANK, Child, Command, tail
 from infra.embedded.errors import EmbeddedError
 from infra.embedded.home import write_private
 from infra.embedded.ports import LOOPBACK
@@ -52,6 +51,8 @@ class Postgres(Server):
     """
 
     name: ClassVar[str] = "postgres"
+    setting: ClassVar[str] = "database_url"
+    ports: ClassVar[tuple[str, ...]] = ("postgres",)
 
     @property
     def address(self) -> str:
@@ -98,12 +99,19 @@ class Postgres(Server):
         dsn = self.dsn(ADMINISTRATOR, "postgres")
         with psycopg.connect(dsn, autocommit=True) as connection:
             have = {row[0] for row in connection.execute(_sql("databases"))}
+            if not have.issuperset(OWNERS):
+                self._fill_template()
             for name in OWNERS:
                 words = {"name": sql.Identifier(name), "password": sql.Literal(self.password(name))}
                 connection.execute(_sql("role").format(**words, role=sql.Literal(name)))
                 if name not in have:
                     connection.execute(_sql("create_database").format(**words))
                 connection.execute(_sql("close_database").format(**words))
+
+    def _fill_template(self) -> None:
+        dsn = self.dsn(ADMINISTRATOR, "template1")
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute(_sql("template"))
 
     def _initialise(self) -> None:
         """`initdb` beside the final place; the rename is what makes it exist."""
@@ -130,19 +138,13 @@ class Postgres(Server):
                 "--no-instructions",
             ]
         )
+        output = self.home.log("initdb")
         try:
-            result = subprocess.run(
-                command.tethered(self.guard.pipe, 0),
-                capture_output=True,
-                text=True,
-                pass_fds=(self.guard.pipe,),
-                start_new_session=True,
-                timeout=_INITDB_TIMEOUT,
-            )
+            code = Child(command, output, self.guard, SERVER_RANK).wait(_INITDB_TIMEOUT)
         finally:
             password_file.unlink()
-        if result.returncode != 0:
-            raise EmbeddedError(f"initdb in {unfinished} failed: {result.stdout}{result.stderr}")
+        if code != 0:
+            raise EmbeddedError(f"initdb in {unfinished} failed; {output} ends:\n{tail(output)}")
         unfinished.rename(self._data)
 
     def _forget_recycled_pid(self) -> None:
@@ -202,4 +204,4 @@ def _binary(name: str) -> Path:
 
 
 def _sql(name: str) -> sql.SQL:
-    return sql.SQL((_SQL / f"{name}.sql").read_text())  # type: ignore[arg-type]  # our own files
+    return sql.SQL((_SQL / f"{name}.sql").read_text())

@@ -21,6 +21,8 @@ class Redis(Server):
     """Data in `data/redis`, written to an append-only file once a second."""
 
     name: ClassVar[str] = "redis"
+    setting: ClassVar[str] = "redis_url"
+    ports: ClassVar[tuple[str, ...]] = ("redis",)
 
     @property
     def address(self) -> str:

@@ -7,14 +7,10 @@ import time
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
-import structlog
-
 from infra.embedded.child import SERVER_RANK, Child, Command, tail
 from infra.embedded.errors import EmbeddedError
 from infra.embedded.guard import Guard
 from infra.embedded.home import Home
-
-log = structlog.get_logger()
 
 _READY_POLL = 0.05  # seconds
 
@@ -27,17 +23,25 @@ class Server(ABC):
     """
 
     name: ClassVar[str]
+    setting: ClassVar[str]  # the field of Settings it stands in for
+    ports: ClassVar[tuple[str, ...]]  # under which names it has ports; the first is its clients'
     start_timeout: ClassVar[float] = 90.0  # seconds
 
     def __init__(self, home: Home, guard: Guard) -> None:
         self.home = home
         self.guard = guard
         self.child: Child | None = None
+        self.started_in = 0.0  # seconds that the last `start` took
 
     @property
     def port(self) -> int:
         """The port its clients use."""
-        return self.home.ports[self.name]
+        return self.home.ports[self.ports[0]]
+
+    def reserve_ports(self) -> None:
+        """Choose all its ports."""
+        for name in self.ports:
+            _ = self.home.ports[name]
 
     @property
     def pid(self) -> int | None:
@@ -57,10 +61,10 @@ class Server(ABC):
     def check(self) -> None:
         """Speak its protocol with it; any exception means not ready."""
 
-    def prepare(self) -> None:
+    def prepare(self) -> None:  # noqa: B027
         """Make what must exist before it can run; does nothing the second time."""
 
-    def after_ready(self) -> None:
+    def after_ready(self) -> None:  # noqa: B027
         """Make what must exist inside it before others use it; does nothing the second time."""
 
     def spawn(self) -> None:
@@ -86,7 +90,7 @@ class Server(ABC):
         self.spawn()
         self._await_ready(started + self.start_timeout, cancelled or threading.Event())
         self.after_ready()
-        log.info("server ready", server=self.name, seconds=round(time.monotonic() - started, 2))
+        self.started_in = time.monotonic() - started
 
     def _await_ready(self, deadline: float, cancelled: threading.Event) -> None:
         assert self.child is not None

@@ -85,7 +85,7 @@ def guard(arguments: list[str]) -> None:
         _stop({pid: c for pid, c in children.items() if c[0] == rank})
     if children and arguments:
         with contextlib.suppress(OSError):
-            os.unlink(arguments[0])
+            os.unlink(arguments[0])  # noqa: PTH108
 
 
 def _stop(children: dict[int, tuple[int, int, float]]) -> None:

@@ -1,0 +1,40 @@
+"""The processes of a stack, in the order in which they are started."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class ProcessSpec:
+    """One process that the supervisor keeps running.
+
+    Attributes:
+        argv: the command line.
+        env: variables beside the settings, which every process gets.
+        health: a path of the API that answers 200 once this process serves; None where running
+            is all there is to see.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    description: str
+    env: Mapping[str, str] = field(default_factory=dict)
+    health: str | None = None
+
+
+def _ours(name: str, description: str, *, health: str | None = None) -> ProcessSpec:
+    return ProcessSpec(name, (sys.executable, "-m", "infra.run", name), description, health=health)
+
+
+PROCESSES: tuple[ProcessSpec, ...] = (
+    _ours("virality-agent", "folds engagement and snapshots into virality scores"),
+    _ours("outlier-agent", "folds snapshots into baselines and finds outliers"),
+    _ours("dispatcher", "turns generation requests into queued jobs"),
+    _ours("relay", "publishes decided events in commit order"),
+    _ours("generation-worker", "renders queued jobs"),
+    _ours("projector", "folds topics into tables"),
+    _ours("api", "serves the tables, takes events, shows the dashboard", health="/health"),
+)

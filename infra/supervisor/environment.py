@@ -1,0 +1,39 @@
+"""Settings as environment variables, the way children and the daemon get them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import SecretStr
+
+from infra.settings import Settings
+
+# Polars takes every core in each process unless told otherwise; a stack is many processes.
+_POLARS_THREADS = "2"
+
+
+def as_environment(settings: Settings) -> dict[str, str]:
+    """Every setting that has a value, under its variable's name.
+
+    Secrets are in the clear: the environment of a process is readable by its user only.
+    """
+    environment = {}
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if value is not None:
+            environment[name.upper()] = _text(value)
+    environment["GROUNDSWELL_HOME"] = str(settings.home)
+    return environment
+
+
+def for_processes(settings: Settings, inherited: dict[str, str]) -> dict[str, str]:
+    """What the processes of a stack get beside the supervisor's own environment."""
+    return {
+        "POLARS_MAX_THREADS": inherited.get("POLARS_MAX_THREADS", _POLARS_THREADS),
+        "PYTHONUNBUFFERED": "1",
+        **as_environment(settings),
+    }
+
+
+def _text(value: Any) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
