@@ -21,6 +21,7 @@ import polars as pl
 
 from schemas.avro_types import minimal_datum
 from schemas.errors import UndecodableError
+from schemas.varint import zigzag
 
 _MARKER = "_frame"
 _ROW_BITS = 24
@@ -28,17 +29,6 @@ _SALT = secrets.randbits(62 - _ROW_BITS) << _ROW_BITS
 MAX_ROWS = (1 << _ROW_BITS) - 1  # the sentinel needs a row number too
 
 _SYNC = secrets.token_bytes(16)
-
-
-def zigzag(number: int) -> bytes:
-    """Avro's encoding of an int or a long."""
-    number = (number << 1) ^ (number >> 63)
-    out = bytearray()
-    while number >= 0x80:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
 
 
 class _Markers:

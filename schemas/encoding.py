@@ -1,8 +1,8 @@
 """Frames to Avro bodies, a column at a time.
 
-Each column is encoded for all rows at once into ragged bytes (data and a length per row), then the
-columns are woven into rows. Records with arrays of records, which are rare and low in volume, are
-left to fastavro.
+Numbers are encoded for all rows at once into ragged bytes (data and a length per row); neighbours
+are woven into one. Texts are concatenated by Polars. Records with arrays of records, which are
+rare and low in volume, are left to fastavro.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from functools import partial
+from itertools import islice
 from typing import Any, NamedTuple
 
 import fastavro
@@ -18,6 +19,7 @@ import numpy.typing as npt
 import polars as pl
 
 from schemas.avro_types import TIMESTAMP
+from schemas.varint import zigzag
 
 Bytes = npt.NDArray[np.uint8]
 Lengths = npt.NDArray[np.int64]
@@ -47,13 +49,12 @@ class FrameEncoder:
 
     def __init__(self, record: dict[str, Any], prefix: bytes = b"") -> None:
         self._record = record
-        self._prefix = np.frombuffer(prefix, dtype=np.uint8)
+        self._prefix = prefix
         self._columns: list[tuple[str, Encoder]] | None = None
         try:
             self._columns = [(f["name"], _encoder(f["type"])) for f in record["fields"]]
         except _NoEncoderError:
             self._schema = fastavro.parse_schema(record, named_schemas={})
-            self._head = prefix
 
     def encode(self, frame: pl.DataFrame) -> list[bytes]:
         """Prefix and body of every row.
@@ -68,27 +69,35 @@ class FrameEncoder:
             return []
         if self._columns is None:
             return [self._encode_row(row) for row in frame.iter_rows(named=True)]
-        rows = frame.height
-        head = Ragged(np.tile(self._prefix, rows), np.full(rows, len(self._prefix), dtype=np.int64))
-        parts = [head]
+        bodies = _same(self._prefix, frame.height)
+        numbers: list[Ragged] = []
         for name, encode in self._columns:
             try:
-                parts.append(encode(frame[name]))
+                part = encode(frame[name])
             except _NullError:
                 raise ValueError(f"{name} is null in some row, which its schema forbids") from None
-        woven = weave(parts)
-        data, ends = woven.data.tobytes(), np.cumsum(woven.lengths).tolist()
-        starts = [0, *ends[:-1]]
-        return [data[start:end] for start, end in zip(starts, ends, strict=True)]
+            if isinstance(part, Ragged):
+                numbers.append(part)
+                continue
+            if numbers:
+                bodies = bodies + _series(weave(numbers))
+                numbers = []
+            bodies = bodies + part
+        if numbers:
+            bodies = bodies + _series(weave(numbers))
+        encoded: list[bytes] = bodies.to_list()
+        return encoded
 
     def _encode_row(self, row: dict[str, Any]) -> bytes:
         stream = io.BytesIO()
-        stream.write(self._head)
+        stream.write(self._prefix)
         fastavro.schemaless_writer(stream, self._schema, row)
         return stream.getvalue()
 
 
-Encoder = Callable[[pl.Series], Ragged]
+# A column's encoding: ragged numbers, or a Binary series.
+Part = Ragged | pl.Series
+Encoder = Callable[[pl.Series], Part]
 
 
 class _NoEncoderError(Exception):
@@ -185,36 +194,58 @@ def _enum(symbols: list[str], column: pl.Series) -> Ragged:
     return _long(column.cast(pl.Enum(symbols)).to_physical().cast(pl.Int64))
 
 
-def _string(column: pl.Series) -> Ragged:
+def _string(column: pl.Series) -> pl.Series:
     if column.null_count():
         raise _NullError
-    sizes = column.str.len_bytes().cast(pl.Int64).to_numpy()
-    joined = "".join(column.to_list()).encode()
-    return weave([varints(sizes), Ragged(np.frombuffer(joined, dtype=np.uint8), sizes)])
+    return _counts(column.str.len_bytes()) + column.cast(pl.Binary)
 
 
-def _array(encode: Encoder, column: pl.Series) -> Ragged:
+def _array(encode: Encoder, column: pl.Series) -> pl.Series:
     """One block of items, where there are any, then the empty block that ends an array."""
     if column.null_count():
         raise _NullError
-    counts = column.list.len().cast(pl.Int64).to_numpy()
-    filled = counts > 0
-    items = encode(column.filter(pl.Series(filled)).explode())
-    ends = np.cumsum(counts)
-    bytes_before = np.concatenate(([0], np.cumsum(items.lengths)))
-    size = bytes_before[ends] - bytes_before[ends - counts]
-    counted = varints(counts)
-    kept = np.repeat(filled, counted.lengths)
-    heads = Ragged(counted.data[kept], np.where(filled, counted.lengths, 0))
-    end = Ragged(np.zeros(len(column), dtype=np.uint8), np.ones(len(column), dtype=np.int64))
-    return weave([heads, Ragged(items.data, size), end])
+    counts = column.list.len()
+    items = iter(_series(encode(column.filter(counts > 0).explode())).to_list())
+    blocks = [b"".join(islice(items, count)) for count in counts.to_list()]
+    heads = _counts(counts).set(counts == 0, b"")
+    return heads + pl.Series(blocks, dtype=pl.Binary) + _same(b"\0", len(column))
 
 
-def _optional(encode: Encoder, column: pl.Series) -> Ragged:
+def _optional(encode: Encoder, column: pl.Series) -> Part:
     """The branch of `["null", T]`, then the value where there is one."""
-    present = column.is_not_null().to_numpy()
+    present = column.is_not_null()
     values = encode(column.drop_nulls())
+    if isinstance(values, pl.Series):
+        found = iter(values.to_list())
+        texts = [b"\2" + next(found) if there else b"\0" for there in present.to_list()]
+        return pl.Series(texts, dtype=pl.Binary)
+    there = present.to_numpy()
     lengths = np.zeros(len(column), dtype=np.int64)
-    lengths[present] = values.lengths
-    branch = Ragged(np.where(present, 2, 0).astype(np.uint8), np.ones(len(column), dtype=np.int64))
+    lengths[there] = values.lengths
+    branch = Ragged(np.where(there, 2, 0).astype(np.uint8), np.ones(len(column), dtype=np.int64))
     return weave([branch, Ragged(values.data, lengths)])
+
+
+_FEW = 1024
+_FEW_COUNTS = pl.Series([zigzag(count) for count in range(_FEW)], dtype=pl.Binary)
+
+
+def _counts(counts: pl.Series) -> pl.Series:
+    """Encoded lengths; looked up, because most texts are short."""
+    if len(counts) and counts.max() < _FEW:  # type: ignore[operator]
+        return _FEW_COUNTS.gather(counts)
+    return pl.Series([zigzag(count) for count in counts.to_list()], dtype=pl.Binary)
+
+
+def _series(part: Part) -> pl.Series:
+    """As a Binary series."""
+    if isinstance(part, pl.Series):
+        return part
+    data, ends = part.data.tobytes(), np.cumsum(part.lengths).tolist()
+    starts = [0, *ends[:-1]]
+    rows = [data[start:end] for start, end in zip(starts, ends, strict=True)] if ends else []
+    return pl.Series(rows, dtype=pl.Binary)
+
+
+def _same(value: bytes, count: int) -> pl.Series:
+    return pl.Series([value], dtype=pl.Binary).new_from_index(0, count)

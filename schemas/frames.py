@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain
+from operator import itemgetter
+from typing import Any, cast
 from uuid import UUID
 
 import polars as pl
@@ -112,15 +114,14 @@ class FrameDecoder:
     ) -> dict[int | UUID, tuple[Sequence[int], list[bytes]]]:
         """Rows and bodies per writer schema."""
         values = chunk.values
-        plain = all(not headers for headers in chunk.headers) or not any(
-            name == HEADER for headers in chunk.headers for name, _ in headers
-        )
-        if plain and None not in values:
-            # The common case without a Python loop over fields: one five-byte prefix for all.
-            heads = {value[:PREFIX] for value in values if value is not None}
+        named = set(map(itemgetter(0), chain.from_iterable(chunk.headers)))
+        if HEADER not in named and None not in values:
+            # The common case without a Python loop: one five-byte prefix for all.
+            present = cast("Sequence[bytes]", values)
+            heads = set(map(itemgetter(slice(PREFIX)), present))
             if len(heads) == 1 and len(head := heads.pop()) == PREFIX and head[0] == 0:
-                ref = writer_of(head).schema
-                return {ref: (range(len(values)), [v[PREFIX:] for v in values if v is not None])}
+                bodies = list(map(itemgetter(slice(PREFIX, None)), present))
+                return {writer_of(head).schema: (range(len(values)), bodies)}
         groups: defaultdict[int | UUID, tuple[list[int], list[bytes]]] = defaultdict(
             lambda: ([], [])
         )

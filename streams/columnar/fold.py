@@ -10,6 +10,8 @@ import polars as pl
 
 from schemas.catalogue import Topic
 
+ROW = "_row"
+
 
 @dataclass(frozen=True, slots=True)
 class Folded:
@@ -30,10 +32,11 @@ class Fold(Protocol):
     """(state rows, events) -> state rows. Same events, same state, whatever the chunk boundaries.
 
     Args of a call:
-        rows: state rows of those keys among the events that have one, in any order; columns as in
-            [`Fold.state`][streams.columnar.fold.Fold.state]. A key that is new has none.
-        events: at least one, in the order of the log; the wanted fields and `_partition`,
-            `_offset`, `_timestamp`. Already without duplicates and without what the rows contain.
+        rows: one row for each key among the events, columns as in `Fold.state`. Of a key that has
+            no state yet everything but the key is null.
+        events: at least one, in the order of the log; the wanted fields, `_partition`, `_offset`,
+            `_timestamp`, and `_row` UInt32: which of the rows the event belongs to. Already
+            without duplicates and without what the rows contain.
     """
 
     @property
@@ -49,3 +52,15 @@ class Fold(Protocol):
 
     def render(self, rows: pl.DataFrame) -> pl.DataFrame:
         """State rows as the output topic has them: derived columns are added here, at flush."""
+
+
+def numbered(events: pl.DataFrame, key: str) -> tuple[list[str], pl.DataFrame]:
+    """The distinct keys in the order in which they come, and the events with `_row`.
+
+    Hashing each key once, here, makes every grouping after it one over small integers.
+    """
+    keys = events[key].to_list()
+    distinct = list(dict.fromkeys(keys))
+    row_of = dict(zip(distinct, range(len(distinct)), strict=True))
+    rows = pl.Series(ROW, list(map(row_of.__getitem__, keys)), dtype=pl.UInt32)
+    return distinct, events.with_columns(rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+import numpy as np
 import polars as pl
 import structlog
 
@@ -13,7 +14,7 @@ from schemas.chunks import Chunk
 from schemas.deadletters import DeadLetter, dead_letter
 from schemas.frames import FrameDecoder
 from streams.columnar.duplicates import DuplicateWindow
-from streams.columnar.fold import Fold, Folded
+from streams.columnar.fold import ROW, Fold, Folded, numbered
 from streams.columnar.table import KeyedTable
 
 log = structlog.get_logger()
@@ -98,24 +99,37 @@ class Partition:
         return self.table.changed_rows + waiting + len(self._letters)
 
     def _fold(self, events: pl.DataFrame, chunk: Chunk) -> int:
-        key = self.topic.key
-        rows = self.table.take(events[key].unique())
-        if rows.height and events["_offset"][0] <= self.restored_offset:
-            events = guarded(events, rows, key)
-            if events.is_empty():
-                return 0
-            rows = rows.join(events.select(key), on=key, how="semi")
+        keys, events = numbered(events, self.topic.key)
+        rows = self.table.take(keys)
+        if events["_offset"][0] <= self.restored_offset:
+            fresh = guarded(events, rows)
+            if fresh.height < events.height:
+                return self._fold_fresh(fresh, chunk)
+        return self._fold_rows(rows, events, chunk)
+
+    def _fold_fresh(self, events: pl.DataFrame, chunk: Chunk) -> int:
+        if events.is_empty():
+            return 0
+        keys, events = numbered(events, self.topic.key)
+        return self._fold_rows(self.table.take(keys), events, chunk)
+
+    def _fold_rows(self, rows: pl.DataFrame, events: pl.DataFrame, chunk: Chunk) -> int:
         try:
             folded = self.fold(rows.drop(APPLIED), events)
         except Exception as error:
             return self._fold_apart(events, chunk, error)
-        self._keep(folded, events)
+        self._keep(folded, rows[self.topic.key], events)
         return events.height
 
-    def _keep(self, folded: Folded, events: pl.DataFrame) -> None:
-        key = self.topic.key
-        applied = events.group_by(key).agg(pl.col("_offset").max().alias(APPLIED))
-        self.table.put(folded.rows.join(applied, on=key))
+    def _keep(self, folded: Folded, keys: pl.Series, events: pl.DataFrame) -> None:
+        applied = np.empty(len(keys), dtype=np.int64)
+        # Events are in the order of the log: the last assignment is the highest offset.
+        applied[events[ROW].to_numpy()] = events["_offset"].to_numpy()
+        offsets = pl.Series(APPLIED, applied)
+        if folded.rows[keys.name].equals(keys):
+            self.table.put(folded.rows.with_columns(offsets))
+        else:
+            self.table.put(folded.rows.join(pl.DataFrame([keys, offsets]), on=keys.name))
         for topic, frame in folded.emitted.items():
             if frame.height:
                 self._emitted[topic].append(frame)
@@ -127,7 +141,7 @@ class Partition:
         """
         if events.height > 1:
             half = events.height // 2
-            return self._fold(events[:half], chunk) + self._fold(events[half:], chunk)
+            return self._fold_fresh(events[:half], chunk) + self._fold_fresh(events[half:], chunk)
         offset = events["_offset"][0]
         log.exception("fold refused an event", agent=self.name, offset=offset)
         row = list(chunk.offsets).index(offset)
@@ -146,12 +160,12 @@ class Partition:
         self._letters.append(dead_letter(chunk, row, reason=reason, component=self.name))
 
 
-def guarded(events: pl.DataFrame, rows: pl.DataFrame, key: str) -> pl.DataFrame:
+def guarded(events: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """The events that the rows do not contain yet.
 
     Args:
-        events: with `_offset`.
-        rows: state rows with `applied_offset`; a key without one has applied nothing.
+        events: with `_offset` and `_row`.
+        rows: state rows with `applied_offset`; null where nothing was applied.
     """
-    marked = events.join(rows.select(key, APPLIED), on=key, how="left", maintain_order="left")
-    return marked.filter(pl.col("_offset") > pl.col(APPLIED).fill_null(-1)).drop(APPLIED)
+    applied = rows[APPLIED].fill_null(-1).to_numpy()[events[ROW].to_numpy()]
+    return events.filter(pl.Series(events["_offset"].to_numpy() > applied))

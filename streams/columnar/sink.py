@@ -55,11 +55,11 @@ class Sink:
         for at in range(0, len(values), _BATCH):
             part = slice(at, at + _BATCH)
             batch: list[dict[str, Any]] = [
-                {"key": key, "value": value, "callback": self._answered}
+                {"key": key, "value": value}
                 for key, value in zip(keys[part], values[part], strict=True)
             ]
             while batch:
-                self._producer.produce_batch(topic.name, batch, **where)
+                self._producer.produce_batch(topic.name, batch, on_delivery=self._answered, **where)
                 batch = [record for record in batch if "_error" in record]
                 for record in batch:
                     del record["_error"]

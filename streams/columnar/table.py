@@ -15,6 +15,7 @@ import polars as pl
 _MAX_SEGMENTS = 8
 _ROW_BITS = 32
 _ROW_MASK = (1 << _ROW_BITS) - 1
+_NOWHERE = -1
 
 
 class KeyedTable:
@@ -28,6 +29,7 @@ class KeyedTable:
     def __init__(self, schema: pl.Schema, key: str) -> None:
         self.schema = schema
         self._key = key
+        self._empty = pl.DataFrame(schema=schema)
         self._segments: dict[int, pl.DataFrame] = {}
         self._changed: list[int] = []  # segments that no flush has taken yet
         self._next = 0
@@ -36,18 +38,25 @@ class KeyedTable:
     def __len__(self) -> int:
         return len(self._where)
 
-    def take(self, keys: pl.Series) -> pl.DataFrame:
-        """Rows of those keys that have one, in any order."""
-        found = [at for at in map(self._where.get, keys.to_list()) if at is not None]
-        if not found:
-            return pl.DataFrame(schema=self.schema)
-        places = np.array(found, dtype=np.int64)
+    def take(self, keys: list[str]) -> pl.DataFrame:
+        """One row for each of the keys, in their order; all but the key is null without a row."""
+        places = np.array([self._where.get(key, _NOWHERE) for key in keys], dtype=np.int64)
         segments = places >> _ROW_BITS
         parts: list[pl.DataFrame] = []
+        order: list[npt.NDArray[np.intp]] = []
         for segment in np.unique(segments).tolist():
-            rows = places[segments == segment] & _ROW_MASK
-            parts.append(self._segments[segment][rows])
-        return parts[0] if len(parts) == 1 else pl.concat(parts)
+            at = np.flatnonzero(segments == segment)
+            order.append(at)
+            if segment < 0:
+                parts.append(self._empty.clear(len(at)))
+            else:
+                parts.append(self._segments[segment][places[at] & _ROW_MASK])
+        if not parts:
+            return self._empty
+        rows = parts[0]
+        if len(parts) > 1:
+            rows = pl.concat(parts)[np.argsort(np.concatenate(order))]
+        return rows.with_columns(pl.Series(self._key, keys, dtype=pl.String))
 
     def put(self, rows: pl.DataFrame, *, changed: bool = True) -> None:
         """Replace or add rows, one per key.
@@ -71,7 +80,7 @@ class KeyedTable:
     def take_changed(self) -> pl.DataFrame:
         """Newest rows of the keys that changed since the last call."""
         if not self._changed:
-            return pl.DataFrame(schema=self.schema)
+            return self._empty
         frames = [self._segments.pop(segment) for segment in self._changed]
         self._changed = []
         rows = frames[0]
@@ -84,7 +93,7 @@ class KeyedTable:
 
     def all(self) -> pl.DataFrame:
         """Every row, in any order."""
-        return self.take(pl.Series(list(self._where), dtype=pl.String))
+        return self.take(list(self._where))
 
     def _add(self, rows: pl.DataFrame) -> int:
         segment, self._next = self._next, self._next + 1

@@ -8,7 +8,8 @@ Source: Cormode, Shkapenyuk, Srivastava, Xu: Forward Decay, ICDE 2009.
 
 from __future__ import annotations
 
-import polars as pl
+import numpy as np
+import numpy.typing as npt
 
 HOUR = 3600.0
 
@@ -21,10 +22,12 @@ TIME_CONSTANTS: dict[str, float] = {
 }
 
 
-def weight(since: pl.Expr, until: pl.Expr, tau: float) -> pl.Expr:
-    """exp(-(until - since) / tau), of two Datetime(us) expressions.
+def weights(
+    since: npt.NDArray[np.int64], until: npt.NDArray[np.int64], tau: float
+) -> npt.NDArray[np.float64]:
+    """exp(-(until - since) / tau), of times in microseconds and tau in seconds.
 
     1 where the times are equal; never above 1 when `until` is not before `since`.
     """
-    seconds = (until - since).dt.total_microseconds() / 1e6
-    return (-seconds / tau).exp()
+    decay: npt.NDArray[np.float64] = np.exp((since - until) / (tau * 1e6))
+    return decay

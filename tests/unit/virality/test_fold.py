@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from schemas.avro_types import TIMESTAMP, frame_schema
 from schemas.catalogue import VIRALITY_SCORES
+from streams.columnar.fold import numbered
 from streams.virality.decay import TIME_CONSTANTS
 from streams.virality.fold import ViralityFold
 
@@ -50,13 +51,21 @@ def frame(records: list[dict[str, Any]]) -> pl.DataFrame:
     return pl.DataFrame(full, schema=EVENTS)
 
 
+def first_rows(records: list[dict[str, Any]]) -> pl.DataFrame:
+    keys, chunk = numbered(frame(records), "video_id")
+    empty = pl.DataFrame(schema=FOLD.state).clear(len(keys))
+    return FOLD(empty.with_columns(video_id=pl.Series(keys)), chunk).rows
+
+
 def folded(records: list[dict[str, Any]], cuts: list[int]) -> dict[str, dict[str, Any]]:
     rows = pl.DataFrame(schema=FOLD.state)
     edges = sorted({0, *(cut for cut in cuts if cut < len(records)), len(records)})
     for start, end in itertools.pairwise(edges):
         chunk = frame(records[start:end])
-        keys = chunk["video_id"].unique().to_list()
-        touched = rows.filter(pl.col("video_id").is_in(keys))
+        keys, chunk = numbered(chunk, "video_id")
+        touched = pl.DataFrame({"video_id": keys}).join(
+            rows, on="video_id", how="left", maintain_order="left"
+        )
         new = FOLD(touched, chunk).rows
         rows = pl.concat([rows.filter(~pl.col("video_id").is_in(keys)), new])
     return {row["video_id"]: row for row in rows.iter_rows(named=True)}
@@ -109,7 +118,7 @@ def test_unlikes_take_likes_back_even_before_they_arrive() -> None:
 
 def test_a_rendered_row_is_a_row_of_the_output_topic() -> None:
     records = [{"video_id": "a", "occurred_at": START, "kind": "view", "watch_ms": 5}]
-    rows = FOLD(pl.DataFrame(schema=FOLD.state), frame(records)).rows
+    rows = first_rows(records)
     rendered = FOLD.render(rows.with_columns(applied_offset=7, generation=1))
     wanted = frame_schema(VIRALITY_SCORES.schema)
     assert rendered.select(wanted.names()).cast(wanted).schema == wanted
@@ -126,7 +135,7 @@ def test_the_score_rises_with_speed_momentum_and_response() -> None:
             for n in range(views)
             for kind in (["view", "like"] if n < likes else ["view"])
         ]
-        rows = FOLD(pl.DataFrame(schema=FOLD.state), frame(records)).rows
+        rows = first_rows(records)
         return float(FOLD.render(rows)["score"][0])
 
     assert score_of(200, 0, 600) < score_of(2000, 0, 600)
@@ -137,7 +146,7 @@ def test_the_score_rises_with_speed_momentum_and_response() -> None:
 
 def test_a_score_needs_no_views() -> None:
     records = [{"video_id": "a", "occurred_at": START, "kind": "impression"}]
-    rows = FOLD(pl.DataFrame(schema=FOLD.state), frame(records)).rows
+    rows = first_rows(records)
     row = FOLD.render(rows).row(0, named=True)
     assert row["score"] == 0
     assert row["acceleration"] == 0

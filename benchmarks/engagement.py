@@ -1,0 +1,114 @@
+"""Engagement events a second: the whole virality agent beside what others do with the same topic.
+
+Ours decodes, tells duplicates apart, folds totals and four decayed rates per video, scores, and has
+every score acknowledged and the offsets committed. The peers do less: stock Faust hands raw bytes
+to an agent that drops them, quixstreams counts per key in ten-second windows, aiokafka only
+fetches.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from benchmarks.load import publish
+from benchmarks.machine import machine
+from benchmarks.measured import NotMeasuredError, measured
+from benchmarks.peers.environment import peers_python
+from benchmarks.servers import servers
+from infra.settings import Settings
+from schemas.catalogue import ENGAGEMENT, VIRALITY_SCORES
+
+EVENTS = 1_000_000
+SLOW_PEER_EVENTS = 50_000  # of the same topic; a per-message peer's rate does not depend on it
+RUNS = 3
+
+
+def run(events: int = EVENTS, runs: int = RUNS) -> dict[str, Any]:
+    """Measure; the result is what `groundswell bench engagement --json` prints.
+
+    Ours starts from an empty output topic and an unknown group in every run.
+    """
+    with servers() as settings:
+        publish(settings, events)
+        common = {
+            "kafka": settings.kafka_bootstrap_servers,
+            "topic": ENGAGEMENT.name,
+            "partitions": ENGAGEMENT.partitions,
+        }
+        jobs: dict[str, Callable[[], float]] = {
+            "ours": lambda: _ours(settings, events),
+            "aiokafka_getmany": lambda: measured(
+                "benchmarks.peers.aiokafka_getmany", {**common, "events": events}
+            ),
+            "stock_faust": lambda: measured(
+                "benchmarks.peers.stock_faust", {**common, "events": SLOW_PEER_EVENTS}
+            ),
+            "quixstreams": lambda: measured(
+                "benchmarks.peers.quixstreams_count",
+                {**common, "events": SLOW_PEER_EVENTS},
+                python=peers_python(),
+            ),
+        }
+        # Turn by turn, so that a busy minute of the machine hits everybody.
+        taken: list[dict[str, float]] = []
+        left_out: dict[str, str] = {}
+        for _ in range(runs):
+            turn: dict[str, float] = {}
+            for name, job in jobs.items():
+                if name in left_out:
+                    continue
+                try:
+                    turn[name] = round(job(), 1)
+                except NotMeasuredError as error:
+                    if name == "ours":
+                        raise
+                    left_out[name] = str(error)
+            taken.append(turn)
+    rates = {name: median(turn[name] for turn in taken) for name in jobs if name not in left_out}
+    ours = rates.pop("ours")
+    return {
+        "name": "engagement",
+        "ours": ours,
+        "unit": "events/s",
+        "peers": rates,
+        "ratios": {name: round(ours / rate, 2) for name, rate in rates.items()},
+        "left_out": left_out,
+        "runs": taken,
+        "events": events,
+        "machine": machine(),
+    }
+
+
+def _ours(settings: Settings, events: int) -> float:
+    _forget(settings)
+    plain = json.loads(settings.model_dump_json(exclude_none=True))
+    return measured("benchmarks.virality_worker", {"settings": plain, "events": events})
+
+
+def _forget(settings: Settings) -> None:
+    """Remove what an earlier run of ours has left: the scores and the group's offsets."""
+    admin = AdminClient(settings.kafka_config())
+    for future in admin.delete_consumer_groups(["groundswell.virality"]).values():
+        try:
+            future.result()
+        except KafkaException:
+            continue  # the first run: there is none
+    name = VIRALITY_SCORES.name
+    admin.delete_topics([name], operation_timeout=30)[name].result()
+    topic = NewTopic(name, VIRALITY_SCORES.partitions, 1, config=VIRALITY_SCORES.config())
+    deadline = time.monotonic() + 30
+    while True:  # the broker forgets a deleted topic a moment later
+        try:
+            admin.create_topics([topic])[name].result()
+            return
+        except KafkaException:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)

@@ -1,0 +1,48 @@
+"""Ours: the whole virality agent, from fetch to acknowledged scores and committed offsets.
+
+It reads the backlog, and stops the clock when the group's committed offsets have reached its end:
+by then every score is acknowledged.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from time import perf_counter
+from typing import Any
+
+from infra.settings import Settings
+from schemas.chunks import Chunk
+from streams.columnar.app import WorkerApp, run_worker
+from streams.columnar.handler import TopicPartition
+from streams.virality.agent import app
+
+
+def main(settings: dict[str, Any], events: int, **_: Any) -> None:
+    worker: WorkerApp = app(Settings(_env_file=None, **settings))
+    handler = worker.handler
+    process, flush = handler.process, worker.flush
+    started = 0.0
+
+    async def timed_process(chunk: Chunk) -> None:
+        nonlocal started
+        started = started or perf_counter()
+        await process(chunk)
+
+    async def timed_flush() -> None:
+        await flush()
+        done: Mapping[TopicPartition, int] = worker._committed
+        if sum(done.values()) >= events:
+            line = json.dumps({"events": events, "seconds": perf_counter() - started})
+            os.write(1, line.encode())
+            os._exit(0)
+
+    handler.process = timed_process  # type: ignore[method-assign]
+    worker.flush = timed_flush  # type: ignore[method-assign]
+    run_worker(worker)
+
+
+if __name__ == "__main__":
+    main(**json.loads(sys.argv[1]))

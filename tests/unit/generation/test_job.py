@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.decisions.decider import Refused, fold
+from streams.generation.events import (
+    AttemptFailed,
+    AttemptStarted,
+    Cancelled,
+    Completed,
+    Failed,
+    JobEvent,
+    JobQueued,
+    Progressed,
+    RetryScheduled,
+)
+from streams.generation.job import (
+    JOBS,
+    RETRY_CAP,
+    Cancel,
+    Complete,
+    FailAttempt,
+    Job,
+    JobCommand,
+    LoseAttempt,
+    Queue,
+    ReportProgress,
+    StartAttempt,
+    Status,
+    retry_delay,
+    seed_of,
+)
+from tests.unit.generation.requests import NOW, queued
+
+ENDS = (Completed, Failed, Cancelled)
+
+
+def start(token: str = "t1") -> StartAttempt:
+    return StartAttempt(NOW, "local", "procedural-1", token, "worker")
+
+
+def complete(token: str = "t1") -> Complete:
+    return Complete(NOW, token, "a.mp4", "a.jpg", 10, "ff", 4.0, 1.0)
+
+
+def after(*commands: JobCommand) -> tuple[Job, list[JobEvent]]:
+    """The state and the story after those commands, refused ones left out."""
+    state = JOBS.initial
+    story: list[JobEvent] = []
+    for command in commands:
+        try:
+            events = JOBS.decide(state, command)
+        except Refused:
+            continue
+        state, story = fold(JOBS, events, state), story + events
+    return state, story
+
+
+tokens = st.sampled_from(["t1", "t2", "t3"])
+seeds = st.integers(0, 2**32)
+commands = st.one_of(
+    st.builds(Queue, st.just(NOW), st.builds(queued, max_retries=st.integers(0, 3))),
+    tokens.map(start),
+    st.builds(ReportProgress, st.just(NOW), tokens, st.floats(-5, 150), st.just("s")),
+    tokens.map(complete),
+    st.builds(FailAttempt, st.just(NOW), tokens, st.just("no"), st.booleans(), seeds),
+    st.builds(LoseAttempt, st.just(NOW), st.integers(0, 4), st.just("gone")),
+    st.builds(Cancel, st.just(NOW), st.just("enough")),
+)
+
+
+@given(st.lists(commands, max_size=40))
+def test_no_sequence_of_commands_gives_a_story_two_ends(given: list[JobCommand]) -> None:
+    state, story = after(*given)
+    ends = [event for event in story if isinstance(event, ENDS)]
+    assert len(ends) <= 1
+    if ends:
+        assert story[-1] is ends[0]
+    assert state.status.ended == bool(ends)
+
+
+@given(st.lists(commands, max_size=40))
+def test_every_story_keeps_its_order(given: list[JobCommand]) -> None:
+    state, story = after(*given)
+    assert all(isinstance(event, JobQueued) == (place == 0) for place, event in enumerate(story))
+    attempts = [event.attempt for event in story if isinstance(event, AttemptStarted)]
+    assert attempts == list(range(1, len(attempts) + 1))
+    assert state.attempt == len(attempts)
+    if story:
+        assert len(attempts) <= state.asked.max_retries + 1
+    running = False
+    for event in story:
+        if isinstance(event, AttemptStarted):
+            assert not running
+        elif isinstance(event, Progressed | AttemptFailed | Completed):
+            assert running
+        running = isinstance(event, AttemptStarted) or (running and isinstance(event, Progressed))
+
+
+@given(st.lists(commands, max_size=40))
+def test_the_state_is_a_fold_of_the_story(given: list[JobCommand]) -> None:
+    state, story = after(*given)
+    assert fold(JOBS, story, JOBS.initial) == state
+
+
+def test_a_job_is_queued_once() -> None:
+    state, _ = after(Queue(NOW, queued()))
+    with pytest.raises(Refused, match="queued before") as refused:
+        JOBS.decide(state, Queue(NOW, queued(prompt="another")))
+    assert refused.value.code == "exists"
+
+
+@pytest.mark.parametrize("command", [start(), complete(), Cancel(NOW, "why")], ids=str)
+def test_a_job_nobody_asked_for_is_unknown(command: JobCommand) -> None:
+    with pytest.raises(Refused) as refused:
+        JOBS.decide(JOBS.initial, command)
+    assert refused.value.code == "unknown"
+
+
+def test_a_late_answer_loses_to_the_fencing_token() -> None:
+    lost = LoseAttempt(NOW, 1, "gone")
+    state, _ = after(Queue(NOW, queued()), start("old"), lost, start("new"))
+    for late in (
+        complete("old"),
+        FailAttempt(NOW, "old", "no", True, 1),
+        ReportProgress(NOW, "old", 50.0, "s"),
+    ):
+        with pytest.raises(Refused) as refused:
+            JOBS.decide(state, late)
+        assert refused.value.code == "stale_attempt"
+    assert (
+        after(Queue(NOW, queued()), start("old"), lost, start("new"), complete("new"))[0].status
+        is Status.COMPLETED
+    )
+
+
+def test_a_failed_attempt_is_followed_by_another_after_a_delay() -> None:
+    state, story = after(Queue(NOW, queued()), start(), FailAttempt(NOW, "t1", "no", True, 99))
+    assert state.status is Status.QUEUED
+    failed, scheduled = story[-2:]
+    assert failed == AttemptFailed(1, "no", True)
+    assert isinstance(scheduled, RetryScheduled)
+    assert scheduled.attempt == 2
+    assert scheduled.retry_at == NOW + dt.timedelta(seconds=scheduled.delay_s)
+    assert 0 <= scheduled.delay_s <= 60
+
+
+def test_attempts_run_out() -> None:
+    state, story = after(
+        Queue(NOW, queued(max_retries=1)),
+        start("t1"),
+        FailAttempt(NOW, "t1", "no", True, 1),
+        start("t2"),
+        FailAttempt(NOW, "t2", "no again", True, 1),
+    )
+    assert state.status is Status.FAILED
+    assert story[-1] == Failed("attempt 2 was the last: no again")
+
+
+def test_what_another_attempt_cannot_help_fails_at_once() -> None:
+    state, story = after(Queue(NOW, queued()), start(), FailAttempt(NOW, "t1", "no", False, 1))
+    assert state.status is Status.FAILED
+    assert story[-1] == Failed("no")
+
+
+def test_a_lost_worker_costs_no_delay() -> None:
+    state, story = after(Queue(NOW, queued()), start(), LoseAttempt(NOW, 1, "gone"))
+    assert story[-1] == RetryScheduled(2, NOW, 0.0)
+    with pytest.raises(Refused):
+        JOBS.decide(state, LoseAttempt(NOW, 1, "gone"))
+
+
+def test_a_finished_job_cannot_be_called_off() -> None:
+    state, _ = after(Queue(NOW, queued()), start(), complete())
+    with pytest.raises(Refused) as refused:
+        JOBS.decide(state, Cancel(NOW, "too late"))
+    assert refused.value.code == "ended"
+    assert refused.value.reason == "the job is completed already"
+
+
+def test_progress_only_rises() -> None:
+    state, _ = after(Queue(NOW, queued()), start(), ReportProgress(NOW, "t1", 40.0, "s"))
+    assert JOBS.decide(state, ReportProgress(NOW, "t1", 30.0, "s")) == []
+    assert JOBS.decide(state, ReportProgress(NOW, "t1", 400.0, "s")) == [Progressed(1, 100.0, "s")]
+
+
+@given(st.integers(1, 1000), seeds)
+def test_delays_stay_under_their_ceiling(attempt: int, seed: int) -> None:
+    delay = retry_delay(attempt, seed)
+    assert 0 <= delay <= min(RETRY_CAP, 60 * 2 ** (attempt - 1))
+    assert retry_delay(attempt, seed) == delay
+
+
+def test_delays_are_spread_over_their_whole_range() -> None:
+    delays = [retry_delay(3, seed) for seed in range(2000)]
+    assert min(delays) < 5
+    assert max(delays) > 235
+    assert 110 < sum(delays) / len(delays) < 130
+
+
+def test_a_job_without_a_seed_has_one_of_its_own() -> None:
+    asked = queued(seed=None)
+    assert seed_of("a", asked) == seed_of("a", asked)
+    assert seed_of("a", asked) != seed_of("b", asked)
+    assert 0 <= seed_of("a", asked) < 2**32
+    assert seed_of("a", queued(seed=0)) == 0

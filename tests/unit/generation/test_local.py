@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from streams.generation.local import LocalProvider
+from streams.generation.providers import Order, ProviderError
+
+
+def an_order(**changes: object) -> Order:
+    facts = {
+        "key": "j:1",
+        "prompt": "a 'sea'; [0:v]drawtext=%{pts}",
+        "width": 256,
+        "height": 256,
+        "steps": 5,
+        "quality": "low",
+        "seed": 3,
+        "seconds": 0.5,
+    }
+    return Order(**{**facts, **changes})  # type: ignore[arg-type]
+
+
+def test_progress_is_told_and_files_are_made(tmp_path: Path) -> None:
+    told: list[float] = []
+
+    async def listen(percent: float, step: str) -> None:
+        assert step == "rendering"
+        told.append(percent)
+
+    made = asyncio.run(LocalProvider().generate(an_order(), tmp_path, listen))
+    assert made.seconds == 0.5
+    assert made.video.stat().st_size > 1000
+    assert made.thumbnail.exists()
+    assert told == sorted(told)
+    assert told[-1] == 95
+
+
+def test_an_encoder_that_fails_is_a_retryable_error(tmp_path: Path) -> None:
+    (tmp_path / "video.mp4").mkdir()
+
+    async def listen(percent: float, step: str) -> None: ...
+
+    with pytest.raises(ProviderError, match="ffmpeg ended with") as failed:
+        asyncio.run(LocalProvider().generate(an_order(), tmp_path, listen))
+    assert failed.value.retryable
+
+
+def test_a_renderer_that_dies_is_an_error_with_its_last_words(tmp_path: Path) -> None:
+    async def listen(percent: float, step: str) -> None: ...
+
+    with pytest.raises(ProviderError, match="ended early: KeyError: 'ultra'"):
+        asyncio.run(LocalProvider().generate(an_order(quality="ultra"), tmp_path, listen))
+
+
+def test_cancelling_ends_the_renderer_at_once(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        moving = asyncio.Event()
+
+        async def listen(percent: float, step: str) -> None:
+            moving.set()
+
+        order = an_order(seconds=60.0, width=512, height=512)
+        rendering = asyncio.create_task(LocalProvider().generate(order, tmp_path, listen))
+        await moving.wait()
+        rendering.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await rendering
+
+    asyncio.run(scenario())
+
+
+def test_the_renderer_ends_when_whoever_asked_is_gone(tmp_path: Path) -> None:
+    order = (
+        '{"prompt":"p","width":512,"height":512,"steps":5,"seed":1,"seconds":60.0,"quality":"low"}'
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-m", "streams.generation.rendering", str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    with child.stdin, child.stdout:
+        child.stdin.write(order.encode() + b"\n")
+        child.stdin.flush()
+        assert b"percent" in child.stdout.readline()
+        child.stdin.close()
+        assert child.wait(timeout=30) == 1
+    assert not tmp_path.exists()

@@ -1,0 +1,86 @@
+"""Frames into files."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from infra import tables
+from infra.tables import WRITERS
+
+SCHEMA = pl.Schema(
+    {
+        "id": pl.Int64(),
+        "at": pl.Datetime("us", "UTC"),
+        "tags": pl.List(pl.String()),
+        "t": pl.String(),
+    }
+)
+
+
+def frame(*ids: int) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "id": ids,
+            "at": [dt.datetime(2026, 5, 1, 0, 0, 0, n, tzinfo=dt.UTC) for n in ids],
+            "tags": [["a", 'b "c"'] if n % 2 else None for n in ids],
+            "t": [None if n % 2 else "x,y" for n in ids],
+        },
+        schema=SCHEMA,
+    )
+
+
+def write(suffix: str, directory: Path, *frames: pl.DataFrame) -> Path:
+    writer = WRITERS[suffix](directory, SCHEMA)
+    for one in frames:
+        writer.write(one)
+    return writer.close()
+
+
+def test_parquet_keeps_rows_and_dtypes(tmp_path: Path) -> None:
+    path = write(".parquet", tmp_path, frame(1, 2), frame(3))
+
+    assert pl.read_parquet(path).equals(frame(1, 2, 3))
+
+
+def test_parquet_of_many_parts_is_one_file_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "PART_ROWS", 2)
+
+    path = write(".parquet", tmp_path, frame(1, 2), frame(3), frame(4), frame(5))
+
+    assert pl.read_parquet(path).equals(frame(1, 2, 3, 4, 5))
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_a_file_without_rows_has_its_columns(tmp_path: Path, suffix: str) -> None:
+    path = write(suffix, tmp_path)
+
+    read = pl.read_parquet if suffix == ".parquet" else pl.read_csv
+    assert read(path).columns == SCHEMA.names()
+    assert read(path).height == 0
+
+
+def test_ndjson_has_times_that_anybody_reads(tmp_path: Path) -> None:
+    lines = write(".ndjson", tmp_path, frame(1), frame(2)).read_text().splitlines()
+
+    assert [json.loads(line) for line in lines] == [
+        {"id": 1, "at": "2026-05-01T00:00:00.000001Z", "tags": ["a", 'b "c"'], "t": None},
+        {"id": 2, "at": "2026-05-01T00:00:00.000002Z", "tags": None, "t": "x,y"},
+    ]
+
+
+def test_csv_has_one_header_and_json_for_lists(tmp_path: Path) -> None:
+    with write(".csv", tmp_path, frame(1), frame(2)).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+
+    assert [row["id"] for row in rows] == ["1", "2"]
+    assert json.loads(rows[0]["tags"]) == ["a", 'b "c"']
+    assert (rows[0]["t"], rows[1]["t"]) == ("", "x,y")
+    assert rows[0]["at"] == "2026-05-01T00:00:00.000001Z"

@@ -1,0 +1,199 @@
+"""Folds give the same rows in any order that their rules allow."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+from typing import Any
+
+import polars as pl
+import pytest
+
+from projections.channels import fold_baselines
+from projections.jobs import fold_events
+from projections.outliers import fold_detections
+from projections.videos import fold_snapshots, fold_uploads
+from projections.virality import fold_scores
+from schemas.catalogue import (
+    GENERATION_EVENTS,
+    OUTLIER_BASELINES,
+    OUTLIER_DETECTIONS,
+    VIDEO_UPLOADS,
+    VIRALITY_SCORES,
+)
+from tests.unit.projections.frames import START, frame, snapshots
+
+
+def test_of_snapshots_the_newest_by_time_counts_and_of_equal_times_the_later_in_the_log() -> None:
+    rows = fold_snapshots(snapshots([("a", 5, 50), ("a", 2, 20), ("b", 1, 7), ("b", 1, 8)]))
+    newest = rows["snapshots"].select("video_id", "views", "observed_offset").rows()
+    assert newest == [("a", 50, 0), ("b", 8, 3)]
+    assert rows["observations"].select("video_id", "views").rows() == [
+        ("a", 20),
+        ("a", 50),
+        ("b", 8),
+    ]
+
+
+def test_hidden_counts_of_the_newest_snapshot_stay_hidden() -> None:
+    rows = fold_snapshots(snapshots([("a", 1, 10), ("a", 2, None)]))
+    assert rows["snapshots"]["views"].to_list() == [None]
+
+
+def test_of_uploads_the_newest_by_time_counts() -> None:
+    events = [
+        {
+            "video_id": "a",
+            "title": title,
+            "occurred_at": START + dt.timedelta(hours=hours),
+            "tags": [],
+        }
+        for title, hours in (("new", 2), ("old", 1))
+    ]
+    assert fold_uploads(frame(VIDEO_UPLOADS, events))["uploads"]["title"].to_list() == ["new"]
+
+
+def test_of_baselines_the_one_that_has_seen_most_counts_without_its_working_state() -> None:
+    def baseline(form: str, age: int) -> dict[str, Any]:
+        figures = {"n": 3, "median_log10_views": 2.0, "mad_log10_views": 0.5, "recent": [2.0]}
+        return {"format": form, "age_from_h": age, **figures}
+
+    events = [
+        {
+            "channel_id": "c",
+            "as_of": START,
+            "snapshots": applied,
+            "baselines": baselines,
+            "applied_offset": applied,
+        }
+        for applied, baselines in (
+            (9, [baseline("short", 6), baseline("long", 24), baseline("long", 0)]),
+            (4, []),
+        )
+    ]
+    row = fold_baselines(frame(OUTLIER_BASELINES, events))["baselines"].row(0, named=True)
+    assert row["baseline_applied_offset"] == 9
+    kept = json.loads(row["baselines"])
+    assert [(one["format"], one["age_from_h"]) for one in kept] == [
+        ("long", 0),
+        ("long", 24),
+        ("short", 6),
+    ]
+    assert set(kept[0]) == {
+        "format",
+        "age_from_h",
+        "n",
+        "median_log10_views",
+        "mad_log10_views",
+    }
+
+
+def test_channel_without_baselines_has_an_empty_array() -> None:
+    events = [
+        {
+            "channel_id": "c",
+            "as_of": START,
+            "snapshots": 1,
+            "baselines": [],
+            "applied_offset": 1,
+        }
+    ]
+    assert fold_baselines(frame(OUTLIER_BASELINES, events))["baselines"]["baselines"].item() == "[]"
+
+
+def _score(video: str, minutes: float, applied: int, views_1h: float = 1.0) -> dict[str, Any]:
+    return {
+        "video_id": video,
+        "as_of": START + dt.timedelta(minutes=minutes),
+        "applied_offset": applied,
+        "views": applied,
+        "views_1h": views_1h,
+        "reasons": [],
+    }
+
+
+def test_a_score_written_late_by_a_sleeping_worker_does_not_win() -> None:
+    rows = fold_scores(frame(VIRALITY_SCORES, [_score("a", 2, 20), _score("a", 1, 10)]))
+    assert rows["scores"].select("views", "log_offset").rows() == [(20, 0)]
+
+
+def test_history_keeps_one_score_a_minute() -> None:
+    events = [_score("a", 0.1, 1), _score("a", 0.9, 2), _score("a", 1.5, 3)]
+    assert fold_scores(frame(VIRALITY_SCORES, events))["history"]["views"].to_list() == [2, 3]
+
+
+def test_ranks_order_videos_as_their_decayed_views_do_at_any_later_instant() -> None:
+    events = [_score("a", 0, 1, 100.0), _score("b", 60, 2, 50.0), _score("c", 60, 3, 0.0)]
+    ranks = dict(
+        fold_scores(frame(VIRALITY_SCORES, events))["scores"].select("video_id", "rank_1h").rows()
+    )
+    now = START.timestamp() + 7200
+    assert math.exp(ranks["a"] - now / 3600) == pytest.approx(100 * math.exp(-2))
+    assert math.exp(ranks["b"] - now / 3600) == pytest.approx(50 * math.exp(-1))
+    assert ranks["c"] is None
+
+
+def test_a_bucket_judged_twice_keeps_the_earlier_verdict() -> None:
+    events = [
+        {"video_id": "a", "age_from_h": 6, "source_offset": offset, "source_partition": 0}
+        for offset in (9, 4, 7)
+    ]
+    rows = fold_detections(frame(OUTLIER_DETECTIONS, events))["detections"]
+    assert rows["source_offset"].to_list() == [4]
+
+
+def _story(*kinds: tuple[str, dict[str, Any]]) -> pl.DataFrame:
+    return frame(
+        GENERATION_EVENTS,
+        (
+            {
+                "_type": kind,
+                "event_id": f"e{version}",
+                "job_id": "j",
+                "version": version,
+                "occurred_at": START + dt.timedelta(seconds=version),
+                **facts,
+            }
+            for version, (kind, facts) in enumerate(kinds, start=1)
+        ),
+    )
+
+
+STORY = (
+    ("JobQueued", {"prompt": "a cat", "quality": "low", "priority": "high"}),
+    ("AttemptStarted", {"attempt": 1, "worker": "w", "fencing_token": "secret"}),
+    ("Progressed", {"attempt": 1, "percent": 40.0, "step": "frames"}),
+    ("AttemptFailed", {"attempt": 1, "error": "no disk", "retryable": True}),
+    ("RetryScheduled", {"attempt": 2, "retry_at": START, "delay_s": 1.0}),
+    ("AttemptStarted", {"attempt": 2, "worker": "w", "fencing_token": "secret"}),
+    ("Completed", {"attempt": 2, "artifact": "a.mp4", "bytes": 5}),
+)
+
+
+@pytest.mark.parametrize(
+    ("length", "status", "attempts", "percent"),
+    [
+        (1, "queued", None, None),
+        (2, "processing", 1, 0.0),
+        (3, "processing", 1, 40.0),
+        (4, "processing", 1, 40.0),
+        (5, "queued", 2, 40.0),
+        (6, "processing", 2, 0.0),
+        (7, "completed", 2, 100.0),
+    ],
+)
+def test_a_jobs_row_follows_its_story(
+    length: int, status: str, attempts: int | None, percent: float | None
+) -> None:
+    job = fold_events(_story(*STORY[:length]))["jobs"].row(0, named=True)
+    assert (job["version"], job["status"]) == (length, status)
+    assert (job["attempts"], job["percent"]) == (attempts, percent)
+    assert job["prompt"] == "a cat"
+
+
+def test_the_story_is_kept_event_by_event_without_the_fencing_token() -> None:
+    events = fold_events(_story(*STORY))["events"]
+    assert events["type"].to_list() == [kind for kind, _ in STORY]
+    assert json.loads(events["body"][1]) == {"attempt": 1, "worker": "w"}
+    assert "secret" not in "".join(events["body"])
