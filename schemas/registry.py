@@ -7,15 +7,24 @@ from __future__ import annotations
 
 import json
 import threading
+import warnings
 from typing import Any, Self
 from uuid import UUID
 
 import fastavro
-from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
-from confluent_kafka.schema_registry.error import SchemaRegistryError
+from authlib.deprecate import AuthlibDeprecationWarning
 
 from schemas.catalogue import Topic
 from schemas.errors import IncompatibleSchemaError, UnknownSchemaError
+
+with warnings.catch_warnings():
+    # authlib, which the client imports, announces in every process that it will change its HTTP
+    # library, and sets a filter of its own when it is imported.
+    warnings.simplefilter("ignore", AuthlibDeprecationWarning)
+    from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
+    from confluent_kafka.schema_registry.error import SchemaRegistryError
+
+__all__ = ["COMPATIBILITY", "Registry", "SchemaRegistryError"]
 
 COMPATIBILITY = "BACKWARD_TRANSITIVE"
 

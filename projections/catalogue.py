@@ -1,0 +1,14 @@
+"""The projections there are, by name."""
+
+from __future__ import annotations
+
+from projections.channels import CHANNELS
+from projections.jobs import JOBS
+from projections.outliers import OUTLIERS
+from projections.projection import Projection
+from projections.videos import VIDEOS
+from projections.virality import VIRALITY
+
+PROJECTIONS: dict[str, Projection] = {
+    projection.name: projection for projection in (VIDEOS, VIRALITY, CHANNELS, OUTLIERS, JOBS)
+}

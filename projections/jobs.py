@@ -1,0 +1,129 @@
+"""Jobs: where each generation job stands, folded from its life story.
+
+An event's `version` is its place in the story. A repeated event has a version that the row has
+passed already, and changes nothing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import Any
+
+import polars as pl
+
+from projections.projection import Projection, Source
+from projections.sql import beside
+from schemas.catalogue import GENERATION_EVENTS
+
+# An attempt that failed leaves the job as it is: what follows is a retry or the end.
+_STATUS = {
+    "JobQueued": "queued",
+    "AttemptStarted": "processing",
+    "Progressed": "processing",
+    "RetryScheduled": "queued",
+    "Completed": "completed",
+    "Failed": "failed",
+    "Cancelled": "cancelled",
+}
+
+# Fields that the row takes over as they are; the newest event that has one counts.
+_TAKEN = (
+    "user_id",
+    "prompt",
+    "width",
+    "height",
+    "num_steps",
+    "quality",
+    "seed",
+    "duration_s",
+    "priority",
+    "max_retries",
+    "provider",
+    "source_video_id",
+    "requested_by",
+    "metadata",
+    "provider_used",
+    "model",
+    "worker",
+    "step",
+    "error",
+    "retry_at",
+    "artifact",
+    "thumbnail",
+    "bytes",
+    "sha256",
+    "video_seconds",
+    "processing_s",
+)
+
+# Of an event, what stands in columns of the story, or is nobody's business (the fencing token).
+_NOT_IN_BODY = frozenset({"job_id", "version", "event_id", "occurred_at", "fencing_token"})
+
+
+def fold_events(events: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """The story's new events, and what they say of each job; null is "nothing said"."""
+    told = events.unique(["job_id", "version"], keep="first").sort("job_id", "version")
+    said = told.with_columns(pl.col("quality", "priority", "requested_by").cast(pl.String))
+    said = said.select("job_id", "version", *_TAKEN, **_derived())
+    jobs = said.group_by("job_id", maintain_order=True).agg(pl.all().drop_nulls().last())
+    return {"events": _story(told), "jobs": jobs}
+
+
+def _derived() -> dict[str, pl.Expr]:
+    """Columns that depend on the kind of event, by name."""
+    kind, at = pl.col("_type"), pl.col("occurred_at")
+    return {
+        "status": kind.replace_strict(_STATUS, default=None, return_dtype=pl.String),
+        "attempts": pl.col("attempt"),
+        "percent": pl.when(kind == "AttemptStarted")
+        .then(0.0)
+        .when(kind == "Completed")
+        .then(100.0)
+        .otherwise(pl.col("percent")),
+        "cancel_reason": pl.col("reason"),
+        "queued_at": pl.when(kind == "JobQueued").then(at),
+        "started_at": pl.when(kind == "AttemptStarted").then(at),
+        "finished_at": pl.when(kind.is_in(["Completed", "Failed", "Cancelled"])).then(at),
+        "updated_at": at,
+    }
+
+
+def _story(told: pl.DataFrame) -> pl.DataFrame:
+    bodies = [
+        json.dumps(
+            {
+                name: value
+                for name, value in event.items()
+                if value is not None and name not in _NOT_IN_BODY and not name.startswith("_")
+            },
+            default=_as_json,
+        )
+        for event in told.iter_rows(named=True)
+    ]
+    return told.select(
+        "job_id",
+        "version",
+        "event_id",
+        "occurred_at",
+        type="_type",
+        body=pl.Series(bodies, dtype=pl.String),
+    )
+
+
+def _as_json(value: Any) -> str:
+    if isinstance(value, dt.datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no place in an event")
+
+
+JOBS = Projection(
+    name="jobs",
+    version=1,
+    statements=beside(__file__),
+    sources=(
+        Source(
+            GENERATION_EVENTS, None, fold_events, ("upsert_events", "insert_jobs", "update_jobs")
+        ),
+    ),
+)

@@ -1,0 +1,72 @@
+"""What a projection is: topics, SQL, and a pure function from frame to frames for each topic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from projections.sql import Statements
+from schemas.catalogue import Topic
+
+Fold = Callable[[pl.DataFrame], Mapping[str, pl.DataFrame]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One topic of a projection.
+
+    Attributes:
+        topic: where the events are from.
+        columns: the events' fields that the fold reads, None is all. Fewer are faster.
+        fold: pure: from events (the fields and `_partition`, `_offset`, `_timestamp`, in the order
+            of the log) to rows by staging table. A frame named `x` is copied into `staged_x`,
+            which has its columns. Lists of strings or numbers become arrays; JSON is text.
+        upserts: statements that merge the staged rows into the tables, in this order. They must
+            give the same tables whatever the chunks were, and change nothing when run again with
+            rows that are there.
+    """
+
+    topic: Topic
+    columns: tuple[str, ...] | None
+    fold: Fold
+    upserts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Projection:
+    """A read model.
+
+    Attributes:
+        version: raised whenever tables or folds change; the tables are folded again from the log.
+        statements: of its .sql file: `tables` (idempotent), `drop`, `staging` (idempotent,
+            temporary tables that empty themselves at commit), and the upserts. Table names have
+            no schema: which one they live in is for the engine to say.
+    """
+
+    name: str
+    version: int
+    statements: Statements
+    sources: tuple[Source, ...]
+
+    @property
+    def group(self) -> str:
+        """The consumer group, by which partitions are shared out and lag tools see progress."""
+        return f"groundswell.projection.{self.name}"
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Names of its topics."""
+        return tuple(source.topic.name for source in self.sources)
+
+    def source(self, topic: str) -> Source:
+        """The source of that topic.
+
+        Raises:
+            KeyError: the projection does not read it.
+        """
+        for source in self.sources:
+            if source.topic.name == topic:
+                return source
+        raise KeyError(f"projection {self.name} does not read {topic}")

@@ -1,0 +1,204 @@
+"""A projection's tables: made, and written to with their checkpoint in one transaction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import psycopg
+import structlog
+from psycopg import sql
+
+from projections.checkpoints import STATEMENTS, Checkpoints, Connection, Progress
+from projections.errors import NewerVersionError, RefusedError
+from projections.projection import Projection, Source
+from projections.spans import Outcome, Span
+from projections.staging import Staged, copy, staged
+
+log = structlog.get_logger()
+
+# Errors that say something of the rows. A row too long for an index counts: psycopg files it
+# under operational errors, but no waiting will shorten it.
+_REFUSALS = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    psycopg.errors.ProgramLimitExceeded,
+)
+
+_CONNECT_TIMEOUT = 10  # seconds
+
+# Commits may be reported before they are on disk: a server that crashes then loses rows together
+# with their checkpoint, and they are folded again.
+_SESSION = sql.SQL(
+    "SET search_path TO {schema}; SET TimeZone TO 'UTC'; SET synchronous_commit TO off; "
+    "SET jit TO off"
+)
+
+
+class Store:
+    """One connection's view of a projection's tables. Not for several threads at once.
+
+    Args:
+        schema: PostgreSQL schema that the tables are in; made if it is missing.
+    """
+
+    def __init__(self, dsn: str, projection: Projection, *, schema: str = "public") -> None:
+        self._dsn = dsn
+        self._projection = projection
+        self._schema = schema
+        self._checkpoints = Checkpoints(projection)
+        self._expected: dict[tuple[str, int], int] = {}
+        self._open: Connection | None = None
+
+    @property
+    def _connection(self) -> Connection:
+        if self._open is None:
+            raise psycopg.InterfaceError("the store is closed")
+        return self._open
+
+    def open(self) -> None:
+        """Connect, and make the tables where they are missing.
+
+        Raises:
+            NewerVersionError: they belong to a later version of the projection.
+            psycopg.OperationalError: PostgreSQL cannot be reached.
+        """
+        self.close()
+        connection: Connection = psycopg.connect(
+            self._dsn,
+            autocommit=True,
+            connect_timeout=_CONNECT_TIMEOUT,
+            application_name=f"groundswell projection {self._projection.name}",
+        )
+        self._open = connection
+        connection.execute(_SESSION.format(schema=sql.Identifier(self._schema)))
+        migrate(connection, self._projection, schema=self._schema)
+        connection.execute(self._projection.statements["staging"])
+
+    def close(self) -> None:
+        """Let go of the connection; `open` may follow."""
+        self._expected.clear()
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+    def position(self, topic: str, partition: int) -> int:
+        """The checkpoint, read anew: the offset to read from.
+
+        Raises:
+            NewerVersionError: another release has taken the tables over.
+        """
+        at = self._checkpoints.read(self._connection, topic, partition)
+        self._expected[topic, partition] = at
+        return at
+
+    def checkpoint(self, topic: str, partition: int) -> int:
+        """The checkpoint as this store knows it."""
+        known = self._expected.get((topic, partition))
+        return self.position(topic, partition) if known is None else known
+
+    def apply(
+        self,
+        source: Source,
+        span: Span,
+        frame: pl.DataFrame,
+        *,
+        high: int,
+    ) -> Outcome:
+        """Fold events into the tables and move the checkpoint to the span's end, both or neither.
+
+        Args:
+            frame: the span's good events; those below the checkpoint are cut off here.
+            high: the partition's end as last heard, for those who watch the lag.
+
+        Returns:
+            What became of it; nothing is written unless it is APPLIED.
+
+        Raises:
+            RefusedError: the fold fails, or PostgreSQL refuses what it gives.
+            psycopg.OperationalError: PostgreSQL is away, or the transaction lost to another.
+        """
+        expected = self.checkpoint(span.topic, span.partition)
+        outcome = span.against(expected)
+        if outcome is not Outcome.APPLIED:
+            return outcome
+        if span.start < expected:
+            frame = frame.filter(pl.col("_offset") >= expected)
+        rows = _folded(source, frame)
+        connection = self._connection
+        try:
+            with connection.transaction():
+                if not self._checkpoints.advance(connection, span, expected):
+                    raise psycopg.Rollback
+                for part in rows:
+                    copy(connection, part)
+                if rows:
+                    for name in source.upserts:
+                        connection.execute(self._projection.statements[name])
+                newest: Any = frame["_timestamp"].max()
+                where = (span.topic, span.partition, span.end, high, newest)
+                self._checkpoints.report(connection, [Progress(*where)])
+                if frame.height:
+                    self._checkpoints.notify(connection, span, frame.height)
+                self._expected[span.topic, span.partition] = span.end
+        except _REFUSALS as error:
+            self._expected[span.topic, span.partition] = expected
+            raise RefusedError(f"PostgreSQL refuses it: {_one_line(error)}") from error
+        except BaseException:
+            self._expected.pop((span.topic, span.partition), None)
+            raise
+        if self._expected[span.topic, span.partition] != span.end:
+            del self._expected[span.topic, span.partition]
+            return Outcome.CONFLICT
+        return Outcome.APPLIED
+
+    def report(self, progress: list[Progress]) -> None:
+        """Tell those who watch how far the partitions are, apart from any rows."""
+        if progress:
+            with self._connection.transaction():
+                self._checkpoints.report(self._connection, progress)
+
+
+def migrate(connection: Connection, projection: Projection, *, schema: str = "public") -> None:
+    """Make the projection's tables and the engine's own, one process at a time.
+
+    Tables of an earlier version are dropped together with their checkpoints: the log is folded
+    into new ones from its beginning.
+
+    Raises:
+        NewerVersionError: the tables are of a later version.
+    """
+    name, version = projection.name, projection.version
+    with connection.transaction():
+        connection.execute(STATEMENTS["lock_migration"], {"schema": schema})
+        create = sql.SQL("CREATE SCHEMA IF NOT EXISTS {}")
+        connection.execute(create.format(sql.Identifier(schema)))
+        connection.execute(STATEMENTS["tables"])
+        row: Any = connection.execute(STATEMENTS["version"], {"projection": name}).fetchone()
+        found = None if row is None else int(row[0])
+        if found is not None and found > version:
+            raise NewerVersionError(
+                f"the tables of projection {name} are of version {found}, this process has "
+                f"{version}: run the release that made them, or a later one"
+            )
+        if found != version:
+            connection.execute(STATEMENTS["set_version"], {"projection": name, "version": version})
+            connection.execute(STATEMENTS["forget"], {"projection": name})
+            connection.execute(STATEMENTS["forget_status"], {"projection": name})
+            if found is not None:
+                log.warning("folding anew", projection=name, old=found, new=version)
+                connection.execute(projection.statements["drop"])
+        connection.execute(projection.statements["tables"])
+
+
+def _folded(source: Source, frame: pl.DataFrame) -> list[Staged]:
+    if frame.is_empty():
+        return []
+    try:
+        return staged(source.fold(frame))
+    except (Exception, pl.exceptions.PanicException) as error:
+        raise RefusedError(f"cannot be folded: {_one_line(error)}") from error
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:500]

@@ -1,0 +1,168 @@
+-- Videos: metadata and newest counts, one row a video; every observation in a history of its own.
+
+-- name: tables
+CREATE TABLE IF NOT EXISTS videos (
+    video_id text PRIMARY KEY,
+    channel_id text NOT NULL,
+    title text,
+    description text,
+    language text,
+    tags text[] NOT NULL DEFAULT '{}',
+    published_at timestamptz NOT NULL,
+    -- An upload's own word comes first; a snapshot fills what the upload leaves open.
+    uploaded_duration_s integer,
+    observed_duration_s integer,
+    duration_s integer GENERATED ALWAYS AS (coalesce(uploaded_duration_s, observed_duration_s)) STORED,
+    uploaded_category text,
+    observed_category text,
+    category text GENERATED ALWAYS AS (coalesce(uploaded_category, observed_category)) STORED,
+    -- The newest snapshot's counts; null where it hides them or where there is no snapshot yet.
+    views bigint,
+    likes bigint,
+    comments bigint,
+    snapshots bigint NOT NULL DEFAULT 0, -- observations at different instants
+    first_observed_at timestamptz,
+    last_observed_at timestamptz,
+    observed_partition integer,
+    observed_offset bigint,
+    uploaded_at timestamptz, -- occurred_at of the newest upload event; null: known from snapshots only
+    uploaded_offset bigint
+);
+CREATE INDEX IF NOT EXISTS videos_of_channel ON videos (channel_id, published_at DESC);
+CREATE TABLE IF NOT EXISTS video_observations (
+    video_id text NOT NULL,
+    observed_at timestamptz NOT NULL,
+    views bigint,
+    likes bigint,
+    comments bigint,
+    applied_partition integer NOT NULL,
+    applied_offset bigint NOT NULL,
+    PRIMARY KEY (video_id, observed_at)
+);
+
+-- name: drop
+DROP TABLE IF EXISTS videos, video_observations;
+
+-- name: staging
+CREATE TEMP TABLE IF NOT EXISTS staged_uploads (
+    video_id text, channel_id text, title text, description text, duration_s integer, category text,
+    language text, tags text[], published_at timestamptz, uploaded_at timestamptz,
+    uploaded_offset bigint
+) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE IF NOT EXISTS staged_snapshots (
+    video_id text, channel_id text, title text, published_at timestamptz, duration_s integer,
+    category text, views bigint, likes bigint, comments bigint, first_observed_at timestamptz,
+    last_observed_at timestamptz, observed_partition integer, observed_offset bigint
+) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE IF NOT EXISTS staged_observations (
+    video_id text, observed_at timestamptz, views bigint, likes bigint, comments bigint,
+    applied_partition integer, applied_offset bigint
+) ON COMMIT DELETE ROWS;
+
+-- name: upsert_uploads
+INSERT INTO videos AS v (
+    video_id, channel_id, title, description, uploaded_duration_s, uploaded_category, language,
+    tags, published_at, uploaded_at, uploaded_offset
+)
+SELECT
+    video_id, channel_id, title, description, duration_s, category, language, tags, published_at,
+    uploaded_at, uploaded_offset
+FROM staged_uploads
+ON CONFLICT (video_id) DO UPDATE SET
+    channel_id = excluded.channel_id,
+    title = excluded.title,
+    description = excluded.description,
+    uploaded_duration_s = excluded.uploaded_duration_s,
+    uploaded_category = excluded.uploaded_category,
+    language = excluded.language,
+    tags = excluded.tags,
+    published_at = excluded.published_at,
+    uploaded_at = excluded.uploaded_at,
+    uploaded_offset = excluded.uploaded_offset
+WHERE v.uploaded_at IS NULL
+    OR (excluded.uploaded_at, excluded.uploaded_offset) > (v.uploaded_at, v.uploaded_offset);
+
+-- name: upsert_snapshots
+-- Counts only observations that were not there: an event published twice is one observation.
+WITH written AS (
+    INSERT INTO video_observations AS o (
+        video_id, observed_at, views, likes, comments, applied_partition, applied_offset
+    )
+    SELECT video_id, observed_at, views, likes, comments, applied_partition, applied_offset
+    FROM staged_observations
+    ON CONFLICT (video_id, observed_at) DO UPDATE SET
+        views = excluded.views,
+        likes = excluded.likes,
+        comments = excluded.comments,
+        applied_partition = excluded.applied_partition,
+        applied_offset = excluded.applied_offset
+    WHERE (excluded.applied_offset, excluded.applied_partition)
+        > (o.applied_offset, o.applied_partition)
+    RETURNING o.video_id, (o.xmax = 0) AS inserted
+), counted AS (
+    SELECT video_id, count(*) AS snapshots FROM written WHERE inserted GROUP BY video_id
+)
+INSERT INTO videos AS v (
+    video_id, channel_id, title, published_at, observed_duration_s, observed_category, views,
+    likes, comments, snapshots, first_observed_at, last_observed_at, observed_partition,
+    observed_offset
+)
+SELECT
+    s.video_id, s.channel_id, s.title, s.published_at, s.duration_s, s.category, s.views, s.likes,
+    s.comments, coalesce(c.snapshots, 0), s.first_observed_at, s.last_observed_at,
+    s.observed_partition, s.observed_offset
+FROM staged_snapshots AS s LEFT JOIN counted AS c USING (video_id)
+ON CONFLICT (video_id) DO UPDATE SET
+    snapshots = v.snapshots + excluded.snapshots,
+    first_observed_at = least(v.first_observed_at, excluded.first_observed_at),
+    last_observed_at = greatest(v.last_observed_at, excluded.last_observed_at),
+    channel_id = CASE
+        WHEN v.uploaded_at IS NOT NULL OR (v.last_observed_at, v.observed_offset, v.observed_partition)
+            >= (excluded.last_observed_at, excluded.observed_offset, excluded.observed_partition)
+        THEN v.channel_id ELSE excluded.channel_id
+    END,
+    title = CASE
+        WHEN v.uploaded_at IS NOT NULL OR (v.last_observed_at, v.observed_offset, v.observed_partition)
+            >= (excluded.last_observed_at, excluded.observed_offset, excluded.observed_partition)
+        THEN v.title ELSE excluded.title
+    END,
+    published_at = CASE
+        WHEN v.uploaded_at IS NOT NULL OR (v.last_observed_at, v.observed_offset, v.observed_partition)
+            >= (excluded.last_observed_at, excluded.observed_offset, excluded.observed_partition)
+        THEN v.published_at ELSE excluded.published_at
+    END,
+    observed_duration_s = CASE
+        WHEN (v.last_observed_at, v.observed_offset, v.observed_partition)
+            >= (excluded.last_observed_at, excluded.observed_offset, excluded.observed_partition)
+        THEN v.observed_duration_s ELSE excluded.observed_duration_s
+    END,
+    observed_category = CASE
+        WHEN (v.last_observed_at, v.observed_offset, v.observed_partition)
+            >= (excluded.last_observed_at, excluded.observed_offset, excluded.observed_partition)
+        THEN v.observed_category ELSE excluded.observed_category
+    END,
+    views = CASE
+        WHEN (v.last_observed_at, v.observed_offset, v.observed_partition)
+            >= (excluded.last_observed_at, excluded.observed_offset, excluded.observed_partition)
+        THEN v.views ELSE excluded.views
+    END,
+    likes = CASE
+        WHEN (v.last_observed_at, v.observed_offset, v.observed_partition)
+            >= (excluded.last_observed_at, excluded.observed_offset, excluded.observed_partition)
+        THEN v.likes ELSE excluded.likes
+    END,
+    comments = CASE
+        WHEN (v.last_observed_at, v.observed_offset, v.observed_partition)
+            >= (excluded.last_observed_at, excluded.observed_offset, excluded.observed_partition)
+        THEN v.comments ELSE excluded.comments
+    END,
+    observed_partition = CASE
+        WHEN (v.last_observed_at, v.observed_offset, v.observed_partition)
+            >= (excluded.last_observed_at, excluded.observed_offset, excluded.observed_partition)
+        THEN v.observed_partition ELSE excluded.observed_partition
+    END,
+    observed_offset = CASE
+        WHEN (v.last_observed_at, v.observed_offset, v.observed_partition)
+            >= (excluded.last_observed_at, excluded.observed_offset, excluded.observed_partition)
+        THEN v.observed_offset ELSE excluded.observed_offset
+    END;

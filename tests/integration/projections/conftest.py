@@ -1,0 +1,225 @@
+"""A log of one's own: the catalogue's topics under names that no other test has."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+from typing import Any
+
+import psycopg
+import pytest
+from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from infra.settings import Settings
+from projections.engine import Engine
+from projections.projection import Projection
+from projections.run import run
+from schemas.catalogue import TOPICS, Topic
+from schemas.codec import Codec
+from schemas.publisher import Publisher
+from schemas.registry import Registry
+from tests.integration.projections.addresses import readdressed, renamed
+
+PARTITIONS = 2
+START = dt.datetime(2025, 3, 1, tzinfo=dt.UTC)
+
+
+class Log:
+    """Topics of one test, and what it does with them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Registry,
+        suffix: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        self.settings = settings
+        self.suffix = suffix
+        self._monkeypatch = monkeypatch
+        self._topics: dict[str, Topic] = {}
+        self.registry = registry
+        self.codec = Codec(self.registry)
+        self.publisher = Publisher(settings.kafka_config(), self.codec, source="tests")
+        self.admin = AdminClient(settings.kafka_config())
+
+    def topic(self, original: Topic) -> Topic:
+        """The test's own topic of that kind, made when first asked for."""
+        if original.name not in self._topics:
+            topic = renamed(original, self.suffix)
+            self._monkeypatch.setitem(TOPICS, topic.name, topic)
+            new = [
+                NewTopic(topic.name, PARTITIONS, 1, config=topic.config()),
+                NewTopic(topic.dlq, 1, 1),
+            ]
+            for made in self.admin.create_topics(new).values():
+                made.result()
+            self._topics[original.name] = topic
+        return self._topics[original.name]
+
+    def projection(self, original: Projection) -> Projection:
+        """The projection, reading the test's own topics in a group of its own."""
+        for source in original.sources:
+            self.topic(source.topic)
+        return readdressed(original, self.suffix)
+
+    def publish(self, original: Topic, *events: dict[str, Any]) -> None:
+        for event in events:
+            self.publisher.publish(self.topic(original), event)
+        self.publisher.flush()
+
+    def put(self, original: Topic, value: bytes, *, partition: int = 0) -> None:
+        """A record of any bytes."""
+        producer = Producer(self.settings.kafka_config())
+        producer.produce(self.topic(original).name, value, b"key", partition=partition)
+        producer.flush()
+
+    def ends(self, topic: Topic) -> dict[int, int]:
+        """End of each partition."""
+        config = {**self.settings.kafka_config(), "group.id": "tests"}
+        consumer = Consumer(config)
+        try:
+            metadata = consumer.list_topics(topic.name, timeout=10)
+            return {
+                partition: consumer.get_watermark_offsets(
+                    TopicPartition(topic.name, partition), timeout=10
+                )[1]
+                for partition in metadata.topics[topic.name].partitions
+            }
+        finally:
+            consumer.close()
+
+    def letters(self, original: Topic) -> list[tuple[bytes, bytes | None, dict[str, bytes]]]:
+        """Key, value and headers of the dead letters."""
+        topic = self.topic(original).dlq
+        consumer = Consumer(
+            {
+                **self.settings.kafka_config(),
+                "group.id": "tests",
+                "enable.partition.eof": True,
+                "enable.auto.commit": False,
+            }
+        )
+        consumer.assign([TopicPartition(topic, 0, 0)])
+        found = []
+        try:
+            while True:
+                message = consumer.poll(10)
+                assert message is not None
+                if message.error():
+                    assert message.error().code() == KafkaError._PARTITION_EOF
+                    return found
+                found.append((message.key(), message.value(), dict(message.headers() or ())))
+        finally:
+            consumer.close()
+
+    def engine(self, projection: Projection) -> Engine:
+        return Engine(
+            projection,
+            kafka=self.settings.kafka_config(),
+            dsn=self.settings.dsn,
+            registry=self.registry,
+            publisher=lambda: self.publisher,
+        )
+
+    @contextmanager
+    def projecting(self, *projections: Projection) -> Iterator[None]:
+        """A projector in a thread."""
+        stop = Event()
+        thread = Thread(target=run, args=(self.settings, projections, self.registry, stop))
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+    def await_applied(self, projection: Projection, timeout: float = 60.0) -> None:
+        """Wait until the projection holds everything that its topics have by now."""
+        ends = {
+            (source.topic.name, partition): end
+            for source in projection.sources
+            for partition, end in self.ends(source.topic).items()
+        }
+        until(lambda: self.checkpoints(projection) == ends, timeout)
+
+    def checkpoints(self, projection: Projection) -> dict[tuple[str, int], int]:
+        with psycopg.connect(self.settings.dsn) as connection:
+            if connection.execute("SELECT to_regclass('projections')").fetchone() == (None,):
+                return {}
+            rows = connection.execute(
+                "SELECT topic, partition, next_offset FROM projection_checkpoints"
+                " WHERE projection = %s",
+                (projection.name,),
+            )
+            return {(topic, partition): offset for topic, partition, offset in rows}
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.settings.dsn) as connection:
+            return connection.execute(query.encode()).fetchall()
+
+
+def until(holds: Callable[[], bool], timeout: float = 60.0) -> None:
+    deadline = time.monotonic() + timeout
+    while not holds():
+        assert time.monotonic() < deadline, f"not so after {timeout:g} s"
+        time.sleep(0.05)
+
+
+def snapshot(video: str, views: int | None, hours: float = 0, **fields: Any) -> dict[str, Any]:
+    """A VideoSnapshot, so many hours after START."""
+    return {
+        "event_id": f"{video}@{hours}#{views}",
+        "occurred_at": START + dt.timedelta(hours=hours),
+        "video_id": video,
+        "channel_id": "channel",
+        "title": f"Title of {video}",
+        "published_at": START,
+        "duration_s": None,
+        "category": None,
+        "views": views,
+        "likes": None,
+        "comments": None,
+        **fields,
+    }
+
+
+def upload(video: str, hours: float = 0, **fields: Any) -> dict[str, Any]:
+    """A VideoUploaded, so many hours after START."""
+    return {
+        "event_id": f"upload-{video}",
+        "occurred_at": START + dt.timedelta(hours=hours),
+        "video_id": video,
+        "channel_id": "channel",
+        "title": f"Upload {video}",
+        "description": None,
+        "duration_s": None,
+        "category": None,
+        "language": None,
+        "tags": [],
+        "published_at": START,
+        **fields,
+    }
+
+
+@pytest.fixture(scope="session")
+def registry(stack_settings: Settings) -> Iterator[Registry]:
+    registry = Registry(stack_settings.registry_config())
+    yield registry
+    registry._client.close()
+
+
+@pytest.fixture
+def log(
+    stack_settings: Settings,
+    registry: Registry,
+    database: str,
+    unique: Callable[[str], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Log:
+    settings = stack_settings.model_copy(update={"database_url": database})
+    return Log(settings, registry, unique("t"), monkeypatch)
