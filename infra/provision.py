@@ -75,6 +75,11 @@ def provision(settings: Settings) -> Provisioned:
     return Provisioned(created, existing, subjects)
 
 
+def main(settings: Settings) -> None:
+    """Provision once, as a process of its own: for containers, where nothing else would."""
+    provision(settings)
+
+
 def _topics(settings: Settings, topics: list[Topic]) -> tuple[list[str], list[str]]:
     admin = AdminClient(settings.kafka_config())
     wanted = _wanted(topics, settings.kafka_replication_factor)

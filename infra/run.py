@@ -20,6 +20,7 @@ ENTRY_POINTS = {
     "generation-worker": "streams.generation.worker:main",
     "projector": "projections.run:main",
     "api": "api.server:main",
+    "provision": "infra.provision:main",
 }
 
 log = structlog.get_logger()

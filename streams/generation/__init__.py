@@ -1,1 +1,1 @@
-"""TODO."""
+"""Generation work: requests become jobs, jobs become videos, each dispatched and ended once."""

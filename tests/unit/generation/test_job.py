@@ -18,21 +18,16 @@ from streams.generation.events import (
     Progressed,
     RetryScheduled,
 )
-from streams.generation.job import (
-    JOBS,
-    RETRY_CAP,
+from streams.generation.job import JOBS, RETRY_CAP, Job, Status, retry_delay, seed_of
+from streams.generation.job_commands import (
     Cancel,
     Complete,
     FailAttempt,
-    Job,
     JobCommand,
     LoseAttempt,
     Queue,
     ReportProgress,
     StartAttempt,
-    Status,
-    retry_delay,
-    seed_of,
 )
 from tests.unit.generation.requests import NOW, queued
 

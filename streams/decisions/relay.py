@@ -1,0 +1,166 @@
+"""The relay: decisions out of the store to wherever the domain's topic is, in commit order.
+
+Positions alone do not tell what is new: a transaction may draw a low one and commit late. Nor do
+transaction ids: they are given at a transaction's first write, not at its commit. Snapshots do.
+The checkpoint is the snapshot up to which everything is published; what is visible in a newer one
+and not in that was committed between the two. So a transaction that stays open is not stepped
+over, and holds nobody else up.
+
+A batch is published, acknowledged, then the checkpoint moves: a crash in between repeats the
+batch, in an order that keeps every stream's versions rising.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import structlog
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+from streams.decisions.queries import queries
+from streams.decisions.store import CHANNEL, Recorded
+
+BATCH = 500  # events published between two checkpoints
+POLL = 1.0  # seconds after which it looks though nobody woke it
+
+Publish = Callable[[Sequence[Recorded]], Awaitable[None]]
+
+_SQL = queries(Path(__file__).with_name("relay.sql"))
+_LISTEN = b"LISTEN " + CHANNEL.encode()
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How far a relay is; see tables.sql. Snapshots are in PostgreSQL's notation."""
+
+    published: str
+    publishing: str
+    position: int
+
+
+class Lag(NamedTuple):
+    """What is committed and not yet published: events, and the age of the oldest in seconds."""
+
+    events: int
+    seconds: float
+
+
+class Relay:
+    """Relays one domain. Of several, in any number of processes, one works and the others wait.
+
+    Args:
+        domain: whose decisions.
+        publish: publishes events in the order given and returns once all are acknowledged;
+            raises when they are not, which ends the relay.
+    """
+
+    def __init__(
+        self, dsn: str, domain: str, publish: Publish, *, batch: int = BATCH, poll: float = POLL
+    ) -> None:
+        self._dsn = dsn
+        self._domain = domain
+        self._publish = publish
+        self._batch = batch
+        self._poll = poll
+
+    async def run(self) -> None:
+        """Relay until cancelled.
+
+        Raises:
+            psycopg.OperationalError: the connection is lost, and the claim with it.
+            Exception: what `publish` raised.
+        """
+        # One connection for the claim, the reading and the checkpoint: a relay whose session has
+        # ended can move nothing any more. Autocommit: no transaction stays open.
+        async with await AsyncConnection.connect(self._dsn, autocommit=True) as conn:
+            await self._claim(conn)
+            await conn.execute(_LISTEN)
+            checkpoint = await self._checkpoint(conn)
+            while True:
+                checkpoint = await self._catch_up(conn, checkpoint)
+                await self._wait(conn)
+
+    async def _claim(self, conn: AsyncConnection[Any]) -> None:
+        waiting = False
+        while not await _scalar(conn, "claim", domain=self._domain):
+            if not waiting:
+                log.info("relay waits for another one", domain=self._domain)
+                waiting = True
+            await asyncio.sleep(self._poll)
+        log.info("relay runs", domain=self._domain)
+
+    async def _checkpoint(self, conn: AsyncConnection[Any]) -> Checkpoint:
+        async with conn.cursor(row_factory=class_row(Checkpoint)) as cursor:
+            await cursor.execute(_SQL["checkpoint"], {"domain": self._domain})
+            found = await cursor.fetchone()
+            assert found is not None
+            return found
+
+    async def _catch_up(self, conn: AsyncConnection[Any], checkpoint: Checkpoint) -> Checkpoint:
+        """Finish the pair of snapshots that was begun, then publish what came after it."""
+        checkpoint = await self._publish_all(conn, checkpoint)
+        now = str(await _scalar(conn, "snapshot"))
+        if now == checkpoint.publishing:
+            return checkpoint
+        # Not stored before there is something to publish: an idle relay writes nothing.
+        return await self._publish_all(conn, Checkpoint(checkpoint.publishing, now, 0))
+
+    async def _publish_all(self, conn: AsyncConnection[Any], checkpoint: Checkpoint) -> Checkpoint:
+        """Publish what lies between the checkpoint's snapshots."""
+        while True:
+            rows = await self._read(conn, checkpoint)
+            if rows:
+                await self._publish(rows)
+                checkpoint = replace(checkpoint, position=rows[-1].position)
+                await self._advance(conn, checkpoint)
+            if len(rows) < self._batch:
+                return checkpoint
+
+    async def _wait(self, conn: AsyncConnection[Any]) -> None:
+        """Until something was committed, or `poll` seconds; many notices are one."""
+        async for _ in conn.notifies(timeout=self._poll, stop_after=1):
+            pass
+        async for _ in conn.notifies(timeout=0):
+            pass
+
+    async def _read(self, conn: AsyncConnection[Any], checkpoint: Checkpoint) -> list[Recorded]:
+        facts = {
+            "domain": self._domain,
+            "published": checkpoint.published,
+            "publishing": checkpoint.publishing,
+            "position": checkpoint.position,
+            "limit": self._batch,
+        }
+        async with conn.cursor(row_factory=class_row(Recorded)) as cursor:
+            await cursor.execute(_SQL["batch"], facts)
+            return await cursor.fetchall()
+
+    async def _advance(self, conn: AsyncConnection[Any], checkpoint: Checkpoint) -> None:
+        facts = {
+            "domain": self._domain,
+            "published": checkpoint.published,
+            "publishing": checkpoint.publishing,
+            "position": checkpoint.position,
+        }
+        await conn.execute(_SQL["advance"], facts)
+
+
+async def lag(conn: AsyncConnection[Any], domain: str) -> Lag:
+    """How far behind the relay of a domain is."""
+    async with conn.cursor(row_factory=class_row(Lag)) as cursor:
+        await cursor.execute(_SQL["lag"], {"domain": domain})
+        found = await cursor.fetchone()
+        assert found is not None
+        return found
+
+
+async def _scalar(conn: AsyncConnection[Any], statement: str, **facts: Any) -> Any:
+    row = await (await conn.execute(_SQL[statement], facts)).fetchone()
+    return row[0] if row is not None else None

@@ -1,0 +1,133 @@
+"""Rendered videos and thumbnails, in a folder or a bucket: file, s3, gs or az by URL."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import from_url
+
+_PART = 256 * 1024  # bytes that a stream yields at least, but for its last part
+
+
+class MissingArtifactError(Exception):
+    """The store has no artifact of that name."""
+
+
+class ArtifactError(Exception):
+    """The store could not be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An artifact that is in the store.
+
+    Attributes:
+        name: where in the store.
+        bytes: its size.
+        sha256: its checksum, hexadecimal.
+    """
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+class Artifacts:
+    """Artifacts by name. Puts are atomic: a name has its whole content or none.
+
+    Args:
+        url: `Settings.artifacts_url`. Credentials of buckets come from the cloud's usual
+            environment variables.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        options: dict[str, Any] = {}
+        if urlsplit(url).scheme == "file":
+            options["mkdir"] = True
+        try:
+            self._store = from_url(url, **options)
+        except (BaseError, ValueError, OSError) as error:
+            raise ArtifactError(
+                f"ARTIFACTS_URL {url!r} cannot be used ({_first_line(error)}); "
+                "write file:///folder, s3://bucket/prefix, gs://... or az://..."
+            ) from None
+
+    async def put_file(self, path: Path, name: str) -> Stored:
+        """Put a file's content under a name, replacing what was there.
+
+        Raises:
+            ArtifactError: it could not be stored; what was there before still is.
+        """
+        size, sha256 = await asyncio.to_thread(_measure, path)
+        try:
+            await obstore.put_async(self._store, name, path)
+        except (BaseError, OSError) as error:
+            raise ArtifactError(f"{name} was not stored: {_first_line(error)}") from None
+        return Stored(name, size, sha256)
+
+    async def size(self, name: str) -> int:
+        """Bytes of an artifact.
+
+        Raises:
+            MissingArtifactError: there is none of that name.
+            ArtifactError: the store could not be asked.
+        """
+        try:
+            return int((await obstore.head_async(self._store, name))["size"])
+        except FileNotFoundError:
+            raise MissingArtifactError(f"no artifact is called {name}") from None
+        except (BaseError, OSError) as error:
+            raise ArtifactError(f"{name} could not be read: {_first_line(error)}") from None
+
+    async def read(self, name: str, start: int = 0, end: int | None = None) -> bytes:
+        """The bytes from `start` up to, not including, `end`; None is the artifact's end.
+
+        Raises:
+            MissingArtifactError: there is none of that name.
+            ArtifactError: the store could not be read.
+        """
+        return b"".join([part async for part in self.stream(name, start, end)])
+
+    async def stream(
+        self, name: str, start: int = 0, end: int | None = None
+    ) -> AsyncIterator[bytes]:
+        """The same in parts, as they come from the store."""
+        stop = await self.size(name) if end is None else end
+        if stop <= start:
+            return
+        try:
+            found = await obstore.get_async(self._store, name, options={"range": (start, stop)})
+            async for part in found.stream(min_chunk_size=_PART):
+                yield bytes(part)
+        except FileNotFoundError:
+            raise MissingArtifactError(f"no artifact is called {name}") from None
+        except (BaseError, OSError) as error:
+            raise ArtifactError(f"{name} could not be read: {_first_line(error)}") from None
+
+    async def delete(self, name: str) -> None:
+        """Remove an artifact; one that is not there is no error."""
+        try:
+            await obstore.delete_async(self._store, name)
+        except FileNotFoundError:
+            return
+        except (BaseError, OSError) as error:
+            raise ArtifactError(f"{name} was not removed: {_first_line(error)}") from None
+
+
+def _measure(path: Path) -> tuple[int, str]:
+    with path.open("rb") as source:
+        digest = hashlib.file_digest(source, "sha256")
+        return source.tell(), digest.hexdigest()
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0]

@@ -1,0 +1,130 @@
+"""The dispatcher's process: a Faust agent that hands chunks to dispatch and policy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import structlog
+from psycopg_pool import AsyncConnectionPool
+
+from infra.settings import Settings
+from schemas.catalogue import Topic
+from schemas.chunks import Chunk
+from schemas.codec import Codec
+from schemas.publisher import Publisher
+from schemas.registry import Registry
+from streams.columnar.app import WorkerApp, run_worker
+from streams.columnar.errors import BrokenGroundError
+from streams.columnar.handler import Ground, TopicPartition
+from streams.generation import offsets
+from streams.generation.dispatch import Dispatcher
+from streams.generation.policy import TeaserPolicy
+from streams.generation.schema import prepare
+
+CHUNK = 200  # records of one transaction: its locks are short, its jobs start soon
+
+log = structlog.get_logger()
+
+
+def main(settings: Settings) -> None:
+    """Dispatch until SIGTERM or SIGINT."""
+    prepare(settings.dsn)
+    codec = Codec(Registry(settings.registry_config()))
+    publisher = Publisher(settings.kafka_config(), codec, source="groundswell/dispatcher")
+    pool = AsyncConnectionPool(settings.dsn, min_size=1, max_size=4, open=False)
+    consumers: list[ChunkConsumer] = [Dispatcher(pool, publisher)]
+    if settings.teaser_multiple is not None:
+        consumers.append(TeaserPolicy(pool, publisher, settings.teaser_multiple))
+    run_worker(WorkerApp("dispatcher", DispatchHandler(pool, consumers), settings))
+
+
+class ChunkConsumer(Protocol):
+    """Consumes one topic and keeps its offsets in PostgreSQL."""
+
+    @property
+    def topic(self) -> Topic:
+        """What it consumes."""
+
+    @property
+    def consumer(self) -> str:
+        """Its name in the table of offsets."""
+
+    async def handle(self, chunk: Chunk) -> None:
+        """Consume a chunk and store how far that is, in one transaction."""
+
+
+class DispatchHandler:
+    """Brings chunks to their consumers; a [`ChunkHandler`][streams.columnar.handler.ChunkHandler].
+
+    The offsets in PostgreSQL are the truth: reading starts there, whatever the group has
+    committed.
+    """
+
+    def __init__(self, pool: AsyncConnectionPool, consumers: Sequence[ChunkConsumer]) -> None:
+        self._pool = pool
+        self._consumers = {consumer.topic.name: consumer for consumer in consumers}
+        self._positions: dict[TopicPartition, int] = {}
+
+    @property
+    def topics(self) -> Sequence[Topic]:
+        """Topics to read."""
+        return [consumer.topic for consumer in self._consumers.values()]
+
+    async def assigned(
+        self, ground: Mapping[TopicPartition, Ground], generation: int
+    ) -> Mapping[TopicPartition, int]:
+        """Start where PostgreSQL says.
+
+        Raises:
+            BrokenGroundError: a topic ends before the stored offset: it was made anew.
+        """
+        await self._pool.open(wait=True)
+        starts: dict[TopicPartition, int] = {}
+        async with self._pool.connection() as conn:
+            for name, consumer in self._consumers.items():
+                stored = await offsets.stored(conn, consumer.consumer, name)
+                for where, marks in ground.items():
+                    if where.topic == name:
+                        next_offset = stored.get(where.partition, 0)
+                        starts[where] = _start(where, marks, next_offset, consumer.consumer)
+        self._positions = dict(starts)
+        return starts
+
+    async def process(self, chunk: Chunk) -> None:
+        """Consume a chunk, a few records at a time."""
+        for part in chunk.split(CHUNK):
+            await self._consumers[chunk.topic].handle(part)
+            where = TopicPartition(chunk.topic, chunk.partition)
+            self._positions[where] = max(self._positions.get(where, 0), part.last_offset + 1)
+
+    async def flush(self) -> Mapping[TopicPartition, int]:
+        """What was processed is durable already; the group may know it."""
+        return dict(self._positions)
+
+    async def revoked(self) -> None:
+        """Forget the partitions."""
+        self._positions.clear()
+
+    def position(self, where: TopicPartition) -> int | None:
+        """The first offset that was not processed yet; None when the partition is not owned."""
+        return self._positions.get(where)
+
+
+def _start(where: TopicPartition, marks: Ground, next_offset: int, consumer: str) -> int:
+    if next_offset > marks.high:
+        raise BrokenGroundError(
+            f"{where.topic}/{where.partition} ends at {marks.high}, but {consumer} has consumed it "
+            f"up to {next_offset}: the topic was made anew. To begin with the new one, delete the "
+            f"rows of {where.topic} from the table dispatcher_offsets"
+        )
+    if 0 < next_offset < marks.low:
+        log.error(
+            "records were removed before they were consumed",
+            topic=where.topic,
+            partition=where.partition,
+            consumer=consumer,
+            lost=marks.low - next_offset,
+            goes_on_at=marks.low,
+        )
+    return max(next_offset, marks.low)

@@ -1,0 +1,107 @@
+"""What happens to a job: the records of `generation.events.v1` without their envelope.
+
+The envelope (event_id, occurred_at, job_id, version) is the store's.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class JobQueued:
+    """The request was accepted and stands in its queue."""
+
+    user_id: str
+    prompt: str
+    width: int
+    height: int
+    num_steps: int
+    quality: Literal["low", "medium", "high"]
+    seed: int | None
+    duration_s: float
+    priority: Literal["high", "default", "low"]
+    max_retries: int
+    provider: str | None
+    source_video_id: str | None
+    requested_by: Literal["api", "policy", "producer"]
+    metadata: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptStarted:
+    """A worker took the job; recorded before the provider is called."""
+
+    attempt: int
+    provider_used: str
+    model: str
+    fencing_token: str
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """The running attempt has come this far (0 to 100)."""
+
+    attempt: int
+    percent: float
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFailed:
+    """An attempt ended without a video."""
+
+    attempt: int
+    error: str
+    retryable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RetryScheduled:
+    """Attempt number `attempt` will be made, not before `retry_at`."""
+
+    attempt: int
+    retry_at: dt.datetime
+    delay_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The video is there."""
+
+    attempt: int
+    artifact: str
+    thumbnail: str
+    bytes: int
+    sha256: str
+    video_seconds: float
+    processing_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """No attempt is left, or none would help."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The job was called off."""
+
+    reason: str
+
+
+JobEvent: TypeAlias = (
+    JobQueued
+    | AttemptStarted
+    | Progressed
+    | AttemptFailed
+    | RetryScheduled
+    | Completed
+    | Failed
+    | Cancelled
+)

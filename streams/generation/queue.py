@@ -1,0 +1,80 @@
+"""The work queue under the jobs: procrastinate, in the same PostgreSQL.
+
+An entry of the queue names a job and the number of one attempt at it. A queue is named after its
+priority, so that its depth can be seen; workers take from all of them, the highest priority first.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from procrastinate import PsycopgConnector
+from procrastinate.jobs import Job as Entry
+from procrastinate.manager import JobManager
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+from streams.decisions.queries import queries
+
+TASK = "generation.attempt"
+PRIORITIES = {"high": 100, "default": 0, "low": -100}
+QUEUES = tuple(PRIORITIES)
+
+SQL = queries(Path(__file__).with_name("queue.sql"))
+
+# Never opened: it only puts procrastinate's own statements onto the caller's connection.
+_MANAGER = JobManager(PsycopgConnector())
+
+
+class Depth(NamedTuple):
+    """How much waits in a queue.
+
+    Attributes:
+        depth: entries that are due.
+        oldest_s: seconds that the one which has waited longest has.
+    """
+
+    queue_name: str
+    depth: int
+    oldest_s: float
+
+
+def lock_of(job_id: str) -> str:
+    """The queue's lock of a job: of entries with the same lock one runs at a time."""
+    return f"generation:{job_id}"
+
+
+async def defer(
+    conn: AsyncConnection[Any],
+    job_id: str,
+    *,
+    attempt: int,
+    priority: str,
+    at: dt.datetime | None = None,
+) -> None:
+    """Queue an attempt within the caller's transaction; `at` is the earliest start, if any."""
+    entry = Entry(
+        id=None,
+        queue=priority,
+        lock=lock_of(job_id),
+        queueing_lock=None,
+        task_name=TASK,
+        priority=PRIORITIES[priority],
+        task_kwargs={"job_id": job_id, "attempt": attempt},
+        scheduled_at=at,
+    )
+    await _MANAGER.defer_job_async(entry, connection=conn)
+
+
+async def withdraw(conn: AsyncConnection[Any], job_id: str) -> None:
+    """Take a job's entries out of the queue, and tell the worker that runs one to stop."""
+    await conn.execute(SQL["cancel"], {"lock": lock_of(job_id)})
+
+
+async def depths(conn: AsyncConnection[Any]) -> list[Depth]:
+    """What is due and waits, for every queue that has something waiting."""
+    async with conn.cursor(row_factory=class_row(Depth)) as cursor:
+        await cursor.execute(SQL["depths"], {"task": TASK})
+        return await cursor.fetchall()

@@ -1,0 +1,45 @@
+-- name: cancel
+-- A waiting entry never runs; the worker of a running one is told at once.
+SELECT procrastinate_cancel_job_v1(id, true, false)
+FROM procrastinate_jobs
+WHERE lock = %(lock)s AND status IN ('todo', 'doing')
+
+-- name: rescue
+-- Entries whose worker is gone go back into their queue. The row lock makes rescuers take turns:
+-- without it a late one could take an entry from the worker that has just been given it.
+WITH lost AS (
+    SELECT entry.id
+    FROM procrastinate_jobs AS entry
+    WHERE entry.status = 'doing'
+        AND (
+            entry.id = ANY(%(orphans)s)
+            OR entry.worker_id IS NULL
+            OR EXISTS (
+                SELECT FROM procrastinate_workers AS worker
+                WHERE worker.id = entry.worker_id
+                    AND worker.last_heartbeat < now() - make_interval(secs => %(silent_s)s)
+            )
+        )
+    FOR UPDATE OF entry SKIP LOCKED
+)
+SELECT lost.id, procrastinate_retry_job_v2(lost.id, now(), NULL, NULL, NULL) FROM lost
+
+-- name: doing
+SELECT id FROM procrastinate_jobs WHERE status = 'doing' AND worker_id = %(worker_id)s
+
+-- name: depths
+-- What waits, per queue: entries, and the seconds that the oldest one is due.
+SELECT
+    queue_name,
+    count(*) AS depth,
+    coalesce(max(extract(epoch FROM now() - coalesce(entry.scheduled_at, event.at))), 0)::float8
+        AS oldest_s
+FROM procrastinate_jobs AS entry
+LEFT JOIN LATERAL (
+    SELECT at FROM procrastinate_events
+    WHERE job_id = entry.id AND type = 'deferred'
+    ORDER BY id DESC LIMIT 1
+) AS event ON true
+WHERE entry.status = 'todo' AND (entry.scheduled_at IS NULL OR entry.scheduled_at <= now())
+    AND entry.task_name = %(task)s
+GROUP BY queue_name

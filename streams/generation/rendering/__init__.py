@@ -1,0 +1,1 @@
+"""The built-in renderer: moving pictures from a prompt and a seed, drawn by numpy alone."""

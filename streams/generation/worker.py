@@ -1,0 +1,140 @@
+"""The worker's process: takes attempts from the queue and makes them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+from dataclasses import dataclass
+
+import structlog
+from procrastinate import App, PsycopgConnector, RetryStrategy
+from procrastinate.worker import Worker as QueueWorker
+from psycopg_pool import AsyncConnectionPool
+
+from infra.settings import Settings
+from streams.generation.artifacts import Artifacts
+from streams.generation.attempt import SOFT_LIMIT, Attempts
+from streams.generation.local import LocalProvider
+from streams.generation.providers import Provider
+from streams.generation.queue import QUEUES, TASK
+from streams.generation.rescue import Rescuer
+from streams.generation.schema import prepare
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_RETRY = 5  # seconds until an attempt whose story could not be written is looked at again
+
+log = structlog.get_logger()
+
+
+class WorkerStoppedError(Exception):
+    """The queue's worker ended although nobody asked it to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """How a worker shows that it lives, all in seconds.
+
+    Attributes:
+        heartbeat: between two signs of life.
+        silence: without one for so long, a worker's jobs are taken from it.
+        rescue: between two looks for such jobs.
+        grace: for running attempts when the worker is told to stop.
+    """
+
+    heartbeat: float = 3.0
+    silence: float = 15.0
+    rescue: float = 3.0
+    grace: float = 4.0
+
+
+def main(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT."""
+    prepare(settings.dsn)
+    assert settings.artifacts_url is not None, "resolved settings have every address"
+    artifacts = Artifacts(settings.artifacts_url)
+    asyncio.run(
+        work(settings.dsn, LocalProvider(), artifacts, concurrency=settings.generation_concurrency)
+    )
+
+
+async def work(
+    dsn: str,
+    provider: Provider,
+    artifacts: Artifacts,
+    *,
+    concurrency: int = 1,
+    pulse: Pulse | None = None,
+    soft_limit: float = SOFT_LIMIT,
+    until_idle: bool = False,
+) -> None:
+    """Make attempts until a signal, or with `until_idle` until nothing that is due waits.
+
+    Raises:
+        WorkerStoppedError: the connection to PostgreSQL was lost, for instance.
+    """
+    pulse = pulse or Pulse()
+    name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+    pool = AsyncConnectionPool(dsn, min_size=1, max_size=2 + 2 * concurrency, open=False)
+    async with pool:
+        attempts = Attempts(pool, provider, artifacts, worker=name, soft_limit=soft_limit)
+        async with _queue_app(dsn, attempts).open_async() as app:
+            worker = QueueWorker(
+                app,
+                queues=list(QUEUES),  # a tuple would reach PostgreSQL as a row
+                name=name,
+                concurrency=concurrency,
+                wait=not until_idle,
+                fetch_job_polling_interval=1.0,  # for entries that become due; new ones notify
+                abort_job_polling_interval=1.0,
+                shutdown_graceful_timeout=pulse.grace,
+                update_heartbeat_interval=pulse.heartbeat,
+                stalled_worker_timeout=pulse.silence,
+                install_signal_handlers=False,  # ours can tell a wish to stop from a fault
+            )
+            rescuer = Rescuer(pool, worker, silence=pulse.silence, every=pulse.rescue)
+            await _run_both(worker, rescuer, until_idle)
+
+
+async def _run_both(worker: QueueWorker, rescuer: Rescuer, until_idle: bool) -> None:
+    wanted = until_idle
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        nonlocal wanted
+        wanted = True
+        worker.stop()  # type: ignore[no-untyped-call]
+
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, stop)
+    rescuing = asyncio.create_task(rescuer.run(), name="rescuer")
+    working = asyncio.create_task(worker.run(), name="queue worker")  # type: ignore[no-untyped-call]
+    try:
+        await asyncio.wait({rescuing, working}, return_when=asyncio.FIRST_COMPLETED)
+        if rescuing.done():
+            worker.stop()  # type: ignore[no-untyped-call]
+        await working
+    finally:
+        working.cancel()
+        rescuing.cancel()
+        _, fault = await asyncio.gather(working, rescuing, return_exceptions=True)
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+    if isinstance(fault, Exception):
+        raise WorkerStoppedError(f"lost workers cannot be looked for: {fault}") from fault
+    if not wanted:
+        raise WorkerStoppedError("the queue's worker ended by itself; its log lines say why")
+
+
+def _queue_app(dsn: str, attempts: Attempts) -> App:
+    app = App(connector=PsycopgConnector(conninfo=dsn, min_size=1, max_size=3))
+
+    # An exception that gets out means that the story could not be written: the entry comes back,
+    # and the attempt is then found to be lost.
+    @app.task(name=TASK, retry=RetryStrategy(wait=_RETRY))
+    async def attempt(job_id: str, attempt: int) -> None:
+        await attempts.make(job_id, attempt)
+
+    return app

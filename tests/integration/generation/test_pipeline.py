@@ -1,0 +1,128 @@
+"""The whole way over real servers: a request in Kafka, a video in the store, a story in Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+
+from infra.provision import provision
+from infra.settings import Settings
+from schemas.catalogue import GENERATION_EVENTS, GENERATION_REQUESTS, OUTLIER_DETECTIONS
+from schemas.codec import Codec
+from schemas.publisher import Publisher
+from schemas.registry import Registry
+from streams.generation.artifacts import Artifacts
+from streams.generation.policy import teaser_request
+from tests.unit.generation.requests import NOW, a_request
+from tests.unit.generation.test_rendering import probe
+
+PATIENCE = 120.0  # seconds
+
+
+@pytest.fixture
+def running(stack_settings: Settings, database: str, tmp_path: Path) -> Iterator[Settings]:
+    """Settings of a stack in which this room's processes run, on a database of their own."""
+    own = {"database_url": database, "artifacts_url": (tmp_path / "store").as_uri()}
+    settings = stack_settings.model_copy(update={**own, "teaser_multiple": 4.0})
+    provision(settings)
+    facts = settings.model_dump(mode="json", exclude_none=True)
+    environment = {name.upper(): str(value) for name, value in facts.items()}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "infra.run", name], env={**os.environ, **environment}
+        )
+        for name in ("dispatcher", "relay", "generation-worker")
+    ]
+    try:
+        yield settings
+    finally:
+        for process in processes:
+            process.terminate()
+        codes = [process.wait(timeout=60) for process in processes]
+    assert codes == [0, 0, 0]
+
+
+def stories(settings: Settings, codec: Codec, job_ids: set[str]) -> dict[str, list[dict[str, Any]]]:
+    """Read the topic until each of those jobs has completed."""
+    found: dict[str, list[dict[str, Any]]] = {job_id: [] for job_id in job_ids}
+    consumer = Consumer({**settings.kafka_config(), "group.id": "unused"})
+    parts = range(GENERATION_EVENTS.partitions)
+    consumer.assign([TopicPartition(GENERATION_EVENTS.name, p, OFFSET_BEGINNING) for p in parts])
+    deadline = time.monotonic() + PATIENCE
+    try:
+        while not all(story and story[-1]["_type"] == "Completed" for story in found.values()):
+            assert time.monotonic() < deadline, found
+            message = consumer.poll(1.0)
+            if message is None or message.error():
+                continue
+            if message.key().decode() in job_ids:
+                event = codec.decode(GENERATION_EVENTS, message.value(), message.headers())
+                found[event["job_id"]].append(event)
+    finally:
+        consumer.close()
+    return found
+
+
+def a_detection(video_id: str) -> dict[str, Any]:
+    counts = dict.fromkeys(
+        ("age_s", "age_from_h", "views", "baseline_n", "source_partition", "source_offset"), 9
+    )
+    figures = dict.fromkeys(
+        ("expected_views", "z", "tail_probability", "baseline_median_log10", "baseline_mad_log10"),
+        1.0,
+    )
+    return {
+        **counts,
+        **figures,
+        "event_id": video_id,
+        "occurred_at": NOW,
+        "published_at": NOW,
+        "video_id": video_id,
+        "channel_id": "c",
+        "title": "A record",
+        "format": "short",
+        "multiple": 11.0,
+        "too_recent": False,
+        "insufficient_history": False,
+    }
+
+
+def test_requests_and_detections_become_videos_and_stories(
+    running: Settings, unique: Callable[[str], str], tmp_path: Path
+) -> None:
+    with Registry(running.registry_config()) as registry:
+        codec = Codec(registry)
+        publisher = Publisher(running.kafka_config(), codec, source="test")
+        video_id, job_id = unique("video"), unique("job")
+        request = {"event_id": job_id, "occurred_at": NOW, "job_id": job_id, **a_request()}
+        for _ in range(3):  # a producer that repeats itself
+            publisher.publish(GENERATION_REQUESTS, request)
+        publisher.publish(OUTLIER_DETECTIONS, a_detection(video_id))
+        publisher.flush()
+
+        teaser_id = teaser_request(a_detection(video_id), NOW)["job_id"]
+        found = stories(running, codec, {job_id, teaser_id})
+        for story in found.values():
+            assert [event["version"] for event in story] == list(range(1, len(story) + 1))
+            kinds = [event["_type"] for event in story if event["_type"] != "Progressed"]
+            assert kinds == ["JobQueued", "AttemptStarted", "Completed"]
+        assert found[job_id][0]["prompt"] == "a quiet sea"
+        assert found[teaser_id][0]["source_video_id"] == video_id
+        assert found[teaser_id][0]["requested_by"] == "policy"
+
+    assert running.artifacts_url is not None
+    completed = found[teaser_id][-1]
+    content = asyncio.run(Artifacts(running.artifacts_url).read(completed["artifact"]))
+    path = tmp_path / "teaser.mp4"
+    path.write_bytes(content)
+    assert "288x512" in probe(path)
+    assert len(content) == completed["bytes"]
