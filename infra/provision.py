@@ -24,6 +24,7 @@ _KAFKA_TIMEOUT = 30.0  # seconds for any one request
 _REGISTRY_PATIENCE = 30.0  # seconds to wait for a registry that is still starting
 _REGISTRY_PAUSE = 0.25  # seconds between two tries
 _SERVER_ERROR = 500
+_CONFLICT = 409
 
 log = structlog.get_logger()
 
@@ -179,7 +180,9 @@ def _subject(registry: Registry, topic: Topic, deadline: float) -> str:
             registry.require_compatibility(topic)
         except (httpx.TransportError, SchemaRegistryError) as error:
             status = getattr(error, "http_status_code", _SERVER_ERROR)
-            if status < _SERVER_ERROR:
+            # A conflict here is another process that provisions at the same time; a schema that
+            # does not fit is an error of another class.
+            if status < _SERVER_ERROR and status != _CONFLICT:
                 raise ProvisionError(
                     f"the schema registry refuses {topic.subject}: {error}"
                 ) from None

@@ -1,0 +1,40 @@
+"""The commands by name."""
+
+from __future__ import annotations
+
+import typer
+
+from infra.cli import (
+    bench,
+    demo,
+    dlq,
+    down,
+    ingest,
+    replay,
+    schemas,
+    simulate,
+    status,
+    topics,
+    up,
+)
+
+app = typer.Typer(
+    name="groundswell",
+    help="An event-sourced streaming pipeline for video platforms.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("up")(up.up)
+app.command("down")(down.down)
+app.command("status")(status.status)
+app.command("demo")(demo.demo)
+app.command("simulate")(simulate.simulate)
+app.command("ingest")(ingest.ingest)
+app.command("replay")(replay.replay)
+app.command("topics")(topics.topics)
+app.add_typer(schemas.app, name="schemas")
+app.add_typer(dlq.app, name="dlq")
+app.command("bench")(bench.bench)

@@ -1,0 +1,48 @@
+"""`groundswell bench`: benchmarks, peers in the same run where they install."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from infra.cli.common import Json, load_settings, print_json, say
+from infra.cli.failures import CommandError
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+
+def bench(
+    name: Annotated[str, typer.Argument(help="Which benchmark.")] = "engagement",
+    json: Json = False,
+) -> None:
+    """Measure this machine against the peers; servers of its own are started for it.
+
+    Example: groundswell bench engagement --json
+    """
+    load_settings(resolved=False)
+    result: dict[str, Any] = _benchmark(name).run()
+    if json:
+        print_json(result)
+        return
+    unit = result["unit"]
+    say(f"{result['name']}: {result['ours']:,.0f} {unit}")
+    for peer, rate in result["peers"].items():
+        ratio = result["ratios"].get(peer)
+        times = f" (ours is {ratio:.1f} times that)" if ratio else ""
+        say(f"  {peer}: {rate:,.0f} {unit}{times}" if rate else f"  {peer}: left out")
+
+
+def _benchmark(name: str) -> ModuleType:
+    if not name.isidentifier():
+        raise typer.BadParameter(f"{name!r} is no benchmark")
+    try:
+        return import_module(f"benchmarks.{name}")
+    except ModuleNotFoundError as error:
+        if error.name not in ("benchmarks", f"benchmarks.{name}"):
+            raise
+        raise CommandError(
+            f"there is no benchmark {name!r} here; benchmarks are run from a checkout"
+        ) from None

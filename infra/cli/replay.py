@@ -1,0 +1,58 @@
+"""`groundswell replay`: a topic as a table."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.cli.common import Json, instant, load_settings, note, print_json, progress, say
+
+
+def replay(
+    topic: Annotated[str, typer.Argument(help="Name of the topic.")],
+    out: Annotated[Path, typer.Option(help="The file: .parquet, .csv or .ndjson.")],
+    since: Annotated[
+        str | None, typer.Option(help="From the first record received then (UTC).")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(help="Up to the last record received before then (UTC).")
+    ] = None,
+    key: Annotated[str | None, typer.Option(help="Only records with this key.")] = None,
+    json: Json = False,
+) -> None:
+    """Write a topic, or a slice of it, to a file.
+
+    Columns are the event's fields, then _partition, _offset and _timestamp (when the log received
+    it).
+
+    Example: groundswell replay engagement.events.v1 --since 2026-05-01 --out may.parquet
+    """
+    bounds = instant(since, "--since"), instant(until, "--until")
+    from infra import replay as module
+    from schemas.catalogue import topic_named
+
+    found = topic_named(topic)
+    settings = load_settings()
+    with progress(found.name, None) as show:
+        result = module.replay(
+            settings,
+            found,
+            out,
+            since=bounds[0],
+            until=bounds[1],
+            key=key,
+            progress=lambda done, total: show(done),
+        )
+    if json:
+        print_json({"out": str(out), **asdict(result)})
+        return
+    say(f"{result.rows:,} events of {found.name} are in {out} ({result.seconds:.1f} s)")
+    if result.tombstones:
+        say(f"  {result.tombstones:,} tombstones were left out")
+    if result.rejected:
+        note(f"{result.rejected:,} records could not be used; the first of them:")
+        for reason in result.first_rejects:
+            note(f"  {reason}")

@@ -1,0 +1,1 @@
+"""The demonstration: a made-up platform through the whole pipeline, and what came out of it."""

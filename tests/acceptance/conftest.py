@@ -1,0 +1,98 @@
+"""The whole platform, started as a user starts it: one for the run, in a home of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+CLI = Path(sys.executable).with_name("groundswell")
+
+
+@dataclass
+class Platform:
+    home: Path
+    api: httpx.Client
+
+    def groundswell(self, *arguments: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run the command line as a user would, in another terminal."""
+        done = subprocess.run(
+            [str(CLI), *arguments],
+            env=environment(self.home),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=280,
+        )
+        if ok:
+            assert done.returncode == 0, done.stderr
+        return done
+
+    def status(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.groundswell("status", "--json").stdout)
+        return found
+
+    def get(self, path: str, **parameters: Any) -> Any:
+        answer = self.api.get(f"/api/v1{path}", params=parameters)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def settle(self, seconds: float = 240) -> None:
+        """Wait until every agent and projection has read all there is."""
+        deadline = time.monotonic() + seconds
+        calm = 0
+        while calm < 2:  # an agent's last flush is a projection's new input
+            status = self.status()
+            lags = [part["lag_events"] for part in (*status["agents"], *status["projections"])]
+            calm = calm + 1 if all(lag == 0 for lag in lags) else 0
+            if time.monotonic() > deadline:
+                pytest.fail(f"not settled after {seconds} s: {status}")
+            time.sleep(1.5)
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Of a user who has set nothing but the home."""
+    kept = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "XDG_CACHE_HOME")}
+    return {**kept, "GROUNDSWELL_HOME": str(home), "API_PORT": "8000", "TEASER_MULTIPLE": "3.0"}
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    home = tmp_path_factory.mktemp("platform")
+    platform = Platform(home, httpx.Client())
+    platform.groundswell("up", "--detach")
+    try:
+        status = platform.status()
+        with httpx.Client(
+            base_url=status["api"], headers={"X-API-Key": status["admin_key"]}, timeout=60
+        ) as api:
+            platform.api.close()
+            platform.api = api
+            yield platform
+    finally:
+        platform.groundswell("down")
+
+
+@pytest.fixture(scope="session")
+def until() -> Callable[..., Any]:
+    """Ask again until the answer is true; it is returned."""
+
+    def ask(question: Callable[[], Any], seconds: float = 60) -> Any:
+        deadline = time.monotonic() + seconds
+        while not (answer := question()):
+            if time.monotonic() > deadline:
+                pytest.fail(f"still {answer!r} after {seconds} s")
+            time.sleep(0.25)
+        return answer
+
+    return ask
