@@ -1,0 +1,85 @@
+"""Files out of the artifact store, whole or in ranges (RFC 9110, section 14)."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+from fastapi import Request, Response
+from fastapi.responses import StreamingResponse
+
+from api.errors import ApiError
+from streams.generation.artifacts import ArtifactError, Artifacts, MissingArtifactError
+
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+async def serve(
+    artifacts: Artifacts,
+    name: str,
+    media_type: str,
+    request: Request,
+    *,
+    filename: str | None = None,
+) -> Response:
+    """An artifact as a response.
+
+    One range is honoured; several at once are answered with the whole, as the standard allows.
+
+    Raises:
+        ApiError: 404: the store does not have it any more. 416: the range lies outside. 503: the
+            store does not answer.
+    """
+    try:
+        size = await artifacts.size(name)
+    except MissingArtifactError:
+        raise ApiError(
+            404, "ARTIFACT_MISSING", f"the artifact store does not have {name} any more"
+        ) from None
+    except ArtifactError as error:
+        raise ApiError(
+            503, "ARTIFACTS_UNAVAILABLE", str(error), headers={"Retry-After": "2"}
+        ) from None
+    wanted = _wanted(request, size)
+    start, end = wanted or (0, size)
+    headers = {
+        "Accept-Ranges": "bytes",
+        "Content-Length": str(end - start),
+        # A finished video never changes; it is still only for whoever may ask.
+        "Cache-Control": "private, max-age=86400, immutable",
+        "ETag": f'"{name}-{size}"',
+    }
+    if filename is not None:
+        headers["Content-Disposition"] = f'inline; filename="{quote(filename)}"'
+    status = 200
+    if wanted is not None:
+        status = 206
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+    if request.method == "HEAD":
+        return Response(status_code=status, headers=headers, media_type=media_type)
+    return StreamingResponse(
+        artifacts.stream(name, start, end), status, headers, media_type=media_type
+    )
+
+
+def _wanted(request: Request, size: int) -> tuple[int, int] | None:
+    """First byte and the one behind the last; None when the whole is asked for."""
+    asked = _RANGE.fullmatch(request.headers.get("range", "").strip())
+    if asked is None or asked.groups() == ("", ""):
+        return None
+    first, last = asked.groups()
+    if first == "":
+        start, end = max(size - int(last), 0), size
+    else:
+        start, end = int(first), min(int(last) + 1, size) if last else size
+        if last and int(last) < int(first):
+            return None  # no valid range at all: as if it had not been sent
+    if start >= end:
+        raise ApiError(
+            416,
+            "RANGE_NOT_SATISFIABLE",
+            f"the file has {size} bytes",
+            details={"bytes": size},
+            headers={"Content-Range": f"bytes */{size}"},
+        )
+    return start, end

@@ -1,0 +1,88 @@
+"""Figures of the pipeline for Prometheus, read from the tables when it asks.
+
+They are the same whichever API process is asked, and cross the border between processes: no
+worker has to be scraped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from api.database import Database, Row
+from projections.status import Lag
+
+# Seconds. A render of a few seconds here, minutes with a provider elsewhere.
+_BOUNDS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
+_INFINITY = float("inf")
+
+
+async def exposition(database: Database) -> bytes:
+    """The metrics of projections and jobs as Prometheus reads them.
+
+    Raises:
+        psycopg.Error, PoolTimeout: the database is away, or has no tables yet.
+    """
+    lags = await database.projection_lag()
+    families = list(_lags(lags))
+    families += _jobs(
+        await database.all("jobs.by_status"),
+        await database.all("jobs.queued"),
+        await database.all("jobs.processing_times", {"bounds": [*_BOUNDS, _INFINITY]}),
+    )
+    registry = CollectorRegistry()
+    registry.register(_Collected(families))
+    return generate_latest(registry)
+
+
+class _Collected(Collector):
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+def _lags(lags: Iterable[Lag]) -> Iterable[Metric]:
+    events = GaugeMetricFamily(
+        "projection_lag_events", "Events not yet in the tables.", labels=["projection"]
+    )
+    seconds = GaugeMetricFamily(
+        "projection_lag_seconds", "Age of the oldest of them.", labels=["projection"]
+    )
+    for lag in lags:
+        if lag["lag_events"] is not None:
+            events.add_metric([lag["name"]], lag["lag_events"])
+        if lag["lag_seconds"] is not None:
+            seconds.add_metric([lag["name"]], lag["lag_seconds"])
+    return events, seconds
+
+
+def _jobs(by_status: list[Row], queued: list[Row], times: list[Row]) -> list[Metric]:
+    counts = {row["status"]: row["jobs"] for row in by_status}
+    ended = sum(counts.get(status, 0) for status in ("completed", "failed", "cancelled"))
+    rate = GaugeMetricFamily(
+        "job_completion_rate", "Share of the ended jobs, by how they ended.", labels=["status"]
+    )
+    jobs = GaugeMetricFamily("jobs", "Generation jobs by status.", labels=["status"])
+    for status in ("queued", "processing", "completed", "failed", "cancelled"):
+        jobs.add_metric([status], counts.get(status, 0))
+        if ended and status in ("completed", "failed", "cancelled"):
+            rate.add_metric([status], counts.get(status, 0) / ended)
+    depth = GaugeMetricFamily("job_queue_depth", "Jobs that wait, by queue.", labels=["queue_name"])
+    waiting = {row["priority"]: row["jobs"] for row in queued}
+    for queue in ("high", "default", "low"):
+        depth.add_metric([queue], waiting.get(queue, 0))
+    histogram = HistogramMetricFamily(
+        "job_processing_time_seconds",
+        "Time that completed jobs took.",
+        buckets=[
+            ("+Inf" if row["bound"] == _INFINITY else f"{row['bound']:g}", row["jobs"])
+            for row in times
+        ],
+        sum_value=times[-1]["seconds"],
+    )
+    return [rate, jobs, depth, histogram]

@@ -1,0 +1,97 @@
+"""What an API process holds: its connections, made once, handed to every route."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from api.database import Database
+from api.health import Health
+from api.live import LiveHub
+from api.log_view import LogView
+from api.metrics import Metrics
+from api.publishing import Publishing
+from api.pulse import Pulse
+from api.security import Keys
+from infra.settings import Settings
+from schemas.codec import Codec
+from schemas.publisher import Publisher
+from schemas.registry import Registry
+from streams.generation.artifacts import Artifacts
+
+SOURCE = "/groundswell/api"  # ce_source of what comes in here
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything that outlives a request."""
+
+    settings: Settings
+    keys: Keys
+    metrics: Metrics
+    database: Database
+    redis: Redis
+    registry: Registry
+    publishing: Publishing
+    artifacts: Artifacts
+    log_view: LogView
+    health: Health
+    pulse: Pulse
+    live: LiveHub
+
+    @classmethod
+    def of(cls, settings: Settings, keys: Keys, metrics: Metrics) -> Services:
+        """Make them; nothing connects yet."""
+        kafka = settings.kafka_config()
+        database = Database(settings.dsn)
+        redis = Redis.from_url(
+            settings.redis_url or "",
+            socket_timeout=2.0,
+            socket_connect_timeout=2.0,
+            retry=Retry(NoBackoff(), 1),  # a pooled connection may be of before a restart
+            decode_responses=True,
+        )
+        registry = Registry(settings.registry_config())
+        log_view = LogView(kafka)
+        pulse = Pulse(database, log_view)
+        return cls(
+            settings=settings,
+            keys=keys,
+            metrics=metrics,
+            database=database,
+            redis=redis,
+            registry=registry,
+            publishing=Publishing(Publisher(kafka, Codec(registry), source=SOURCE)),
+            artifacts=Artifacts(settings.artifacts_url or ""),
+            log_view=log_view,
+            health=Health(database, redis, log_view),
+            pulse=pulse,
+            live=LiveHub(settings.dsn, metrics, pulse.beat),
+        )
+
+    async def open(self) -> None:
+        """Start connecting; a server that is away does not hold up the start."""
+        await self.database.open()
+        self.publishing.start()
+        self.live.start()
+
+    async def close(self) -> None:
+        """End what is open."""
+        await self.live.close()
+        self.publishing.close()
+        self.registry.close()
+        await self.redis.aclose()
+        await self.database.close()
+
+
+def services(request: Request) -> Services:
+    """The services of the application that a request came to."""
+    return cast("Services", request.app.state.services)
+
+
+Here = Annotated[Services, Depends(services)]
