@@ -8,6 +8,7 @@ import time
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
+from schemas.agents import AGENTS, group_of
 from schemas.catalogue import TOPICS
 from streams.columnar.groups import GroupOffsets
 
@@ -45,13 +46,13 @@ class LogView:
         """
         return await asyncio.to_thread(self._ends)
 
-    async def group_lag(self, group: str, ends: Ends) -> int | None:
-        """Events that a consumer group has yet to read; None when it never committed.
+    async def agent_lag(self, agent: str, ends: Ends) -> int | None:
+        """Events that an agent has yet to read; None when it never committed.
 
         Raises:
             KafkaException: the broker does not answer.
         """
-        return await asyncio.to_thread(self._group_lag, group, ends)
+        return await asyncio.to_thread(self._agent_lag, agent, ends)
 
     def _admin(self) -> AdminClient:
         if self._client is None:
@@ -89,14 +90,16 @@ class LogView:
             self._layout = (time.monotonic(), partitions)
         return self._layout[1]
 
-    def _group_lag(self, group: str, ends: Ends) -> int | None:
-        offsets = self._groups.get(group)
+    def _agent_lag(self, agent: str, ends: Ends) -> int | None:
+        offsets = self._groups.get(agent)
         if offsets is None:
-            offsets = self._groups[group] = GroupOffsets(self._config, group)
-        committed = offsets.committed(ends, ASK_SECONDS)
+            offsets = self._groups[agent] = GroupOffsets(self._config, group_of(agent))
+        topics = {topic.name for topic in AGENTS[agent]}
+        places = [place for place in ends if place[0] in topics]
+        committed = offsets.committed(places, ASK_SECONDS)
         if not committed:
             return None
-        return sum(max(ends[place] - offset, 0) for place, offset in committed.items())
+        return sum(max(ends[place] - committed.get(place, 0), 0) for place in places)
 
 
 def events_by_topic(ends: Ends) -> dict[str, int]:

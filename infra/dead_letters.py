@@ -92,7 +92,7 @@ def summary(settings: Settings) -> list[dict[str, Any]]:
 def described(settings: Settings, topic: Topic, shown: list[Letter]) -> list[dict[str, Any]]:
     """Letters for a person: coordinates, reason, and the event, or the bytes where it is none."""
     registry = Registry(settings.registry_config())
-    with closing(registry._client):
+    with closing(registry):
         codec = Codec(registry)
         return [
             {

@@ -9,10 +9,9 @@ from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from infra.log_reader import opened
+from schemas.agents import AGENTS, group_of
 from schemas.catalogue import TOPICS
 from streams.columnar.groups import committed_offsets
-
-AGENT_GROUPS = ("groundswell.virality", "groundswell.outliers", "groundswell.dispatcher")
 
 _TIMEOUT = 10.0  # seconds
 
@@ -73,20 +72,21 @@ def agent_lags(kafka: dict[str, str], bounds: Bounds) -> list[dict[str, Any]]:
     Seconds are the age of the oldest record that is still to be read.
     """
     lags = []
-    for group in AGENT_GROUPS:
-        places = _committed(kafka, group, bounds)
+    for agent, topics in AGENTS.items():
+        names = {topic.name for topic in topics}
+        places = {place: span for place, span in bounds.items() if place[0] in names}
+        committed = _committed(kafka, group_of(agent), places)
         behind = {
-            place: offset
-            for place, offset in places.items()
-            if place in bounds and offset < bounds[place][1]
+            place: max(committed.get(place, 0), first)
+            for place, (first, end) in places.items()
+            if committed.get(place, 0) < end
         }
+        events = sum(places[place][1] - offset for place, offset in behind.items())
         lags.append(
             {
-                "name": group.rpartition(".")[2],
-                "lag_events": sum(bounds[p][1] - max(o, bounds[p][0]) for p, o in behind.items())
-                if places
-                else None,
-                "lag_seconds": (_age(kafka, behind) if behind else 0.0) if places else None,
+                "name": agent,
+                "lag_events": events if committed else None,
+                "lag_seconds": (_age(kafka, behind) if behind else 0.0) if committed else None,
             }
         )
     return lags

@@ -163,7 +163,7 @@ def _await_topics(admin: AdminClient, names: list[str]) -> None:
 def _subjects(settings: Settings, topics: list[Topic]) -> list[str]:
     registry = Registry(settings.registry_config())
     deadline = time.monotonic() + _REGISTRY_PATIENCE
-    with closing(registry._client):
+    with closing(registry):
         # The first one alone: it finds out whether the registry is up.
         first = _subject(registry, topics[0], deadline)
         with ThreadPoolExecutor(max_workers=4, thread_name_prefix="subject") as pool:

@@ -88,7 +88,7 @@ def replay(
     wanted = None if key is None else key.encode()
     with (
         tempfile.TemporaryDirectory(dir=directory, prefix=".replay-") as parts,
-        closing(registry._client),
+        closing(registry),
         opened(settings.kafka_config()) as reader,
     ):
         writer = WRITERS[out.suffix](Path(parts), decoder.schema)

@@ -19,15 +19,9 @@ from api.routes import V1
 from api.routes.health import Ready, ready
 from api.services import Here, Services
 from api.version import VERSION
+from schemas.agents import AGENTS, group_of
 
 router = APIRouter(prefix=V1, tags=["system"])
-
-# Consumer groups of the agents, by the name of their process.
-GROUPS = {
-    "virality-agent": "groundswell.virality",
-    "outlier-agent": "groundswell.outliers",
-    "dispatcher": "groundswell.dispatcher",
-}
 
 log = structlog.get_logger()
 
@@ -144,21 +138,21 @@ async def metrics(here: Here) -> SystemMetrics:
 
 
 async def _agents(here: Services) -> list[AgentLag]:
-    async def lag(group: str) -> int | None:
+    async def lag(agent: str) -> int | None:
         try:
-            return await here.log_view.group_lag(group, ends)
+            return await here.log_view.agent_lag(agent, ends)
         except KafkaException as error:
-            log.debug("no lag", group=group, error=str(error))
+            log.debug("no lag", agent=agent, error=str(error))
             return None
 
     try:
         ends = await here.log_view.ends()
     except KafkaException:
         ends = {}
-    lags = await asyncio.gather(*(lag(group) for group in GROUPS.values()))
+    lags = await asyncio.gather(*(lag(agent) for agent in AGENTS))
     return [
-        AgentLag(name=name, group=group, lag_events=events if ends else None)
-        for (name, group), events in zip(GROUPS.items(), lags, strict=True)
+        AgentLag(name=agent, group=group_of(agent), lag_events=events if ends else None)
+        for agent, events in zip(AGENTS, lags, strict=True)
     ]
 
 

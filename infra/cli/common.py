@@ -71,7 +71,7 @@ def publisher(settings: Settings, source: str) -> Iterator[Publisher]:
     from schemas.registry import Registry
 
     registry = Registry(settings.registry_config())
-    with closing(registry._client):
+    with closing(registry):
         yield Publisher(settings.kafka_config(), Codec(registry), source=source)
 
 

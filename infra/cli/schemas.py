@@ -29,7 +29,7 @@ def check(json: Json = False) -> None:
     from schemas.registry import Registry
 
     registry = Registry(load_settings().registry_config())
-    with closing(registry._client):
+    with closing(registry):
         facts = [
             {"subject": topic.subject, "compatible": registry.compatible(topic)}
             for topic in TOPICS.values()

@@ -132,7 +132,7 @@ def _publish(
     """Publish everything; by how much the totals must grow."""
     expected = Expected()
     registry = Registry(settings.registry_config())
-    with closing(registry._client):
+    with closing(registry):
         publisher = Publisher(
             settings.kafka_config(), Codec(registry), source="groundswell/simulator"
         )

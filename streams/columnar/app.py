@@ -16,6 +16,7 @@ from faust.serializers.codecs import Codec
 from faust.types import TP
 
 from infra.settings import Settings
+from schemas.agents import group_of
 from streams.columnar.errors import RuntimeStoppedError
 from streams.columnar.handler import ChunkHandler, Ground, TopicPartition
 from streams.columnar.transport import SCHEME, Consumer
@@ -49,7 +50,7 @@ class WorkerApp(faust.App):
     """
 
     def __init__(self, name: str, handler: ChunkHandler, settings: Settings) -> None:
-        super().__init__(f"groundswell.{name}", **_faust_settings(settings))
+        super().__init__(group_of(name), **_faust_settings(settings))
         self.handler = handler
         self.watchdog = Watchdog(name, settings.watchdog_seconds, EXIT_FAULT)
         self._name = name

@@ -210,7 +210,7 @@ def upload(video: str, hours: float = 0, **fields: Any) -> dict[str, Any]:
 def registry(stack_settings: Settings) -> Iterator[Registry]:
     registry = Registry(stack_settings.registry_config())
     yield registry
-    registry._client.close()
+    registry.close()
 
 
 @pytest.fixture

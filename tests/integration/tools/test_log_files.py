@@ -37,7 +37,7 @@ def settings(stack_settings: Settings) -> Settings:
 @pytest.fixture
 def publisher(settings: Settings) -> Iterator[Publisher]:
     registry = Registry(settings.registry_config())
-    with closing(registry._client):
+    with closing(registry):
         yield Publisher(settings.kafka_config(), Codec(registry), source="test")
 
 

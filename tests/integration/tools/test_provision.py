@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 
 import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
@@ -65,7 +64,8 @@ def test_subjects_refuse_schemas_that_cannot_read_what_was_written(
     provision(stack_settings)
 
     registry = Registry(stack_settings.registry_config())
-    with closing(registry._client) as client:
+    with registry:
+        client = registry._client
         for topic in TOPICS.values():
             config = client.get_config(topic.subject)
             assert config.compatibility_level == COMPATIBILITY

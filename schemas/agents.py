@@ -1,0 +1,22 @@
+"""The agents as the rest of the house knows them: names, consumer groups, what they read."""
+
+from __future__ import annotations
+
+from schemas.catalogue import (
+    ENGAGEMENT,
+    GENERATION_REQUESTS,
+    OUTLIER_DETECTIONS,
+    VIDEO_SNAPSHOTS,
+    Topic,
+)
+
+AGENTS: dict[str, tuple[Topic, ...]] = {
+    "virality": (ENGAGEMENT,),
+    "outliers": (VIDEO_SNAPSHOTS,),
+    "dispatcher": (GENERATION_REQUESTS, OUTLIER_DETECTIONS),
+}
+
+
+def group_of(agent: str) -> str:
+    """Consumer group of an agent."""
+    return f"groundswell.{agent}"
