@@ -14,7 +14,7 @@ from collections.abc import Callable
 from statistics import median
 from typing import Any
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from benchmarks.load import publish
@@ -23,6 +23,7 @@ from benchmarks.measured import NotMeasuredError, measured
 from benchmarks.peers.environment import peers_python
 from benchmarks.servers import servers
 from infra.settings import Settings
+from schemas.agents import group_of
 from schemas.catalogue import ENGAGEMENT, VIRALITY_SCORES
 
 EVENTS = 1_000_000
@@ -95,18 +96,29 @@ def _ours(settings: Settings, events: int) -> float:
 def _forget(settings: Settings) -> None:
     """Remove what an earlier run of ours has left: the scores and the group's offsets."""
     admin = AdminClient(settings.kafka_config())
-    for future in admin.delete_consumer_groups(["groundswell.virality"]).values():
-        try:
-            future.result()
-        except KafkaException:
-            continue  # the first run: there is none
+    # A worker that has just ended is a member until its session is over.
+    _until_done(lambda: _delete_group(admin))
     name = VIRALITY_SCORES.name
     admin.delete_topics([name], operation_timeout=30)[name].result()
     topic = NewTopic(name, VIRALITY_SCORES.partitions, 1, config=VIRALITY_SCORES.config())
+    # The broker forgets a deleted topic a moment later.
+    _until_done(lambda: admin.create_topics([topic])[name].result())
+
+
+def _delete_group(admin: AdminClient) -> None:
+    group = group_of("virality")
+    try:
+        admin.delete_consumer_groups([group])[group].result()
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
+            raise
+
+
+def _until_done(job: Callable[[], Any]) -> None:
     deadline = time.monotonic() + 30
-    while True:  # the broker forgets a deleted topic a moment later
+    while True:
         try:
-            admin.create_topics([topic])[name].result()
+            job()
             return
         except KafkaException:
             if time.monotonic() > deadline:

@@ -14,11 +14,10 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from infra.settings import Settings
-from schemas.catalogue import TOPICS, Topic
+from schemas.catalogue import TOPICS, Topic, dead_letter_config
 from schemas.registry import Registry, SchemaRegistryError
 
 DLQ_PARTITIONS = 1
-DLQ_RETENTION_MS = 30 * 24 * 3600 * 1000
 
 _KAFKA_TIMEOUT = 30.0  # seconds for any one request
 _REGISTRY_PATIENCE = 30.0  # seconds to wait for a registry that is still starting
@@ -111,14 +110,7 @@ def _wanted(topics: list[Topic], replication: int) -> dict[str, NewTopic]:
             topic.name, topic.partitions, replication, config=topic.config()
         )
         wanted[topic.dlq] = NewTopic(
-            topic.dlq,
-            DLQ_PARTITIONS,
-            replication,
-            config={
-                "message.timestamp.type": "LogAppendTime",
-                "cleanup.policy": "delete",
-                "retention.ms": str(DLQ_RETENTION_MS),
-            },
+            topic.dlq, DLQ_PARTITIONS, replication, config=dead_letter_config()
         )
     return wanted
 

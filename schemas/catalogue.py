@@ -16,6 +16,8 @@ from schemas.errors import UnknownTopicError
 AVRO = Path(__file__).parent / "avro"
 
 MAX_RECORD_BYTES = 8 << 20
+MAX_LETTER_BYTES = MAX_RECORD_BYTES + (256 << 10)
+DLQ_RETENTION_DAYS = 30
 
 DLQ_SUFFIX = ".dlq"
 
@@ -164,6 +166,16 @@ TOPICS: dict[str, Topic] = {
         OUTLIER_ANALYSES,
     )
 }
+
+
+def dead_letter_config() -> dict[str, str]:
+    """Kafka's settings for a dead-letter topic: a letter is its record and some headers more."""
+    return {
+        "cleanup.policy": "delete",
+        "retention.ms": str(DLQ_RETENTION_DAYS * 24 * 3600 * 1000),
+        "max.message.bytes": str(MAX_LETTER_BYTES),
+        "message.timestamp.type": "LogAppendTime",
+    }
 
 
 def topic_named(name: str) -> Topic:

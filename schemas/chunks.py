@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from operator import attrgetter
+from typing import Protocol, overload
 
 RecordHeaders = Sequence[tuple[str, bytes | None]]
 
@@ -19,6 +20,31 @@ class Record(Protocol):
     key: bytes | None
     value: bytes | None
     headers: RecordHeaders
+
+
+_OFFSET = attrgetter("offset")
+_TIMESTAMP = attrgetter("timestamp")
+_VALUE = attrgetter("value")
+_HEADERS = attrgetter("headers")
+
+
+class _Keys(Sequence[bytes | None]):
+    """Keys of records, looked up when asked for: only dead letters need them."""
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self._records = records
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    @overload
+    def __getitem__(self, at: int) -> bytes | None: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[bytes | None]: ...
+    def __getitem__(self, at: int | slice) -> bytes | Sequence[bytes | None] | None:
+        if isinstance(at, slice):
+            return _Keys(self._records[at])
+        return self._records[at].key
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +75,17 @@ class Chunk:
 
     @classmethod
     def of(cls, topic: str, partition: int, records: Sequence[Record]) -> Chunk:
-        """Make a chunk of fetched records."""
+        """Make a chunk of fetched records, at least one."""
+        first, last, count = records[0].offset, records[-1].offset, len(records)
+        whole = last - first + 1 == count
         return cls(
             topic,
             partition,
-            [record.offset for record in records],
-            [record.timestamp for record in records],
-            [record.key for record in records],
-            [record.value for record in records],
-            [record.headers for record in records],
+            range(first, last + 1) if whole else list(map(_OFFSET, records)),
+            list(map(_TIMESTAMP, records)),
+            _Keys(records),
+            list(map(_VALUE, records)),
+            list(map(_HEADERS, records)) if any(map(_HEADERS, records)) else [()] * count,
         )
 
     def split(self, size: int) -> Iterator[Chunk]:

@@ -12,12 +12,14 @@ from __future__ import annotations
 import io
 import json
 import secrets
+import threading
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import repeat
 from typing import Any
 
 import polars as pl
+from polars.exceptions import PanicException
 
 from schemas.avro_types import minimal_datum
 from schemas.errors import UndecodableError
@@ -36,10 +38,13 @@ class _Markers:
 
     def __init__(self) -> None:
         self._encoded: list[bytes] = []
+        self._lock = threading.Lock()
 
     def encoded(self, count: int) -> list[bytes]:
-        for row in range(len(self._encoded), count):
-            self._encoded.append(zigzag(_SALT | row))
+        if len(self._encoded) < count:
+            with self._lock:
+                for row in range(len(self._encoded), count):
+                    self._encoded.append(zigzag(_SALT | row))
         return self._encoded[:count]
 
 
@@ -60,7 +65,8 @@ class ContainerReader:
     @cached_property
     def _header(self) -> bytes:
         marker = {"name": _MARKER, "type": "long"}
-        schema = json.dumps({**self._record, "fields": [marker, *self._record["fields"]]}).encode()
+        bare = _without_defaults(self._record)
+        schema = json.dumps({**bare, "fields": [marker, *bare["fields"]]}).encode()
         metadata = b"".join(
             zigzag(len(part)) + part for part in (b"avro.codec", b"null", b"avro.schema", schema)
         )
@@ -91,14 +97,19 @@ class ContainerReader:
         wanted = None if columns is None else [_MARKER, *columns]
         try:
             frame = pl.read_avro(io.BytesIO(container), columns=wanted)
-        except Exception as error:
-            raise UndecodableError(str(error)) from None
-        except BaseException as error:
-            # Polars panics (a BaseException) on an enum index or a length out of range.
-            if type(error).__name__ != "PanicException":
-                raise
+        except (Exception, PanicException) as error:
+            # Polars panics on an enum index or a length out of range.
             raise UndecodableError(str(error)) from None
         expected = pl.int_range(_SALT, _SALT + rows + 1, eager=True)
         if frame.height != rows + 1 or not (frame[_MARKER] == expected).all():
             raise UndecodableError("a body is longer or shorter than its schema says")
         return frame.head(rows).drop(_MARKER)
+
+
+def _without_defaults(avro: Any) -> Any:
+    """The same type. A writer's defaults mean nothing, and Polars refuses some: numbers."""
+    if isinstance(avro, dict):
+        return {k: _without_defaults(v) for k, v in avro.items() if k != "default"}
+    if isinstance(avro, list):
+        return [_without_defaults(branch) for branch in avro]
+    return avro

@@ -23,6 +23,8 @@ from schemas.rows import RowReader
 from schemas.validity import violations
 from schemas.wire import HEADER, PREFIX, writer_of
 
+_PLACE = "_place"  # row of the chunk
+
 COORDINATES = pl.Schema({"_partition": pl.Int32(), "_offset": pl.Int64(), "_timestamp": TIMESTAMP})
 
 
@@ -84,9 +86,8 @@ class FrameDecoder:
             SchemaRegistryError: the registry cannot be reached (no fault of the records).
         """
         rejects: list[Reject] = []
-        groups = self._by_writer(chunk, rejects)
         frames: list[pl.DataFrame] = []
-        for ref, (rows, bodies) in groups.items():
+        for ref, (rows, bodies) in self._by_writer(chunk, rejects).items():
             try:
                 reader = self._reader(ref)
             except SchemaError as error:
@@ -94,16 +95,13 @@ class FrameDecoder:
                 continue
             good, events, bad = reader.read(rows, bodies)
             rejects += bad
-            frames.append(events.with_columns(pl.Series("_row", good, dtype=pl.Int64)))
+            frames.append(self._placed(events, good, chunk))
         frame = _one(frames, self.schema)
-        if len(frames) > 1:
-            frame = frame.sort("_row")
-        frame = self._with_coordinates(frame, chunk)
-        broken = list(violations(self._topic, frame))
+        broken = dict(violations(self._topic, frame))
         if broken:
-            row_of = frame["_row"]
-            rejects += [Reject(row_of[at], reason) for at, reason in broken]
-            bad_rows = pl.Series([at for at, _ in broken], dtype=pl.UInt32)
+            rows_of = frame[_PLACE]
+            rejects += [Reject(rows_of[at], reason) for at, reason in broken.items()]
+            bad_rows = pl.Series(list(broken), dtype=pl.UInt32)
             keep = ~pl.int_range(pl.len(), dtype=pl.UInt32).is_in(bad_rows.implode())
             frame = frame.filter(keep)
         rejects.sort(key=lambda reject: reject.row)
@@ -146,20 +144,23 @@ class FrameDecoder:
             self._readers[ref] = reader
         return reader
 
-    def _with_coordinates(self, frame: pl.DataFrame, chunk: Chunk) -> pl.DataFrame:
+    def _placed(self, frame: pl.DataFrame, rows: Sequence[int], chunk: Chunk) -> pl.DataFrame:
+        """With coordinates and the place in the chunk."""
         offsets = pl.Series("_offset", chunk.offsets, dtype=pl.Int64)
         times = pl.Series("_timestamp", chunk.timestamps, dtype=pl.Int64) * 1000
-        if frame.height != len(chunk):
-            offsets, times = offsets.gather(frame["_row"]), times.gather(frame["_row"])
-        return frame.with_columns(
-            pl.lit(chunk.partition, dtype=pl.Int32).alias("_partition"),
-            offsets,
-            times.cast(TIMESTAMP),
-        )
+        places = pl.Series(_PLACE, rows, dtype=pl.Int64)
+        if len(rows) != len(chunk):
+            offsets, times = offsets.gather(places), times.gather(places)
+        partition = pl.lit(chunk.partition, dtype=pl.Int32).alias("_partition")
+        return frame.with_columns(partition, offsets, times.cast(TIMESTAMP), places)
 
 
 class _Reader:
-    """Reads bodies of one writer schema: all at once where possible, else one by one."""
+    """Reads bodies of one writer schema: all at once where possible, else one by one.
+
+    Raises:
+        UndecodableError: at construction, when the writer's schema cannot be resolved.
+    """
 
     def __init__(self, writer: Any, topic: Topic, fields: list[dict[str, Any]]) -> None:
         self._rows = RowReader(writer, topic.schema)
@@ -169,7 +170,7 @@ class _Reader:
             self._schema = pl.Schema({"_type": pl.String(), **self._schema})
         self._columns: dict[str, str] = {}
         self._container: ContainerReader | None = None
-        if topic.columnar and isinstance(writer, dict):
+        if topic.columnar and isinstance(writer, dict) and writer.get("type") == "record":
             self._columns = writer_columns(writer, fields)
             try:
                 frame_schema(writer)
@@ -181,33 +182,57 @@ class _Reader:
         self, rows: Sequence[int], bodies: list[bytes]
     ) -> tuple[Sequence[int], pl.DataFrame, list[Reject]]:
         """Rows that decoded, their events, and the rejects."""
-        try:
-            return rows, self._at_once(bodies), []
-        except UndecodableError:
-            pass
-        # Off the fast path: each body alone says whether it is good.
-        good_rows: list[int] = []
-        good_bodies: list[bytes] = []
+        if self._container is None:
+            return self._one_by_one(rows, bodies)
+        frames: list[pl.DataFrame] = []
+        good: list[int] = []
+        rejects: list[Reject] = []
+        # By halves down to the bad ones. A body is judged by the same reader in any company, so
+        # whether it counts does not depend on its neighbours.
+        halves = [(rows, bodies)]
+        while halves:
+            part, content = halves.pop()
+            try:
+                frame = self._at_once(self._container, content)
+            except UndecodableError as error:
+                if len(part) == 1:
+                    rejects.append(Reject(part[0], self._reason(content[0], error)))
+                elif part:
+                    half = len(part) // 2
+                    halves.append((part[half:], content[half:]))
+                    halves.append((part[:half], content[:half]))
+                continue
+            if len(part) == len(rows):
+                return rows, frame, []
+            good += part
+            frames.append(frame)
+        return good, pl.concat(frames) if frames else pl.DataFrame(schema=self._schema), rejects
+
+    def _one_by_one(
+        self, rows: Sequence[int], bodies: list[bytes]
+    ) -> tuple[Sequence[int], pl.DataFrame, list[Reject]]:
+        good: list[int] = []
         records: list[dict[str, Any]] = []
         rejects: list[Reject] = []
         for row, body in zip(rows, bodies, strict=True):
             try:
                 records.append(self._rows.read(body))
+                good.append(row)
             except UndecodableError as error:
                 rejects.append(Reject(row, str(error)))
-                continue
-            good_rows.append(row)
-            good_bodies.append(body)
-        try:
-            return good_rows, self._at_once(good_bodies), rejects
-        except UndecodableError:
-            return good_rows, pl.from_dicts(records, schema=self._schema), rejects
+        return good, pl.from_dicts(records, schema=self._schema), rejects
 
-    def _at_once(self, bodies: list[bytes]) -> pl.DataFrame:
-        if self._container is None:
-            raise UndecodableError("this schema is read one record at a time")
+    def _at_once(self, container: ContainerReader, bodies: list[bytes]) -> pl.DataFrame:
         columns = list(dict.fromkeys(self._columns.values()))
-        return resolve(self._container.read(bodies, columns), self._fields, self._columns)
+        return resolve(container.read(bodies, columns), self._fields, self._columns)
+
+    def _reason(self, body: bytes, error: UndecodableError) -> str:
+        """In the words of the reader that says more."""
+        try:
+            self._rows.read(body)
+        except UndecodableError as other:
+            return str(other)
+        return str(error)
 
 
 def _fields(topic: Topic, columns: Sequence[str] | None) -> list[dict[str, Any]]:
@@ -221,9 +246,9 @@ def _fields(topic: Topic, columns: Sequence[str] | None) -> list[dict[str, Any]]
 
 
 def _one(frames: list[pl.DataFrame], schema: pl.Schema) -> pl.DataFrame:
+    """The frames as one, in the order of the log."""
     if len(frames) == 1:
         return frames[0]
     if frames:
-        return pl.concat(frames)
-    events = {name: dtype for name, dtype in schema.items() if name not in COORDINATES}
-    return pl.DataFrame(schema={**events, "_row": pl.Int64()})
+        return pl.concat(frames).sort(_PLACE)
+    return pl.DataFrame(schema={**schema, _PLACE: pl.Int64()})

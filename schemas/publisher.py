@@ -10,7 +10,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, Message, Producer
 
-from schemas.catalogue import MAX_RECORD_BYTES, Topic
+from schemas.catalogue import MAX_LETTER_BYTES, Topic
 from schemas.chunks import Chunk
 from schemas.codec import Codec
 from schemas.deadletters import DeadLetter
@@ -60,7 +60,7 @@ def producer_config(kafka: dict[str, str], **overrides: Any) -> dict[str, Any]:
         "enable.idempotence": True,
         "partitioner": "murmur2_random",
         "compression.type": "lz4",
-        "message.max.bytes": MAX_RECORD_BYTES,
+        "message.max.bytes": MAX_LETTER_BYTES,
         "linger.ms": 5,
         "queue.buffering.max.messages": 500_000,
         "queue.buffering.max.kbytes": 256 * 1024,

@@ -14,11 +14,17 @@ class RowReader:
     """Reads bodies of one writer schema as dicts of the reader's schema.
 
     A union of records gives each dict its record's name under `_type`.
+
+    Raises:
+        UndecodableError: at construction, when the writer's schema is no Avro.
     """
 
     def __init__(self, writer: Any, reader: Any) -> None:
         # Two independent tables of names: one schema's types must not leak into the other.
-        self._writer = fastavro.parse_schema(writer, named_schemas={})
+        try:
+            self._writer = fastavro.parse_schema(writer, named_schemas={})
+        except Exception as error:
+            raise UndecodableError(f"the writer's schema is none: {error}") from None
         self._reader = fastavro.parse_schema(reader, named_schemas={})
         self._union = isinstance(reader, list)
 
@@ -40,6 +46,10 @@ class RowReader:
         if rest:
             raise UndecodableError(f"{rest} bytes are left over behind the event")
         if self._union:
+            if not isinstance(found, tuple):
+                raise UndecodableError("its schema is not one of the story's records")
             name, record = found
             return {"_type": name.rsplit(".", 1)[-1], **record}
-        return dict(found)
+        if not isinstance(found, dict):
+            raise UndecodableError(f"it is a {type(found).__name__}, not a record")
+        return found

@@ -21,7 +21,6 @@ def main(kafka: str, topic: str, events: int, **_: Any) -> None:
         auto_offset_reset="earliest",
         state_dir=tempfile.mkdtemp(prefix="quix-"),
         loglevel="ERROR",
-        topic_replication_factor=1,
     )
     source = app.topic(topic, value_deserializer="bytes", key_deserializer="str")
     seen, started = 0, 0.0

@@ -17,6 +17,7 @@ from faust.types import TP
 
 from infra.settings import Settings
 from schemas.agents import group_of
+from schemas.chunks import Chunk
 from streams.columnar.errors import RuntimeStoppedError
 from streams.columnar.handler import ChunkHandler, Ground, TopicPartition
 from streams.columnar.transport import SCHEME, Consumer
@@ -57,7 +58,7 @@ class WorkerApp(faust.App):
         self._flush_seconds = settings.flush_seconds
         self._flushing = asyncio.Lock()
         self._committed: dict[TopicPartition, int] = {}
-        self._last_look = 0.0
+        self._delivered: dict[TopicPartition, int] = {}
         channel = self.topic(
             *(topic.name for topic in handler.topics),
             key_serializer=_Untouched(),
@@ -71,19 +72,32 @@ class WorkerApp(faust.App):
     async def positions(self, assignment: set[TP]) -> Mapping[TP, int]:
         """Hand the assigned partitions to the handler; where to start each (for the transport)."""
         consumer: Consumer = self.consumer
+        generation = self.consumer_generation_id
+        self._committed = {}
+        self._delivered = {}
         try:
             committed = await consumer.committed(assignment)
             marks = await consumer.watermarks(assignment)
             ground = {_of(tp): Ground(committed[tp], *marks[tp]) for tp in assignment}
             with self.watchdog.patience():
-                starts = await self.handler.assigned(ground, self.consumer_generation_id)
+                starts = await self.handler.assigned(ground, generation)
         except asyncio.CancelledError:
             raise  # the next rebalance is here already
         except Exception as error:
             self._die("cannot take over partitions", error)
         log.info("assigned", agent=self._name, partitions=sorted(p.partition for p in ground))
-        self._committed = {}
         return {TP(where.topic, where.partition): start for where, start in starts.items()}
+
+    def idle_at(self, positions: Mapping[TP, int]) -> None:
+        """Nothing fetched is on its way: offsets up to these positions hold no more records.
+
+        Control records and compacted ones take offsets that never come as events.
+        """
+        for tp, offset in positions.items():
+            where = _of(tp)
+            done = self.handler.position(where)
+            if done is not None and done >= self._delivered.get(where, 0) and done < offset:
+                self.handler.skip(where, offset)
 
     async def flush(self) -> None:
         """Flush the handler and commit what it says, unless nothing has moved."""
@@ -97,7 +111,10 @@ class WorkerApp(faust.App):
                 self._committed |= moved
 
     async def _read(self, stream: Any) -> None:
-        async for chunk in stream:
+        async for event in stream.events():
+            chunk: Chunk = event.value
+            if event.message.generation_id != self.consumer_generation_id:
+                continue  # of an assignment that is over: it is fetched again
             try:
                 await self.handler.process(chunk)
             except Exception as error:
@@ -106,6 +123,10 @@ class WorkerApp(faust.App):
             # A loop that is never idle would starve the flush.
             await asyncio.sleep(0)
 
+    def delivers(self, chunk: Chunk) -> None:
+        """A chunk is handed to the stream (for the transport)."""
+        self._delivered[TopicPartition(chunk.topic, chunk.partition)] = chunk.last_offset + 1
+
     async def _flush_often(self) -> None:
         while not self.should_stop:
             started = monotonic()
@@ -113,6 +134,7 @@ class WorkerApp(faust.App):
             await self.sleep(max(0.0, self._flush_seconds - (monotonic() - started)))
 
     async def _on_revoked(self, *_: Any, **__: Any) -> None:
+        self.consumer.let_go()
         await self._flush_or_die()
         await self.handler.revoked()
 

@@ -7,7 +7,12 @@ decides as the first run did: every row with a given applied offset is the same 
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
+
+Ids = npt.NDArray[np.uint64]
+Offsets = npt.NDArray[np.int64]
 
 
 class DuplicateWindow:
@@ -19,10 +24,9 @@ class DuplicateWindow:
 
     def __init__(self, horizon: int) -> None:
         self._horizon = horizon
-        # Two generations instead of a queue: forgetting is then dropping a dict.
-        self._young: dict[int, int] = {}
-        self._old: dict[int, int] = {}
-        self._young_since = 0
+        # Each id once, where it stood last, in the order of the offsets.
+        self._ids: Ids = np.empty(0, dtype=np.uint64)
+        self._offsets: Offsets = np.empty(0, dtype=np.int64)
 
     def filter(self, events: pl.DataFrame, id_column: str) -> pl.DataFrame:
         """The events without the duplicates.
@@ -32,29 +36,30 @@ class DuplicateWindow:
         """
         if not self._horizon or events.is_empty():
             return events
-        ids = events[id_column].hash().to_list()
-        offsets = events["_offset"].to_list()
-        if offsets[0] - self._young_since > self._horizon:
-            self._old, self._young = self._young, {}
-            self._young_since = offsets[0]
-        fresh = (
-            self._young.keys().isdisjoint(ids)
-            and self._old.keys().isdisjoint(ids)
-            and len(set(ids)) == len(ids)
-        )
-        if fresh:
-            self._young.update(zip(ids, offsets, strict=True))
+        new = events["_offset"].to_numpy()
+        seen = np.searchsorted(self._offsets, new[0] - self._horizon)
+        ids = np.concatenate((self._ids[seen:], events[id_column].hash().to_numpy()))
+        offsets = np.concatenate((self._offsets[seen:], new))
+        every = pl.Series(ids)
+        if every.n_unique() == len(every):  # nearly always
+            self._ids, self._offsets = ids, offsets
             return events
-        return events.filter(pl.Series(self._unique(ids, offsets)))
+        repeated = every.is_duplicated().arg_true().to_list()
+        last, keep = self._told_apart(ids, offsets, repeated)
+        self._ids, self._offsets = ids[last], offsets[last]
+        return events.filter(pl.Series(keep[-len(new) :]))
 
-    def _unique(self, ids: list[int], offsets: list[int]) -> list[bool]:
-        """One by one; remembers as it goes."""
-        young, old = self._young, self._old
-        keep = []
-        for event, offset in zip(ids, offsets, strict=True):
-            last = young.get(event)
-            if last is None:
-                last = old.get(event)
-            keep.append(last is None or offset - last > self._horizon)
-            young[event] = offset
-        return keep
+    def _told_apart(
+        self, ids: Ids, offsets: Offsets, repeated: list[int]
+    ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """Which occurrences are the last of their id, and which are no duplicates."""
+        last = np.ones(len(ids), dtype=np.bool_)
+        keep = np.ones(len(ids), dtype=np.bool_)
+        before: dict[int, int] = {}
+        for at in repeated:
+            earlier = before.get(int(ids[at]))
+            if earlier is not None:
+                last[earlier] = False
+                keep[at] = offsets[at] - offsets[earlier] > self._horizon
+            before[int(ids[at])] = at
+        return last, keep

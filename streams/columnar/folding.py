@@ -16,6 +16,7 @@ from schemas.registry import Registry
 from streams.columnar.duplicates import DuplicateWindow
 from streams.columnar.errors import BrokenGroundError
 from streams.columnar.fold import Fold
+from streams.columnar.groups import partition_counts
 from streams.columnar.handler import Ground, TopicPartition
 from streams.columnar.partition import APPLIED, Outbox, Partition
 from streams.columnar.restore import restore
@@ -75,11 +76,12 @@ class FoldingHandler:
             BrokenGroundError: the input is not what the state was made from.
             RestoreError: the state cannot be read.
         """
-        self._generation = generation
         self._partitions = {}
+        await asyncio.to_thread(self._check_partitions)
         restored = await asyncio.gather(
             *(asyncio.to_thread(self._restored, where, facts) for where, facts in ground.items())
         )
+        self._generation = generation
         self._partitions = dict(zip(ground, restored, strict=True))
         return {
             where: max(ground[where].low, partition.fold_from - self._spec.horizon)
@@ -107,6 +109,12 @@ class FoldingHandler:
         """Forget the state: the next owner restores it from the output topic."""
         self._partitions = {}
 
+    def skip(self, where: TopicPartition, offset: int) -> None:
+        """Go on at `offset`; see `ChunkHandler`."""
+        partition = self._partitions.get(where)
+        if partition is not None:
+            partition.skip(offset)
+
     def position(self, where: TopicPartition) -> int | None:
         """The first offset that was not processed yet."""
         partition = self._partitions.get(where)
@@ -127,6 +135,17 @@ class FoldingHandler:
                 rows += self._sink.send(self._spec.output, rendered, partition=where.partition)
         self._sink.acknowledged(_ACKNOWLEDGE_S)
         log.debug("flushed", agent=self._spec.name, rows=rows)
+
+    def _check_partitions(self) -> None:
+        """State stands beside its input: a key's row in the partition of the key's events."""
+        source, output = self._spec.source, self._spec.output
+        counts = partition_counts(self._kafka, source.name, output.name)
+        if counts[source.name] != counts[output.name]:
+            raise BrokenGroundError(
+                f"{source.name} has {counts[source.name]} partitions and {output.name} has "
+                f"{counts[output.name]}: keys have moved away from their state. Publish to a topic "
+                "with the old number, or make a new version of both and replay into it"
+            )
 
     def _restored(self, where: TopicPartition, ground: Ground) -> Partition:
         spec = self._spec

@@ -1,4 +1,4 @@
-"""How far a consumer group has come, seen from outside."""
+"""What Kafka says of groups and topics, asked from outside."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from contextlib import closing
 
 from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 Place = tuple[str, int]  # topic, partition
 
@@ -44,3 +45,14 @@ def committed_offsets(
     """Ask once; see `GroupOffsets.committed`."""
     with closing(GroupOffsets(kafka, group)) as offsets:
         return offsets.committed(places, seconds)
+
+
+def partition_counts(kafka: dict[str, str], *topics: str, seconds: float = 30.0) -> dict[str, int]:
+    """Partitions of each topic; 0 for one that does not exist.
+
+    Raises:
+        KafkaException: the broker did not answer within `seconds`.
+    """
+    admin = AdminClient(kafka)
+    found = admin.list_topics(timeout=seconds).topics
+    return {name: len(found[name].partitions) if name in found else 0 for name in topics}

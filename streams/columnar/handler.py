@@ -45,6 +45,9 @@ class ChunkHandler(Protocol):
     ) -> Mapping[TopicPartition, int]:
         """Take over partitions and say where to start reading each.
 
+        It can be cancelled, when the next rebalance begins before it is done; nothing may have
+        been taken over then.
+
         Args:
             ground: every partition that is owned from now on.
             generation: of the group; it rises with every rebalance.
@@ -62,6 +65,9 @@ class ChunkHandler(Protocol):
 
     async def revoked(self) -> None:
         """Drop every partition; `flush` was called just before."""
+
+    def skip(self, where: TopicPartition, offset: int) -> None:
+        """The log has no records from `position` up to `offset`: go on there."""
 
     def position(self, where: TopicPartition) -> int | None:
         """The first offset that was not processed yet; None when the partition is not owned."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 import structlog
+from polars.exceptions import PanicException
 
 from schemas.catalogue import Topic
 from schemas.chunks import Chunk
@@ -86,11 +87,17 @@ class Partition:
             self.next_offset = max(self.next_offset, chunk.last_offset + 1)
         return folded
 
+    def skip(self, offset: int) -> None:
+        """Go on at `offset`: the log has no records from `next_offset` up to there."""
+        self.next_offset = max(self.next_offset, offset)
+
     def take_outbox(self) -> Outbox:
         """Everything that has changed since the last call."""
         emitted, self._emitted = dict(self._emitted), defaultdict(list)
         letters, self._letters = self._letters, []
-        return Outbox(self.table.take_changed(), emitted, letters, self.next_offset)
+        # While the window is read again, what was flushed long ago stays flushed.
+        reached = max(self.next_offset, self.fold_from)
+        return Outbox(self.table.take_changed(), emitted, letters, reached)
 
     @property
     def pending(self) -> int:
@@ -116,7 +123,7 @@ class Partition:
     def _fold_rows(self, rows: pl.DataFrame, events: pl.DataFrame, chunk: Chunk) -> int:
         try:
             folded = self.fold(rows.drop(APPLIED), events)
-        except Exception as error:
+        except (Exception, PanicException) as error:
             return self._fold_apart(events, chunk, error)
         self._keep(folded, rows[self.topic.key], events)
         return events.height
@@ -134,7 +141,7 @@ class Partition:
             if frame.height:
                 self._emitted[topic].append(frame)
 
-    def _fold_apart(self, events: pl.DataFrame, chunk: Chunk, error: Exception) -> int:
+    def _fold_apart(self, events: pl.DataFrame, chunk: Chunk, error: BaseException) -> int:
         """Find the event that the fold cannot take, by halves; its result depends on no boundary.
 
         The event becomes a dead letter and the rest is folded.

@@ -60,9 +60,7 @@ class Sink:
             ]
             while batch:
                 self._producer.produce_batch(topic.name, batch, on_delivery=self._answered, **where)
-                batch = [record for record in batch if "_error" in record]
-                for record in batch:
-                    del record["_error"]
+                batch = self._not_queued(batch)
                 self._producer.poll(0.01 if batch else 0)
         return len(values)
 
@@ -94,6 +92,19 @@ class Sink:
             raise NotAcknowledgedError(f"{len(refused)} records refused, the first: {refused[0]}")
         if open_:
             raise NotAcknowledgedError(f"{open_} records not acknowledged after {timeout:g} s")
+
+    def _not_queued(self, batch: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Records to try again, because the queue was full; other errors are final."""
+        again = []
+        for record in batch:
+            error = record.pop("_error", None)
+            if error is None:
+                continue
+            if error.code() == KafkaError._QUEUE_FULL:
+                again.append(record)
+            else:
+                self._refused.append(str(error))
+        return again
 
     def _encoder(self, topic: Topic) -> FrameEncoder:
         encoder = self._encoders.get(topic.name)

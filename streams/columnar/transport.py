@@ -7,10 +7,12 @@ from its acknowledged flushes.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import structlog
+from aiokafka.consumer import fetcher
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
@@ -22,7 +24,20 @@ log = structlog.get_logger()
 
 SCHEME = "columnar"
 
-Positions = Callable[[set[TP]], Awaitable[Mapping[TP, int]]]
+
+class RawRecords(fetcher.PartitionRecords):
+    """Records as the wire format's reader made them.
+
+    A chunk needs neither their sizes nor a dataclass around each, which would cost more than all
+    the rest of fetching them.
+    """
+
+    def _consumer_record(self, _tp: Any, record: Any) -> Any:
+        return record
+
+
+# aiokafka's fetcher knows no other way to be told. Workers are processes of their own.
+fetcher.PartitionRecords = RawRecords
 
 
 class ChunkRecord:
@@ -58,27 +73,74 @@ class ChunkRecord:
 
 
 class Consumer(driver.Consumer):
-    """Fetches chunks, starts where the agent says, commits what the agent says."""
+    """Fetches chunks, starts where the agent says, commits what the agent says.
+
+    Taking over partitions can take long: their state is restored. It happens in a task of its own,
+    for which fetching waits. Faust's own place for it, the seek after a rebalance, has the time of
+    one request, and would let the flow begin after it whatever came of the seek.
+    """
+
+    _take_over: asyncio.Task[Mapping[TP, int]] | None = None
 
     async def getmany(
         self,
         timeout: float,  # noqa: ASYNC109 - Faust's signature
     ) -> AsyncIterator[tuple[TP, Any]]:
         """One message a partition. What a stopped flow leaves behind is fetched again."""
+        if self._take_over is not None and not await self._taken_over(self._take_over, timeout):
+            return
         records, active = await self._wait_next_records(timeout)
-        if not records or self.should_stop or not self.flow_active:
+        if self.should_stop or not self.flow_active or self._take_over is not None:
+            return
+        if not records:
+            # Nothing fetched is on its way now, so positions are where the records end.
+            self.app.idle_at(await self._positions())
             return
         for tp, fetched in records.items():
             if fetched and (active is None or tp in active) and self.flow_active:
-                yield tp, self._to_message(tp, ChunkRecord(tp, fetched))
+                record = ChunkRecord(tp, fetched)
+                self.app.delivers(record.value)
+                yield tp, self._to_message(tp, record)
 
     async def perform_seek(self) -> None:
-        """Restore the state of newly assigned partitions and seek to where it stands."""
-        positions: Positions = self.app.positions
-        for tp, offset in (await positions(self.assignment())).items():
-            await self._seek(tp, offset)
-            # Faust drops what is below its own idea of the position.
-            self._read_offset[tp] = offset or None
+        """Begin to take over the assigned partitions; reading starts where that ends."""
+        self.let_go()
+        self._take_over = asyncio.create_task(self.app.positions(self.assignment()))
+
+    def let_go(self) -> None:
+        """The partitions are being revoked: stop taking over."""
+        if self._take_over is not None:
+            self._take_over.cancel()
+            self._take_over = None
+
+    async def _taken_over(self, task: asyncio.Task[Mapping[TP, int]], seconds: float) -> bool:
+        """Wait a while for the take-over; seek and answer True once it is done."""
+        await asyncio.wait({task}, timeout=seconds)
+        if not task.done() or task.cancelled() or self._take_over is not task:
+            return False
+        for tp, offset in task.result().items():
+            if tp in self.assignment():
+                await self._seek(tp, offset)
+                # Faust drops what is below its own idea of the position.
+                self._read_offset[tp] = offset or None
+        self._take_over = None
+        return True
+
+    async def _positions(self) -> dict[TP, int]:
+        """Offset of the next record to fetch, of the partitions that have one."""
+        consumer = self._thread._ensure_consumer()
+
+        async def ask() -> dict[TP, int]:
+            assignment = consumer._subscription.subscription.assignment
+            found = {}
+            for tp in assignment.tps if assignment else ():
+                state = assignment.state_value(tp)
+                if state is not None and state.has_valid_position:
+                    found[TP(tp.topic, tp.partition)] = state.position
+            return found
+
+        positions: dict[TP, int] = await self._thread.call_thread(ask)
+        return positions
 
     async def committed(self, partitions: set[TP]) -> dict[TP, int | None]:
         """The group's committed offsets; None where there is none."""

@@ -106,6 +106,11 @@ class DispatchHandler:
         """Forget the partitions."""
         self._positions.clear()
 
+    def skip(self, where: TopicPartition, offset: int) -> None:
+        """Go on at `offset`; PostgreSQL hears of it with the next records."""
+        if where in self._positions:
+            self._positions[where] = max(self._positions[where], offset)
+
     def position(self, where: TopicPartition) -> int | None:
         """The first offset that was not processed yet; None when the partition is not owned."""
         return self._positions.get(where)

@@ -16,7 +16,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from infra.settings import Settings
 from schemas.avro_types import frame_schema
-from schemas.catalogue import ENGAGEMENT, VIRALITY_SCORES, Topic
+from schemas.catalogue import ENGAGEMENT, VIRALITY_SCORES, Topic, dead_letter_config
 from schemas.encoding import FrameEncoder
 from schemas.publisher import producer_config
 from schemas.registry import Registry
@@ -37,7 +37,7 @@ def output_topic(name: str) -> Topic:
 def create(settings: Settings, *topics: Topic) -> None:
     admin = AdminClient(settings.kafka_config())
     wanted = [NewTopic(t.name, t.partitions, 1, config=t.config()) for t in topics]
-    wanted += [NewTopic(t.dlq, 1, 1) for t in topics]
+    wanted += [NewTopic(t.dlq, 1, 1, config=dead_letter_config()) for t in topics]
     for future in admin.create_topics(wanted).values():
         future.result()
     with Registry(settings.registry_config()) as registry:

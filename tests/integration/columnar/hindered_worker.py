@@ -1,0 +1,44 @@
+"""A virality worker whose restore and revocation take as long as a test wants.
+
+python -m tests.integration.columnar.hindered_worker HINDRANCES_JSON SETTINGS_JSON SOURCE OUTPUT
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from typing import Any
+
+from streams.columnar import app as app_module
+from streams.columnar import folding
+from tests.integration.columnar import worker
+
+
+def main(hindrances_json: str, settings_json: str, source: str, output: str) -> None:
+    """Seconds of each restore (the last for all further ones) and of each revocation."""
+    hindrances: dict[str, Any] = json.loads(hindrances_json)
+    restores: list[float] = hindrances.get("restores", [0.0])
+    revocations: list[float] = hindrances.get("revocations", [0.0])
+    faust_settings: dict[str, Any] = hindrances.get("faust", {})
+    app_module._CHUNK_RECORDS = hindrances.get("chunk_records", 20_000)
+
+    plain_restore, plain_settings = folding.restore, app_module._faust_settings
+
+    def slow_restore(*arguments: Any) -> Any:
+        time.sleep(restores.pop(0) if len(restores) > 1 else restores[0])
+        return plain_restore(*arguments)
+
+    async def slow_revoked(handler: Any) -> None:
+        handler._partitions = {}
+        await asyncio.sleep(revocations.pop(0) if len(revocations) > 1 else revocations[0])
+
+    folding.restore = slow_restore  # type: ignore[assignment]
+    folding.FoldingHandler.revoked = slow_revoked  # type: ignore[method-assign]
+    app_module._faust_settings = lambda settings: {**plain_settings(settings), **faust_settings}
+    worker.main(settings_json, source, output)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,58 @@
+"""Every schema of the catalogue is what its topic needs it to be."""
+
+from __future__ import annotations
+
+import fastavro
+import pytest
+
+from schemas.agents import AGENTS
+from schemas.avro_types import frame_schema, minimal_datum
+from schemas.catalogue import AVRO, TOPICS, Topic, topic_named
+from schemas.container import ContainerReader
+from schemas.encoding import FrameEncoder
+from schemas.errors import UnknownTopicError
+
+TOPIC = pytest.mark.parametrize("topic", TOPICS.values(), ids=list(TOPICS))
+
+
+@TOPIC
+def test_a_schema_is_avro_and_every_field_has_a_doc(topic: Topic) -> None:
+    fastavro.parse_schema(topic.schema, named_schemas={})
+    for record in topic.records:
+        assert record["doc"]
+        assert all(field.get("doc") for field in record["fields"])
+
+
+@TOPIC
+def test_a_topic_s_key_is_a_field_of_all_its_records(topic: Topic) -> None:
+    assert all(topic.key in {f["name"] for f in record["fields"]} for record in topic.records)
+
+
+@pytest.mark.parametrize(
+    "topic", [t for t in TOPICS.values() if t.columnar], ids=lambda topic: topic.name
+)
+def test_a_columnar_topic_is_read_at_once_as_the_dtypes_it_promises(topic: Topic) -> None:
+    body = minimal_datum(topic.schema)
+    frame = ContainerReader(topic.schema).read([body, body])
+    wanted = frame_schema(topic.schema)
+    assert frame.select(wanted.names()).cast(wanted).schema == wanted
+    assert FrameEncoder(topic.schema).encode(frame.select(wanted.names()).cast(wanted))
+
+
+def test_there_is_a_topic_for_every_schema_file() -> None:
+    assert {path.stem for path in AVRO.glob("*.avsc")} == set(TOPICS)
+
+
+def test_an_unknown_topic_is_answered_with_those_that_exist() -> None:
+    with pytest.raises(UnknownTopicError, match=r"engagement\.events\.v1"):
+        topic_named("engagement")
+
+
+def test_agents_are_listed_with_what_they_read() -> None:
+    from streams.generation.dispatch import Dispatcher
+    from streams.generation.policy import TeaserPolicy
+    from streams.outliers import agent as outliers
+    from streams.virality import agent as virality
+
+    assert {virality.NAME, outliers.NAME, "dispatcher"} == AGENTS.keys()
+    assert AGENTS["dispatcher"] == (Dispatcher.topic, TeaserPolicy.topic)
