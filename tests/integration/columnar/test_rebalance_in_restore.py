@@ -34,7 +34,6 @@ def hindered(pipeline: Pipeline, **hindrances: Any) -> subprocess.Popen[bytes]:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(reason="chunks that flowed during the second restore move the position on")
 def test_a_restore_that_ends_between_revocation_and_assignment_loses_nothing(
     pipeline: Pipeline,
 ) -> None:
@@ -65,7 +64,6 @@ def test_a_restore_that_ends_between_revocation_and_assignment_loses_nothing(
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(reason="the restore is cut off and nothing starts it again")
 def test_a_restore_may_take_longer_than_a_request_to_the_broker(pipeline: Pipeline) -> None:
     """Faust gives its seek, in which the restore happens, the time of one request (90 s)."""
     pipeline.feed.events(1_000)
