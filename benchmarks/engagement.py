@@ -26,7 +26,7 @@ from infra.settings import Settings
 from schemas.agents import group_of
 from schemas.catalogue import ENGAGEMENT, VIRALITY_SCORES
 
-EVENTS = 1_000_000
+EVENTS = 3_000_000
 SLOW_PEER_EVENTS = 50_000  # of the same topic; a per-message peer's rate does not depend on it
 RUNS = 3
 

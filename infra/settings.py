@@ -75,11 +75,6 @@ class Settings(BaseSettings):
         ge=0,
         description="Events of a partition within which a repeated event_id counts once.",
     )
-    future_tolerance_seconds: int = Field(
-        3600,
-        ge=0,
-        description="How far ahead of its own log timestamp an event may claim to have occurred.",
-    )
     outlier_multiple: float = Field(
         3.0, gt=1, description="Times the channel's usual views from which a video is an outlier."
     )

@@ -140,7 +140,10 @@ class FrameDecoder:
         reader = self._readers.get(ref)
         if reader is None:
             writer = self._registry.writer_schema(ref)
-            reader = _Reader(writer, self._topic, self._fields)
+            try:
+                reader = _Reader(writer, self._topic, self._fields)
+            except (KeyError, TypeError) as error:
+                raise UndecodableError(f"schema {ref} is no Avro schema: {error!r}") from None
             self._readers[ref] = reader
         return reader
 

@@ -72,8 +72,14 @@ class Registry:
             if error.http_status_code == _NOT_FOUND:
                 raise UnknownSchemaError(f"the registry has no schema {ref}") from None
             raise
-        parsed = json.loads(found.schema_str)
-        fastavro.parse_schema(parsed)  # refuses what is no Avro before anything depends on it
+        if found.schema_type != "AVRO":
+            raise UnknownSchemaError(f"schema {ref} is {found.schema_type}, not Avro")
+        try:
+            parsed = json.loads(found.schema_str)
+            fastavro.parse_schema(parsed, named_schemas={})
+        except Exception as error:
+            # fastavro raises what its parser stumbles over; the record is to blame, not us.
+            raise UnknownSchemaError(f"schema {ref} cannot be read: {error}") from None
         with self._lock:
             self._writers[ref] = parsed
         return parsed

@@ -8,17 +8,18 @@ import os
 import ssl
 from collections.abc import Mapping
 from time import monotonic
-from typing import Any
+from typing import Any, NoReturn
 
 import faust
 import structlog
 from faust.serializers.codecs import Codec
 from faust.types import TP
+from polars.exceptions import PanicException
 
 from infra.settings import Settings
 from schemas.agents import group_of
 from schemas.chunks import Chunk
-from streams.columnar.errors import RuntimeStoppedError
+from streams.columnar.errors import BrokenGroundError, RuntimeStoppedError
 from streams.columnar.handler import ChunkHandler, Ground, TopicPartition
 from streams.columnar.transport import SCHEME, Consumer
 from streams.columnar.watchdog import Watchdog
@@ -30,6 +31,7 @@ EXIT_FAULT = 70  # sysexits.h: internal software error; the supervisor starts th
 _CHUNK_RECORDS = 20_000
 _WAITING_CHUNKS = 8
 _LOOK_SECONDS = 5.0
+_REBALANCE_SECONDS = 300.0
 
 
 class _Untouched(Codec):
@@ -59,6 +61,7 @@ class WorkerApp(faust.App):
         self._flushing = asyncio.Lock()
         self._committed: dict[TopicPartition, int] = {}
         self._delivered: dict[TopicPartition, int] = {}
+        self._moved: dict[TopicPartition, tuple[int, float]] = {}
         channel = self.topic(
             *(topic.name for topic in handler.topics),
             key_serializer=_Untouched(),
@@ -75,6 +78,7 @@ class WorkerApp(faust.App):
         generation = self.consumer_generation_id
         self._committed = {}
         self._delivered = {}
+        self._moved = {}
         try:
             committed = await consumer.committed(assignment)
             marks = await consumer.watermarks(assignment)
@@ -83,7 +87,7 @@ class WorkerApp(faust.App):
                 starts = await self.handler.assigned(ground, generation)
         except asyncio.CancelledError:
             raise  # the next rebalance is here already
-        except Exception as error:
+        except (Exception, PanicException) as error:
             self._die("cannot take over partitions", error)
         log.info("assigned", agent=self._name, partitions=sorted(p.partition for p in ground))
         return {TP(where.topic, where.partition): start for where, start in starts.items()}
@@ -117,9 +121,8 @@ class WorkerApp(faust.App):
                 continue  # of an assignment that is over: it is fetched again
             try:
                 await self.handler.process(chunk)
-            except Exception as error:
+            except (Exception, PanicException) as error:
                 self._die("cannot process a chunk", error)
-            self.watchdog.beat()
             # A loop that is never idle would starve the flush.
             await asyncio.sleep(0)
 
@@ -146,23 +149,54 @@ class WorkerApp(faust.App):
     async def _flush_or_die(self) -> None:
         try:
             await self.flush()
-        except Exception as error:
+        except (Exception, PanicException) as error:
             self._die("cannot flush", error)
 
     async def _look_often(self) -> None:
-        """Tell the watchdog of idleness, which only the log's end can prove."""
+        """Tell the watchdog that every partition moves, or has nothing to read."""
+        rebalancing_since: float | None = None
         while not self.should_stop:
             await self.sleep(_LOOK_SECONDS)
+            if self.rebalancing:
+                # The other members may take their time to flush, but not for ever.
+                rebalancing_since = rebalancing_since or monotonic()
+                if monotonic() - rebalancing_since < _REBALANCE_SECONDS:
+                    self.watchdog.beat()
+                continue
+            rebalancing_since = None
+            # Positions first: the log may grow, and be read, while its end is asked for.
             try:
                 assignment = self.consumer.assignment()
+                places = {_of(tp): self.handler.position(_of(tp)) for tp in assignment}
                 ends = await self.consumer.highwaters(*assignment) if assignment else {}
             except Exception as error:
                 log.warning("cannot see the end of the log", agent=self._name, reason=str(error))
                 continue
-            if all((self.handler.position(_of(tp)) or 0) >= end for tp, end in ends.items()):
+            positions = {where: at for where, at in places.items() if at is not None}
+            if self._moves(positions, {_of(tp): end for tp, end in ends.items()}):
                 self.watchdog.beat()
 
-    def _die(self, what: str, error: Exception) -> None:
+    def _moves(
+        self, positions: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
+    ) -> bool:
+        """Whether no partition stands still before its end."""
+        now = monotonic()
+        for where, position in positions.items():
+            if position > ends[where]:
+                self._die(
+                    "cannot go on",
+                    BrokenGroundError(
+                        f"{where.topic}/{where.partition} ends at {ends[where]}, but was read up "
+                        f"to {position}: the topic was made anew"
+                    ),
+                )
+            before, since = self._moved.get(where, (-1, now))
+            moved = position != before or position == ends[where]
+            self._moved[where] = (position, now if moved else since)
+        stands = (now - self._moved[where][1] for where in positions)
+        return max(stands, default=0.0) < _LOOK_SECONDS * 2
+
+    def _die(self, what: str, error: BaseException) -> NoReturn:
         if isinstance(error, RuntimeStoppedError):
             log.error(what, agent=self._name, reason=str(error))
         else:

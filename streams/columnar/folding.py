@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 import structlog
@@ -16,7 +16,7 @@ from schemas.registry import Registry
 from streams.columnar.duplicates import DuplicateWindow
 from streams.columnar.errors import BrokenGroundError
 from streams.columnar.fold import Fold
-from streams.columnar.groups import partition_counts
+from streams.columnar.groups import log_end, partition_counts
 from streams.columnar.handler import Ground, TopicPartition
 from streams.columnar.partition import APPLIED, Outbox, Partition
 from streams.columnar.restore import restore
@@ -156,6 +156,10 @@ class FoldingHandler:
         table.put(restored.rows, changed=False)
         table.put(restored.overtaken)
         highest = -1 if restored.rows.is_empty() else int(restored.rows[APPLIED].max())  # type: ignore[arg-type]
+        if highest >= ground.high:
+            # The log may have grown since it was asked, by another worker's last flush.
+            end = log_end(self._kafka, where.topic, where.partition)
+            ground = replace(ground, high=end)
         fold_from = _fold_from(where, ground, highest, spec)
         log.info(
             "restored",

@@ -56,3 +56,15 @@ def partition_counts(kafka: dict[str, str], *topics: str, seconds: float = 30.0)
     admin = AdminClient(kafka)
     found = admin.list_topics(timeout=seconds).topics
     return {name: len(found[name].partitions) if name in found else 0 for name in topics}
+
+
+def log_end(kafka: dict[str, str], topic: str, partition: int, seconds: float = 30.0) -> int:
+    """Offset that the next record of a partition will get.
+
+    Raises:
+        KafkaException: the broker did not answer within `seconds`.
+    """
+    # No group is joined or asked; the name only has to be there.
+    with closing(Consumer({**kafka, "group.id": "groundswell.ends"})) as consumer:
+        where = TopicPartition(topic, partition)
+        return int(consumer.get_watermark_offsets(where, timeout=seconds)[1])

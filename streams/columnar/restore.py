@@ -91,10 +91,8 @@ def _read(consumer: Consumer, where: TopicPartition, decoder: FrameDecoder) -> l
                 )
             continue
         heard = monotonic()
-        at_end = False
-        if messages[-1].error() and messages[-1].error().code() == KafkaError._PARTITION_EOF:
-            at_end = True
-            messages.pop()
+        at_end = any(map(_is_end, messages))
+        messages = [message for message in messages if not _is_end(message)]
         for message in messages:
             if message.error():
                 raise KafkaException(message.error())
@@ -104,6 +102,11 @@ def _read(consumer: Consumer, where: TopicPartition, decoder: FrameDecoder) -> l
             return frames
         if len(frames) > _FOLD_EVERY:
             frames = [_summary(pl.concat(frames), decoder)]
+
+
+def _is_end(message: Message) -> bool:
+    error = message.error()
+    return error is not None and error.code() == KafkaError._PARTITION_EOF
 
 
 def _decode(messages: list[Message], where: TopicPartition, decoder: FrameDecoder) -> pl.DataFrame:

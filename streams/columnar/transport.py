@@ -24,6 +24,8 @@ log = structlog.get_logger()
 
 SCHEME = "columnar"
 
+_COMMIT_S = 30.0
+
 
 class RawRecords(fetcher.PartitionRecords):
     """Records as the wire format's reader made them.
@@ -72,6 +74,16 @@ class ChunkRecord:
         self.serialized_value_size = 0
 
 
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """Reads only what transactions have committed."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        # Faust asks for it only together with its own transactions.
+        consumer._isolation_level = "read_committed"
+        return consumer
+
+
 class Consumer(driver.Consumer):
     """Fetches chunks, starts where the agent says, commits what the agent says.
 
@@ -82,6 +94,9 @@ class Consumer(driver.Consumer):
 
     _take_over: asyncio.Task[Mapping[TP, int]] | None = None
 
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
     async def getmany(
         self,
         timeout: float,  # noqa: ASYNC109 - Faust's signature
@@ -89,7 +104,7 @@ class Consumer(driver.Consumer):
         """One message a partition. What a stopped flow leaves behind is fetched again."""
         if self._take_over is not None and not await self._taken_over(self._take_over, timeout):
             return
-        records, active = await self._wait_next_records(timeout)
+        records, _active = await self._wait_next_records(timeout)
         if self.should_stop or not self.flow_active or self._take_over is not None:
             return
         if not records:
@@ -97,7 +112,8 @@ class Consumer(driver.Consumer):
             self.app.idle_at(await self._positions())
             return
         for tp, fetched in records.items():
-            if fetched and (active is None or tp in active) and self.flow_active:
+            # Always: what was fetched will not come again before the next rebalance.
+            if fetched and self.flow_active:
                 record = ChunkRecord(tp, fetched)
                 self.app.delivers(record.value)
                 yield tp, self._to_message(tp, record)
@@ -177,7 +193,8 @@ class Consumer(driver.Consumer):
                 await consumer.commit(owned)
 
         try:
-            await self._thread.call_thread(commit)
+            # aiokafka repeats what may be repeated without end.
+            await asyncio.wait_for(self._thread.call_thread(commit), _COMMIT_S)
         except Exception as error:
             log.warning("commit failed", reason=str(error), offsets=str(dict(offsets)))
 

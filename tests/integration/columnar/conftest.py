@@ -69,16 +69,13 @@ class Pipeline:
 
     def caught_up(self) -> bool:
         where = [TopicPartition(self.source.name, p) for p in range(PARTITIONS)]
-        ends = self.admin.list_offsets({tp: OffsetSpec.latest() for tp in where})
         try:
-            committed = committed_offsets(
-                self.settings.kafka_config(), self.group, [(tp.topic, tp.partition) for tp in where]
-            )
+            asked = self.admin.list_offsets({tp: OffsetSpec.latest() for tp in where})
+            ends = {(tp.topic, tp.partition): asked[tp].result().offset for tp in where}
+            committed = committed_offsets(self.settings.kafka_config(), self.group, ends)
         except KafkaException:  # the broker's coordinator is still loading
             return False
-        return all(
-            committed.get((tp.topic, tp.partition), 0) == ends[tp].result().offset for tp in where
-        )
+        return all(committed.get(place, 0) == end for place, end in ends.items())
 
     def wait_until_caught_up(self, seconds: float = 90) -> None:
         deadline = time.monotonic() + seconds

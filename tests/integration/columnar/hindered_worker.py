@@ -13,6 +13,7 @@ from typing import Any
 
 from streams.columnar import app as app_module
 from streams.columnar import folding
+from streams.columnar.folding import FoldingHandler
 from tests.integration.columnar import worker
 
 
@@ -24,7 +25,8 @@ def main(hindrances_json: str, settings_json: str, source: str, output: str) -> 
     faust_settings: dict[str, Any] = hindrances.get("faust", {})
     app_module._CHUNK_RECORDS = hindrances.get("chunk_records", 20_000)
 
-    plain_restore, plain_settings = folding.restore, app_module._faust_settings
+    plain_restore: Any = vars(folding)["restore"]
+    plain_settings = app_module._faust_settings
 
     def slow_restore(*arguments: Any) -> Any:
         time.sleep(restores.pop(0) if len(restores) > 1 else restores[0])
@@ -34,8 +36,8 @@ def main(hindrances_json: str, settings_json: str, source: str, output: str) -> 
         handler._partitions = {}
         await asyncio.sleep(revocations.pop(0) if len(revocations) > 1 else revocations[0])
 
-    folding.restore = slow_restore  # type: ignore[assignment]
-    folding.FoldingHandler.revoked = slow_revoked  # type: ignore[method-assign]
+    vars(folding)["restore"] = slow_restore
+    FoldingHandler.revoked = slow_revoked  # type: ignore[method-assign,assignment]
     app_module._faust_settings = lambda settings: {**plain_settings(settings), **faust_settings}
     worker.main(settings_json, source, output)
 

@@ -35,8 +35,8 @@ from tests.unit.schemas.fake_registry import FakeRegistry
 COLUMNS = ("video_id", "event_id", "kind")
 
 
-def decoder(**others: Any) -> FrameDecoder:
-    return FrameDecoder(FakeRegistry({1: ENGAGEMENT.schema, **others}), ENGAGEMENT, COLUMNS)
+def decoder() -> FrameDecoder:
+    return FrameDecoder(FakeRegistry({1: ENGAGEMENT.schema}), ENGAGEMENT, COLUMNS)
 
 
 def engagement(**fields: Any) -> bytes:
@@ -154,7 +154,7 @@ class RefusingProducer:
 def test_a_row_that_the_producer_refuses_is_not_tried_for_ever() -> None:
     schema = VIRALITY_SCORES.schema
     sink = Sink({"bootstrap.servers": "127.0.0.1:1"}, FakeRegistry({1: schema}))
-    sink._producer = RefusingProducer()  # type: ignore[assignment]
+    sink._producer = RefusingProducer()
     row = pl.DataFrame(
         {name: [None] for name in frame_schema(schema)}, schema=frame_schema(schema)
     ).with_columns(
