@@ -60,7 +60,7 @@ bench: setup ## events/s beside the peers, in one run
 
 lock: setup ## pin the set again
 	@uv=$$(command -v uv || echo $(BIN)/uv); \
-	"$$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	"$$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-header --extra embedded --extra dev pyproject.toml requirements-build.in -o requirements.lock
 
 clean: ## remove the data directory and caches
