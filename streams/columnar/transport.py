@@ -12,34 +12,19 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import structlog
-from aiokafka.consumer import fetcher
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from schemas.chunks import Chunk
+from streams.columnar import batches
 
 log = structlog.get_logger()
 
 SCHEME = "columnar"
 
 _COMMIT_S = 30.0
-
-
-class RawRecords(fetcher.PartitionRecords):
-    """Records as the wire format's reader made them.
-
-    A chunk needs neither their sizes nor a dataclass around each, which would cost more than all
-    the rest of fetching them.
-    """
-
-    def _consumer_record(self, _tp: Any, record: Any) -> Any:
-        return record
-
-
-# aiokafka's fetcher knows no other way to be told. Workers are processes of their own.
-fetcher.PartitionRecords = RawRecords
 
 
 class ChunkRecord:
@@ -223,4 +208,5 @@ class Transport(driver.Transport):
     Consumer = Consumer
 
 
+batches.install()
 TRANSPORTS.aliases[SCHEME] = f"{__name__}:Transport"
