@@ -28,7 +28,8 @@ log = structlog.get_logger()
 
 EXIT_FAULT = 70  # sysexits.h: internal software error; the supervisor starts the worker again
 
-_CHUNK_RECORDS = 20_000
+# Of a backlog: larger ones cost memory and latency, smaller ones the overhead of each call.
+_CHUNK_RECORDS = 60_000
 _WAITING_CHUNKS = 8
 _LOOK_SECONDS = 5.0
 _REBALANCE_SECONDS = 300.0
