@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status test test-unit test-slow chaos lint format bench lock clean distclean
+.PHONY: help setup demo up down status test test-unit test-slow lint format bench lock clean distclean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -35,16 +35,13 @@ status: setup ## what runs, where, how far behind
 	@$(BIN)/groundswell status
 
 test: setup ## unit, integration and acceptance tests on real servers
-	$(BIN)/pytest -m "not slow and not chaos" $(ARGS)
+	$(BIN)/pytest -m "not slow" $(ARGS)
 
 test-unit: setup ## tests that need no server
 	$(BIN)/pytest tests/unit $(ARGS)
 
 test-slow: setup ## the long tests
 	$(BIN)/pytest -m slow $(ARGS)
-
-chaos: setup ## kill -9 of processes and servers, counts compared with an independent fold
-	$(BIN)/pytest -m chaos $(ARGS)
 
 lint: setup ## ruff, mypy --strict, the floors
 	$(BIN)/ruff check .

@@ -110,7 +110,7 @@ class Settings(BaseSettings):
         Raises:
             NoStackError: an address is unset and no stack runs in this home.
         """
-        unset = [name for name in _ADDRESSES if getattr(self, name) is None]
+        unset = [name for name in ADDRESSES if getattr(self, name) is None]
         if not unset:
             return self
         try:
@@ -161,7 +161,7 @@ class Settings(BaseSettings):
         return _required(self.database_url, "DATABASE_URL")
 
 
-_ADDRESSES = (
+ADDRESSES = (
     "kafka_bootstrap_servers",
     "schema_registry_url",
     "database_url",

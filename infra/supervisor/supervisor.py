@@ -23,7 +23,7 @@ from infra.embedded.ports import next_free
 from infra.embedded.server import Server
 from infra.embedded.stack import Servers
 from infra.processes import ProcessSpec
-from infra.settings import Settings
+from infra.settings import ADDRESSES, Settings
 from infra.supervisor.environment import for_processes
 from infra.supervisor.unit import Event, Listener, ProcessUnit, ServerUnit, Unit
 
@@ -31,14 +31,6 @@ log = structlog.get_logger()
 
 _TICK = 0.25  # seconds
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_ADDRESSES = (
-    "kafka_bootstrap_servers",
-    "schema_registry_url",
-    "database_url",
-    "redis_url",
-    "artifacts_url",
-)
-
 StackState = Literal["starting", "running", "stopping"]
 
 
@@ -185,7 +177,7 @@ class Supervisor:
                 "state": self._state,
                 "api": self.api,
                 "api_key": key.get_secret_value() if key else None,
-                "addresses": {name: getattr(self.settings, name) for name in _ADDRESSES},
+                "addresses": {name: getattr(self.settings, name) for name in ADDRESSES},
                 "servers": servers,
                 "processes": processes,
             }
