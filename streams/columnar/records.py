@@ -96,8 +96,6 @@ class RecordColumns:
             unknown: where there is no record; everything is null there.
         """
         nulls = records[_NULLS]
-        if unknown is not None:
-            nulls[unknown] = 0
         somewhere = np.bitwise_or.reduce(nulls, axis=0, initial=0).tolist()
         known = None if unknown is None else pl.Series(~unknown)
         found = []
