@@ -130,6 +130,7 @@ class WorkerApp(faust.App):
     def delivers(self, chunk: Chunk) -> None:
         """A chunk is handed to the stream (for the transport)."""
         self._delivered[TopicPartition(chunk.topic, chunk.partition)] = chunk.last_offset + 1
+        self.handler.expect(chunk)
 
     async def _flush_often(self) -> None:
         while not self.should_stop:

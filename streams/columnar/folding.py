@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -11,7 +12,7 @@ import structlog
 
 from schemas.catalogue import Topic
 from schemas.chunks import Chunk
-from schemas.frames import FrameDecoder
+from schemas.frames import Decoded, FrameDecoder
 from schemas.registry import Registry
 from streams.columnar.duplicates import DuplicateWindow
 from streams.columnar.errors import BrokenGroundError
@@ -60,6 +61,8 @@ class FoldingHandler:
         self._registry = registry
         self._sink = Sink(kafka, registry)
         self._partitions: dict[TopicPartition, Partition] = {}
+        self._decoding = ThreadPoolExecutor(1, thread_name_prefix="decode")
+        self._decoded: dict[Chunk, Future[Decoded]] = {}
         self._generation = -1
         self._schema = pl.Schema({**spec.fold.state, APPLIED: pl.Int64()})
         wanted = dict.fromkeys((spec.source.key, "event_id", *spec.fold.columns))
@@ -88,11 +91,21 @@ class FoldingHandler:
             for where, partition in self._partitions.items()
         }
 
+    def expect(self, chunk: Chunk) -> None:
+        """Begin to decode the chunk, in a thread of its own: Polars does it without the GIL."""
+        self._decoded[chunk] = self._decoding.submit(self._decoder.decode, chunk)
+
     async def process(self, chunk: Chunk) -> None:
         """Fold a chunk into its partition's state."""
+        decoding = self._decoded.pop(chunk, None)
+        if decoding is None:
+            decoded = self._decoder.decode(chunk)
+        else:
+            decoded = await asyncio.wrap_future(decoding)
+        # Only now: the partition may have been revoked in the meantime.
         partition = self._partitions.get(TopicPartition(chunk.topic, chunk.partition))
         if partition is not None:
-            partition.process(chunk)
+            partition.process(chunk, decoded)
 
     async def flush(self) -> Mapping[TopicPartition, int]:
         """Send what has changed; see `ChunkHandler`.
@@ -108,6 +121,7 @@ class FoldingHandler:
     async def revoked(self) -> None:
         """Forget the state: the next owner restores it from the output topic."""
         self._partitions = {}
+        self._decoded = {}
 
     def skip(self, where: TopicPartition, offset: int) -> None:
         """Go on at `offset`; see `ChunkHandler`."""
@@ -173,7 +187,6 @@ class FoldingHandler:
             name=spec.name,
             topic=spec.source,
             fold=spec.fold,
-            decoder=self._decoder,
             table=table,
             duplicates=DuplicateWindow(spec.horizon),
             fold_from=fold_from,

@@ -53,6 +53,9 @@ class ChunkHandler(Protocol):
             generation: of the group; it rises with every rebalance.
         """
 
+    def expect(self, chunk: Chunk) -> None:
+        """A chunk is on its way to `process`: what can be done ahead may begin."""
+
     async def process(self, chunk: Chunk) -> None:
         """Take a chunk in. It may repeat what was processed already."""
 

@@ -44,16 +44,15 @@ class ChunkRecord:
         "value",
     )
 
-    def __init__(self, tp: TP, records: list[Any]) -> None:
-        last = records[-1]
+    def __init__(self, tp: TP, chunk: Chunk) -> None:
         self.topic = tp.topic
         self.partition = tp.partition
-        self.offset = last.offset
-        self.timestamp = last.timestamp
-        self.timestamp_type = last.timestamp_type
+        self.offset = chunk.last_offset
+        self.timestamp = chunk.batches[-1].last_timestamp
+        self.timestamp_type = None
         self.headers: tuple[()] = ()
         self.key = None
-        self.value = Chunk.of(tp.topic, tp.partition, records)
+        self.value = chunk
         self.checksum = None
         self.serialized_key_size = 0
         self.serialized_value_size = 0
@@ -99,9 +98,9 @@ class Consumer(driver.Consumer):
         for tp, fetched in records.items():
             # Always: what was fetched will not come again before the next rebalance.
             if fetched and self.flow_active:
-                record = ChunkRecord(tp, fetched)
-                self.app.delivers(record.value)
-                yield tp, self._to_message(tp, record)
+                chunk = Chunk.of_batches(tp.topic, tp.partition, fetched.batches, fetched.start)
+                self.app.delivers(chunk)
+                yield tp, self._to_message(tp, ChunkRecord(tp, chunk))
 
     async def perform_seek(self) -> None:
         """Begin to take over the assigned partitions; reading starts where that ends."""

@@ -91,6 +91,9 @@ class DispatchHandler:
         self._positions = dict(starts)
         return starts
 
+    def expect(self, chunk: Chunk) -> None:
+        """Nothing is done ahead."""
+
     async def process(self, chunk: Chunk) -> None:
         """Consume a chunk, a few records at a time."""
         for part in chunk.split(CHUNK):

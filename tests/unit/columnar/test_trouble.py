@@ -13,7 +13,7 @@ import pytest
 from confluent_kafka import KafkaError
 from polars.exceptions import PanicException
 
-from schemas import container
+from schemas import bodies
 from schemas.avro_types import frame_schema
 from schemas.catalogue import ENGAGEMENT, VIRALITY_SCORES
 from schemas.frames import FrameDecoder
@@ -27,6 +27,7 @@ from tests.unit.columnar.test_partition import (
     CountingFold,
     chunk,
     partition,
+    process,
     state_of,
     value,
 )
@@ -94,12 +95,12 @@ def test_a_registered_schema_that_is_no_record_rejects_its_events(schema: Any) -
 
 
 def test_markers_asked_for_by_many_threads_at_once_are_right() -> None:
-    wanted = [zigzag(container._SALT | row) for row in range(3_000)]
+    wanted = [zigzag(bodies._SALT | row) for row in range(3_000)]
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
         for _ in range(30):
-            markers, start = container._Markers(), threading.Barrier(4)
+            markers, start = bodies._Markers(), threading.Barrier(4)
 
             def ask(markers: Any = markers, start: Any = start) -> None:
                 start.wait()
@@ -125,7 +126,7 @@ class PanickingFold(CountingFold):
 def test_an_event_at_which_polars_panics_becomes_a_dead_letter_too() -> None:
     part = partition()
     part.fold = PanickingFold()
-    part.process(chunk([value(0, "v"), value(1, "poison"), value(2, "v")], 0))
+    process(part, chunk([value(0, "v"), value(1, "poison"), value(2, "v")], 0))
     assert {key: views for key, (views, _) in state_of(part).items()} == {"v": 2}
     assert len(part.take_outbox().letters) == 1
 
