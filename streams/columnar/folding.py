@@ -20,13 +20,14 @@ from streams.columnar.fold import Fold
 from streams.columnar.groups import log_end, partition_counts
 from streams.columnar.handler import Ground, TopicPartition
 from streams.columnar.partition import APPLIED, Outbox, Partition
-from streams.columnar.restore import restore
+from streams.columnar.restore import Restored, restore
 from streams.columnar.sink import Sink
 from streams.columnar.table import KeyedTable
 
 log = structlog.get_logger()
 
 _ACKNOWLEDGE_S = 120.0  # a broker restart fits in; beyond it the worker gives up and starts again
+_RESTORES = 2  # partitions at once: more would only cost memory
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class FoldingHandler:
         self._partitions: dict[TopicPartition, Partition] = {}
         self._decoding = ThreadPoolExecutor(1, thread_name_prefix="decode")
         self._decoded: dict[Chunk, Future[Decoded]] = {}
+        self._restoring = asyncio.Semaphore(_RESTORES)
         self._generation = -1
         self._schema = pl.Schema({**spec.fold.state, APPLIED: pl.Int64()})
         wanted = dict.fromkeys((spec.source.key, "event_id", *spec.fold.columns))
@@ -82,7 +84,7 @@ class FoldingHandler:
         self._partitions = {}
         await asyncio.to_thread(self._check_partitions)
         restored = await asyncio.gather(
-            *(asyncio.to_thread(self._restored, where, facts) for where, facts in ground.items())
+            *(self._restored(where, facts) for where, facts in ground.items())
         )
         self._generation = generation
         self._partitions = dict(zip(ground, restored, strict=True))
@@ -161,11 +163,16 @@ class FoldingHandler:
                 "with the old number, or make a new version of both and replay into it"
             )
 
-    def _restored(self, where: TopicPartition, ground: Ground) -> Partition:
+    async def _restored(self, where: TopicPartition, ground: Ground) -> Partition:
         spec = self._spec
-        restored = restore(
-            self._kafka, spec.output, where.partition, self._state_decoder, self._schema
-        )
+        async with self._restoring:
+            restored = await restore(
+                self._kafka, spec.output, where.partition, self._state_decoder, self._schema
+            )
+            return await asyncio.to_thread(self._partition, where, ground, restored)
+
+    def _partition(self, where: TopicPartition, ground: Ground, restored: Restored) -> Partition:
+        spec = self._spec
         table = KeyedTable(self._schema, spec.source.key)
         table.put(restored.rows, changed=False)
         table.put(restored.overtaken)

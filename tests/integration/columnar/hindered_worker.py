@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import time
 from typing import Any
 
 from streams.columnar import app as app_module
@@ -28,9 +27,9 @@ def main(hindrances_json: str, settings_json: str, source: str, output: str) -> 
     plain_restore: Any = vars(folding)["restore"]
     plain_settings = app_module._faust_settings
 
-    def slow_restore(*arguments: Any) -> Any:
-        time.sleep(restores.pop(0) if len(restores) > 1 else restores[0])
-        return plain_restore(*arguments)
+    async def slow_restore(*arguments: Any) -> Any:
+        await asyncio.sleep(restores.pop(0) if len(restores) > 1 else restores[0])
+        return await plain_restore(*arguments)
 
     async def slow_revoked(handler: Any) -> None:
         handler._partitions = {}
