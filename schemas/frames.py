@@ -16,14 +16,14 @@ import polars as pl
 from schemas.avro_types import TIMESTAMP, NotColumnarError, dtype_of, frame_schema
 from schemas.batch_reader import BatchReader
 from schemas.bodies import BodyReader
-from schemas.catalogue import Topic
 from schemas.chunks import Chunk
 from schemas.errors import SchemaError, UndecodableError
 from schemas.record_batches import RecordBatch
 from schemas.registry import Registry
 from schemas.resolution import resolve, writer_columns
 from schemas.rows import RowReader
-from schemas.validity import violations
+from schemas.rules import violations
+from schemas.topic import Topic
 from schemas.wire import HEADER, PREFIX, writer_of
 
 COORDINATES = pl.Schema({"_partition": pl.Int32(), "_offset": pl.Int64(), "_timestamp": TIMESTAMP})
@@ -90,7 +90,7 @@ class FrameDecoder:
         whole = chunk.batches and self._topic.columnar
         frames = (self._batches if whole else self._records)(chunk, rejects)
         frame = _one(frames, self.schema)
-        broken = dict(violations(self._topic, frame))
+        broken = dict(violations(self._topic.rules, frame))
         if broken:
             places = np.searchsorted(chunk.offsets, frame["_offset"].gather(list(broken)))
             reasons = broken.values()

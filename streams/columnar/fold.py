@@ -8,7 +8,7 @@ from typing import Protocol
 
 import polars as pl
 
-from schemas.catalogue import Topic
+from schemas.topic import Topic
 
 ROW = "_row"
 

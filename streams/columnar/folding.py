@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 import polars as pl
 import structlog
 
-from schemas.catalogue import Topic
 from schemas.chunks import Chunk
 from schemas.frames import Decoded, FrameDecoder
 from schemas.registry import Registry
+from schemas.topic import Topic
 from streams.columnar.duplicates import DuplicateWindow
 from streams.columnar.errors import BrokenGroundError
 from streams.columnar.fold import Fold

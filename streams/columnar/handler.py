@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from schemas.catalogue import Topic
 from schemas.chunks import Chunk
+from schemas.topic import Topic
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ import polars as pl
 import structlog
 from polars.exceptions import PanicException
 
-from schemas.catalogue import Topic
 from schemas.chunks import Chunk
 from schemas.deadletters import DeadLetter, dead_letter
 from schemas.frames import Decoded
+from schemas.topic import Topic
 from streams.columnar.duplicates import DuplicateWindow
 from streams.columnar.fold import ROW, Fold, Folded, numbered
 from streams.columnar.table import KeyedTable

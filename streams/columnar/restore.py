@@ -11,9 +11,9 @@ import numpy as np
 import polars as pl
 from aiokafka.errors import KafkaError
 
-from schemas.catalogue import Topic
 from schemas.chunks import Chunk
 from schemas.frames import FrameDecoder
+from schemas.topic import Topic
 from streams.columnar.errors import RestoreError
 from streams.columnar.partition import APPLIED
 from streams.columnar.reading import read_partition

@@ -9,11 +9,11 @@ import polars as pl
 from confluent_kafka import KafkaError, Message, Producer
 
 from schemas.avro_types import frame_schema
-from schemas.catalogue import Topic
 from schemas.deadletters import DeadLetter
 from schemas.encoding import FrameEncoder
 from schemas.publisher import producer_config
 from schemas.registry import Registry
+from schemas.topic import Topic
 from schemas.wire import prefix
 from streams.columnar.errors import RuntimeStoppedError
 

@@ -9,11 +9,11 @@ import structlog
 from psycopg_pool import AsyncConnectionPool
 
 from infra.settings import Settings
-from schemas.catalogue import Topic
 from schemas.chunks import Chunk
 from schemas.codec import Codec
 from schemas.publisher import Publisher
 from schemas.registry import Registry
+from schemas.topic import Topic
 from streams.columnar.app import WorkerApp, run_worker
 from streams.columnar.errors import BrokenGroundError
 from streams.columnar.handler import Ground, TopicPartition

@@ -15,7 +15,7 @@ from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from infra.settings import Settings
-from schemas.catalogue import Topic
+from schemas.topic import Topic
 from streams.columnar.groups import committed_offsets
 from tests.integration.columnar.topics import (
     PARTITIONS,

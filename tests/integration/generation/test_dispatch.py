@@ -10,11 +10,12 @@ import fastavro
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 
-from schemas.catalogue import GENERATION_REQUESTS, OUTLIER_DETECTIONS, Topic
+from schemas.catalogue import GENERATION_REQUESTS, OUTLIER_DETECTIONS
 from schemas.chunks import Chunk
 from schemas.codec import Codec
 from schemas.deadletters import DeadLetter, facts_of
 from schemas.publisher import Publisher
+from schemas.topic import Topic
 from streams.generation.dispatch import Dispatcher
 from streams.generation.policy import TEASERS_PER_HOUR, TeaserPolicy
 from tests.integration.generation.stories import types

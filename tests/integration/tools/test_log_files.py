@@ -20,12 +20,13 @@ from infra.log_reader import LogReadError, opened
 from infra.provision import provision
 from infra.replay import ReplayError, replay
 from infra.settings import Settings
-from schemas.catalogue import CHANNEL_SNAPSHOTS, ENGAGEMENT, Topic
+from schemas.catalogue import CHANNEL_SNAPSHOTS, ENGAGEMENT
 from schemas.chunks import Chunk
 from schemas.codec import Codec
 from schemas.deadletters import dead_letter
 from schemas.publisher import Publisher
 from schemas.registry import Registry
+from schemas.topic import Topic
 
 
 @pytest.fixture

@@ -8,9 +8,10 @@ import pytest
 from schemas.agents import AGENTS
 from schemas.avro_types import frame_schema, minimal_datum
 from schemas.bodies import BodyReader
-from schemas.catalogue import AVRO, TOPICS, Topic, topic_named
+from schemas.catalogue import TOPICS, topic_named
 from schemas.encoding import FrameEncoder
 from schemas.errors import UnknownTopicError
+from schemas.topic import AVRO, Topic
 
 TOPIC = pytest.mark.parametrize("topic", TOPICS.values(), ids=list(TOPICS))
 
