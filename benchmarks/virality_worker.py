@@ -31,14 +31,15 @@ def main(settings: dict[str, Any], events: int, **_: Any) -> None:
         started = started or perf_counter()
         await process(chunk)
 
-    async def timed_flush() -> None:
-        await flush()
+    async def timed_flush() -> int:
+        gone = await flush()
         done: Mapping[TopicPartition, int] = worker._committed
         if sum(done.values()) >= events:
             facts = {"events": events, "seconds": perf_counter() - started, "cpu": process_time()}
             line = json.dumps(facts)
             os.write(1, line.encode())
             os._exit(0)
+        return gone
 
     handler.process = timed_process  # type: ignore[method-assign]
     worker.flush = timed_flush  # type: ignore[method-assign]

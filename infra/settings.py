@@ -68,7 +68,10 @@ class Settings(BaseSettings):
     )
 
     flush_seconds: float = Field(
-        1.0, gt=0, description="How often agents flush changed rows to their output topics."
+        1.0,
+        gt=0,
+        description="Longest pause between flushes of changed rows; it is shorter where they are "
+        "quick.",
     )
     duplicate_horizon: int = Field(
         100_000,

@@ -31,6 +31,8 @@ EXIT_FAULT = 70  # sysexits.h: internal software error; the supervisor starts th
 # Of a backlog: larger ones cost memory and latency, smaller ones the overhead of each call.
 _CHUNK_RECORDS = 60_000
 _WAITING_CHUNKS = 8
+_LEAST_PAUSE_S = 0.1  # between flushes
+_EVENTS_PER_SECOND = 200_000  # of pause between flushes
 _LOOK_SECONDS = 5.0
 _REBALANCE_SECONDS = 300.0
 
@@ -104,16 +106,22 @@ class WorkerApp(faust.App):
             if done is not None and done >= self._delivered.get(where, 0) and done < offset:
                 self.handler.skip(where, offset)
 
-    async def flush(self) -> None:
-        """Flush the handler and commit what it says, unless nothing has moved."""
+    async def flush(self) -> int:
+        """Flush the handler and commit what it says, unless nothing has moved.
+
+        Returns:
+            Offsets that were gone through since the last flush.
+        """
         async with self._flushing:
             offsets = dict(await self.handler.flush())
             moved = {at: o for at, o in offsets.items() if self._committed.get(at) != o}
+            gone = sum(offset - self._committed.get(at, offset) for at, offset in moved.items())
             if moved:
                 await self.consumer.commit_offsets(
                     {TP(at.topic, at.partition): offset for at, offset in moved.items()}
                 )
                 self._committed |= moved
+            return gone
 
     async def _read(self, stream: Any) -> None:
         async for event in stream.events():
@@ -133,10 +141,12 @@ class WorkerApp(faust.App):
         self.handler.expect(chunk)
 
     async def _flush_often(self) -> None:
+        """Soon again where little is to be flushed: that is fresh. Seldom in a backlog, where
+        waiting lets the rows of many events become one."""
         while not self.should_stop:
-            started = monotonic()
-            await self._flush_or_die()
-            await self.sleep(max(0.0, self._flush_seconds - (monotonic() - started)))
+            gone = await self._flush_or_die()
+            pause = max(_LEAST_PAUSE_S, gone / _EVENTS_PER_SECOND)
+            await self.sleep(min(self._flush_seconds, pause))
 
     async def _on_revoked(self, *_: Any, **__: Any) -> None:
         self.consumer.let_go()
@@ -148,9 +158,9 @@ class WorkerApp(faust.App):
         await self._flush_or_die()
         await super().on_stop()
 
-    async def _flush_or_die(self) -> None:
+    async def _flush_or_die(self) -> int:
         try:
-            await self.flush()
+            return await self.flush()
         except (Exception, PanicException) as error:
             self._die("cannot flush", error)
 
