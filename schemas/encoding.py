@@ -162,6 +162,8 @@ def _encoder(avro: Any) -> Encoder:
             return _boolean
         case "string":
             return _string
+        case "bytes":
+            return _bytes
         case "enum":
             return partial(_enum, avro["symbols"])
         case "array":
@@ -198,6 +200,12 @@ def _string(column: pl.Series) -> pl.Series:
     if column.null_count():
         raise _NullError
     return _counts(column.str.len_bytes()) + column.cast(pl.Binary)
+
+
+def _bytes(column: pl.Series) -> pl.Series:
+    if column.null_count():
+        raise _NullError
+    return _counts(column.bin.size()) + column
 
 
 def _array(encode: Encoder, column: pl.Series) -> pl.Series:

@@ -29,6 +29,8 @@ RECORD: dict[str, Any] = {
         {"name": "at", "type": {"type": "long", "logicalType": "timestamp-micros"}},
         {"name": "words", "type": {"type": "array", "items": "string"}},
         {"name": "note", "type": ["null", "string"]},
+        {"name": "raw", "type": "bytes"},
+        {"name": "maybe_raw", "type": ["null", "bytes"]},
     ],
 }
 
@@ -46,6 +48,8 @@ rows = st.fixed_dictionaries(
         ),
         "words": st.lists(st.text(max_size=5), max_size=70),
         "note": st.none() | st.text(max_size=3),
+        "raw": st.binary(max_size=3) | st.integers(1_000, 3_000).map(bytes),
+        "maybe_raw": st.none() | st.binary(max_size=200),
     }
 )
 
@@ -82,12 +86,13 @@ def test_records_with_arrays_of_records_are_encoded_too() -> None:
 
 
 def test_a_null_in_a_field_that_cannot_be_null_is_refused_by_name() -> None:
-    frame = pl.DataFrame({"text": ["a", None]})
-    encoder = FrameEncoder(
-        {"type": "record", "name": "R", "fields": [{"name": "text", "type": "string"}]}
-    )
-    with pytest.raises(ValueError, match="text is null"):
-        encoder.encode(frame)
+    frame = pl.DataFrame({"text": ["a", None], "raw": [b"a", None]})
+    for name, kind in (("text", "string"), ("raw", "bytes")):
+        encoder = FrameEncoder(
+            {"type": "record", "name": "R", "fields": [{"name": name, "type": kind}]}
+        )
+        with pytest.raises(ValueError, match=f"{name} is null"):
+            encoder.encode(frame)
 
 
 def test_an_empty_frame_has_no_bodies() -> None:
