@@ -30,6 +30,7 @@ class KeyedTable:
         self.schema = schema
         self._key = key
         self._empty = pl.DataFrame(schema=schema)
+        self._binary = [name for name, dtype in schema.items() if dtype == pl.Binary]
         self._segments: dict[int, pl.DataFrame] = {}
         self._changed: list[int] = []  # segments that no flush has taken yet
         self._next = 0
@@ -114,7 +115,9 @@ class KeyedTable:
         live = [self._live(segment) for segment in merged]
         for segment in merged:
             del self._segments[segment]
-        self._add(pl.concat(live))
+        # Binaries are views: without a copy they keep the bytes of all that was left out, too.
+        copied = pl.col(self._binary).cast(pl.List(pl.UInt8)).cast(pl.Binary)
+        self._add(pl.concat(live).with_columns(copied))
 
     def _live(self, segment: int) -> pl.DataFrame:
         """Rows of a segment that no newer segment has replaced."""

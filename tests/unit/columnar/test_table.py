@@ -59,3 +59,14 @@ def test_rows_of_any_type_are_kept() -> None:
     table.put(pl.DataFrame({"key": ["a"], "parts": [[{"n": 1}]]}, schema=schema))
     table.put(pl.DataFrame({"key": ["b"], "parts": [[]]}, schema=schema))
     assert table.all().sort("key")["parts"].to_list() == [[{"n": 1}], []]
+
+
+def test_bytes_outlive_the_chunks_they_came_in() -> None:
+    schema = pl.Schema({"key": pl.String(), "bytes": pl.Binary()})
+    table, model = KeyedTable(schema, "key"), {}
+    for number in range(60):
+        batch = {f"k{number}": b"\xff" * number, f"k{number // 2}": bytes(2_000), "null": None}
+        table.put(pl.DataFrame({"key": list(batch), "bytes": list(batch.values())}, schema=schema))
+        table.take_changed()
+        model |= batch
+    assert dict(table.all().iter_rows()) == model
