@@ -161,6 +161,7 @@ def test_a_row_that_the_producer_refuses_is_not_tried_for_ever() -> None:
     ).with_columns(
         pl.col(pl.String).fill_null("v"),
         pl.col(pl.Int64, pl.Int32).fill_null(0),
+        pl.col(pl.Binary).fill_null(b""),
         pl.col("score", "velocity", "acceleration", "^views_.*$").fill_null(0.0),
         pl.lit(NOW).alias("as_of"),
         pl.lit([], pl.List(pl.String)).alias("reasons"),
