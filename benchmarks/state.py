@@ -11,12 +11,14 @@ from infra.settings import Settings
 from schemas.avro_types import frame_schema
 from schemas.catalogue import VIRALITY_SCORES
 from schemas.registry import Registry
+from streams.columnar.hyperloglog import added
 from streams.columnar.partition import APPLIED
 from streams.columnar.sink import Sink
 from streams.virality.fold import ViralityFold
 
 _BATCH = 50_000
 _DAY_US = 86_400_000_000
+_VIEWERS = 8  # of each key
 
 
 def publish_state(settings: Settings, keys: int, rows_per_key: int, *, seed: int = 1) -> None:
@@ -50,9 +52,16 @@ def _rows(rng: np.random.Generator, numbers: np.ndarray, turn: int) -> pl.DataFr
             "video_id": [f"video{n:08d}" for n in numbers.tolist()],
             "channel_id": [f"channel{n % 50_000:05d}" for n in numbers.tolist()],
             **state,
+            "viewers": _sketches(rng, count),
             APPLIED: pl.Series(numbers + turn * 10_000_000, dtype=pl.Int64),
             "generation": pl.Series(np.ones(count), dtype=pl.Int32),
         }
     )
     rendered = fold.render(rows)
     return rendered.select(frame_schema(VIRALITY_SCORES.schema).names())
+
+
+def _sketches(rng: np.random.Generator, count: int) -> pl.Series:
+    row = np.repeat(np.arange(count), _VIEWERS)
+    viewers = pl.Series(rng.integers(0, 10**7, len(row))).cast(pl.String)
+    return added(pl.Series([None] * count, dtype=pl.Binary), row, viewers)
