@@ -67,6 +67,15 @@ def test_any_order_chunks_and_repeats_give_the_same_bytes(
     assert sketches.to_list()[:3] == expected
 
 
+def test_values_one_at_a_time_give_the_same_bytes() -> None:
+    numbers = np.arange(2_500)
+    sketches = empty(1)
+    for start in numbers.tolist():
+        sketches = added(sketches, np.zeros(1, dtype=np.int64), names(numbers[start : start + 1]))
+        if start in (800, 2_499):
+            assert sketches[0] == by_definition([str(n) for n in range(start + 1)])
+
+
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0, 5, 700, 4_000]), st.integers(0, 4_000))
 def test_a_union_is_the_sketch_of_both_sets(seed: int, ours: int, theirs: int) -> None:
     rng = np.random.default_rng(seed)
@@ -83,6 +92,18 @@ def test_an_estimate_is_within_four_standard_errors(distinct: int) -> None:
     sketch = sketch_of(names(np.arange(distinct)))
     estimate = estimated(pl.Series([sketch]))[0]
     assert abs(estimate / distinct - 1) < 4 * STANDARD_ERROR
+
+
+@pytest.mark.parametrize("distinct", [10**8, 10**10, 10**12])
+def test_an_estimate_holds_where_many_ranks_are_the_highest(distinct: int) -> None:
+    """Registers drawn from their distribution: P(rank <= k) = (1 - 2^-k)^(values a register)."""
+    ranks = np.arange(1, 31)
+    at_most = np.exp(distinct / REGISTERS * np.log1p(-(2.0**-ranks)))
+    drawn = 1 + np.searchsorted(at_most, np.random.default_rng(5).random((200, REGISTERS)))
+    sketches = pl.Series([row.astype(np.uint8).tobytes() for row in drawn], dtype=pl.Binary)
+    errors = estimated(sketches) / distinct - 1
+    assert abs(errors.mean()) < 4 * STANDARD_ERROR / len(errors) ** 0.5
+    assert np.abs(errors).max() < 5 * STANDARD_ERROR
 
 
 @pytest.mark.parametrize("distinct", [20, 300, 1_500, 5_000])
