@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 import psycopg
 
-from infra.lag import agent_lags, bounds, topic_sizes
+from infra.lag import agent_lags, bounds, log_view, topic_sizes
 from infra.settings import Settings
 from infra.supervisor.daemon import read_stack
 from projections.status import projection_lag
@@ -20,7 +21,9 @@ def gather(settings: Settings) -> dict[str, Any]:
     """
     stack = read_stack(settings) or {}
     kafka = settings.kafka_config()
-    found = bounds(kafka)
+    with closing(log_view(kafka)) as view:
+        found = bounds(view, kafka)
+        agents = agent_lags(view, kafka, found)
     projections, problem = _projections(settings)
     return {
         "api": stack.get("api", f"http://{settings.api_host}:{settings.api_port}"),
@@ -36,7 +39,7 @@ def gather(settings: Settings) -> dict[str, Any]:
         "topics": topic_sizes(found),
         "projections": projections,
         "projections_unknown": problem,
-        "agents": agent_lags(kafka, found),
+        "agents": agents,
     }
 
 
