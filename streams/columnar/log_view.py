@@ -68,13 +68,17 @@ class LogView:
     def unread(self, agent: str, bounds: Bounds) -> Unread | None:
         """What an agent has yet to read; None when it has never committed.
 
-        What has expired meanwhile is not to be read any more.
+        What has expired meanwhile is not to be read any more. A topic of which nothing is
+        committed is not read: agents commit every partition as soon as they own it, and a part of
+        an agent may be switched off.
         """
         names = {topic.name for topic in AGENTS[agent]}
         places = [place for place in bounds if place[0] in names]
         committed = self._group(agent).committed(places, self._seconds)
         if not committed:
             return None
+        read = {topic for topic, _ in committed}
+        places = [place for place in places if place[0] in read]
         starts: dict[Place, int] = {}
         events = 0
         for place in places:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from typing import TypeVar
 
 import pytest
@@ -41,7 +42,7 @@ def agent(monkeypatch: pytest.MonkeyPatch, topic: Topic) -> str:
 
 @pytest.fixture
 def view(stack_settings: Settings, topic: Topic) -> Iterator[LogView]:
-    names = [topic.name, "no.such.topic"]
+    names = [topic.name, topic.dlq, "no.such.topic"]
     with closing(LogView(stack_settings.kafka_config(), names, 20.0)) as view:
         yield view
 
@@ -66,7 +67,8 @@ def commit(settings: Settings, agent: str, *where: TopicPartition) -> None:
 
 def test_an_agent_that_never_committed_has_no_lag_to_tell(view: LogView, agent: str) -> None:
     bounds = view.bounds()
-    assert bounds == {(agent, partition): (0, 10) for partition in range(PARTITIONS)}
+    parts = {(agent, partition): (0, 10) for partition in range(PARTITIONS)}
+    assert bounds == {**parts, (f"{agent}.dlq", 0): (0, 0)}
     assert settled(lambda: view.unread(agent, bounds)) is None
 
 
@@ -84,3 +86,15 @@ def test_what_is_committed_or_expired_is_not_to_be_read(
         stack_settings, agent, *(TopicPartition(agent, number, 10) for number in range(PARTITIONS))
     )
     assert view.unread(agent, view.bounds()) == (0, {})
+
+
+def test_a_topic_that_is_switched_off_is_no_lag(
+    stack_settings: Settings, view: LogView, agent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit(stack_settings, agent, TopicPartition(agent, 0, 10))
+    (topic,) = AGENTS[agent]
+    monkeypatch.setitem(AGENTS, agent, (topic, replace(topic, name=topic.dlq)))
+    bounds = {**view.bounds(), (topic.dlq, 0): (0, 5)}
+    assert view.unread(agent, bounds) == (10, {(agent, 1): 0})
+    commit(stack_settings, agent, TopicPartition(topic.dlq, 0, 2))
+    assert view.unread(agent, bounds) == (10 + 3, {(agent, 1): 0, (topic.dlq, 0): 2})
