@@ -94,6 +94,14 @@ class Settings(BaseSettings):
         60.0, gt=0, description="Without progress for so long, an agent that lags exits non-zero."
     )
 
+    metrics_port: int = Field(
+        0,
+        ge=0,
+        le=65535,
+        description="Port on loopback at which an agent serves its metrics; 0 is any free one. "
+        "Under the supervisor each has its own, see `groundswell status --json`.",
+    )
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Level.")
     log_format: Literal["console", "json"] = Field("console", description="Shape of log lines.")
 

@@ -109,8 +109,10 @@ class Chunk:
         return self._records.headers
 
     def __len__(self) -> int:
-        if not self.batches or self.begins_inside:
+        if not self.batches or (self.begins_inside and len(self.batches) == 1):
             return len(self.offsets)
+        if self.begins_inside:  # only the first batch is taken apart for it
+            return len(self.of(self.batches[:1])) + len(self.of(self.batches[1:]))
         return sum(batch.count for batch in self.batches)
 
     @property
@@ -129,6 +131,11 @@ class Chunk:
     def last_offset(self) -> int:
         """No record has a higher offset, and none up to it comes in a later chunk."""
         return self.batches[-1].next_offset - 1 if self.batches else self.offsets[-1]
+
+    @property
+    def last_timestamp(self) -> int:
+        """The latest log timestamp in its last batch, in milliseconds since 1970."""
+        return self.batches[-1].last_timestamp if self.batches else self.timestamps[-1]
 
     def of(self, batches: Sequence[RecordBatch]) -> Chunk:
         """The part of the chunk that these of its batches hold."""

@@ -7,6 +7,7 @@ import gc
 import os
 import ssl
 from collections.abc import Mapping
+from functools import partial
 from time import monotonic
 from typing import Any, NoReturn
 
@@ -20,7 +21,9 @@ from infra.settings import Settings
 from schemas.agents import group_of
 from schemas.chunks import Chunk
 from streams.columnar.errors import BrokenGroundError, RuntimeStoppedError
+from streams.columnar.exposition import serve
 from streams.columnar.handler import ChunkHandler, Ground, TopicPartition
+from streams.columnar.lag import Lag
 from streams.columnar.transport import SCHEME, Consumer
 from streams.columnar.watchdog import Watchdog
 
@@ -59,6 +62,8 @@ class WorkerApp(faust.App):
         super().__init__(group_of(name), **_faust_settings(settings))
         self.handler = handler
         self.watchdog = Watchdog(name, settings.watchdog_seconds, EXIT_FAULT)
+        self.metrics = handler.metrics
+        self.metrics_port = settings.metrics_port
         self._name = name
         self._flush_seconds = settings.flush_seconds
         self._flushing = asyncio.Lock()
@@ -82,12 +87,16 @@ class WorkerApp(faust.App):
         self._committed = {}
         self._delivered = {}
         self._moved = {}
+        self.metrics.disown()
+        started = monotonic()
         try:
             committed = await consumer.committed(assignment)
             marks = await consumer.watermarks(assignment)
             ground = {_of(tp): Ground(committed[tp], *marks[tp]) for tp in assignment}
             with self.watchdog.patience():
                 starts = await self.handler.assigned(ground, generation)
+            self.metrics.own({_of(tp): self._lag(tp, high) for tp, (_, high) in marks.items()})
+            self.metrics.restored(monotonic() - started)
         except asyncio.CancelledError:
             raise  # the next rebalance is here already
         except (Exception, PanicException) as error:
@@ -105,6 +114,7 @@ class WorkerApp(faust.App):
             done = self.handler.position(where)
             if done is not None and done >= self._delivered.get(where, 0) and done < offset:
                 self.handler.skip(where, offset)
+        self.metrics.look()
 
     async def flush(self) -> int:
         """Flush the handler and commit what it says, unless nothing has moved.
@@ -130,6 +140,7 @@ class WorkerApp(faust.App):
                 continue  # of an assignment that is over: it is fetched again
             try:
                 await self.handler.process(chunk)
+                self.metrics.processed(chunk)
             except (Exception, PanicException) as error:
                 self._die("cannot process a chunk", error)
             # A loop that is never idle would starve the flush.
@@ -139,6 +150,10 @@ class WorkerApp(faust.App):
         """A chunk is handed to the stream (for the transport)."""
         self._delivered[TopicPartition(chunk.topic, chunk.partition)] = chunk.last_offset + 1
         self.handler.expect(chunk)
+
+    def _lag(self, tp: TP, end: int) -> Lag:
+        position = partial(self.handler.position, _of(tp))
+        return Lag(position, partial(self.consumer.fetched_end, tp), end)
 
     async def _flush_often(self) -> None:
         """Soon again where little is to be flushed: that is fresh. Seldom in a backlog, where
@@ -152,6 +167,7 @@ class WorkerApp(faust.App):
         self.consumer.let_go()
         await self._flush_or_die()
         await self.handler.revoked()
+        self.metrics.disown()
 
     async def on_stop(self) -> None:
         """Flush a last time when the worker is asked to end."""
@@ -185,7 +201,9 @@ class WorkerApp(faust.App):
                 log.warning("cannot see the end of the log", agent=self._name, reason=str(error))
                 continue
             positions = {where: at for where, at in places.items() if at is not None}
-            if self._moves(positions, {_of(tp): end for tp, end in ends.items()}):
+            logged = {_of(tp): end for tp, end in ends.items()}
+            self.metrics.look(logged)
+            if self._moves(positions, logged):
                 self.watchdog.beat()
 
     def _moves(
@@ -224,6 +242,7 @@ def run_worker(app: WorkerApp) -> None:
     app.conf.web_enabled = False  # the constructor's setting alone does not keep the port closed
     worker = faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
     app.watchdog.start()
+    serve(app.metrics.registry, app.metrics_port)
     worker.execute_from_commandline()
 
 

@@ -19,6 +19,7 @@ from streams.columnar.errors import BrokenGroundError
 from streams.columnar.fold import Fold
 from streams.columnar.groups import log_end, partition_counts
 from streams.columnar.handler import Ground, TopicPartition
+from streams.columnar.metrics import FoldingMetrics
 from streams.columnar.partition import APPLIED, Outbox, Partition
 from streams.columnar.restore import Restored, restore
 from streams.columnar.sink import Sink
@@ -57,6 +58,7 @@ class FoldingHandler:
 
     def __init__(self, spec: AgentSpec, kafka: dict[str, str], registry: Registry) -> None:
         self.topics: Sequence[Topic] = (spec.source,)
+        self.metrics = FoldingMetrics(spec.name, spec.source.name)
         self._spec = spec
         self._kafka = kafka
         self._registry = registry
@@ -88,6 +90,8 @@ class FoldingHandler:
         )
         self._generation = generation
         self._partitions = dict(zip(ground, restored, strict=True))
+        for where, partition in self._partitions.items():
+            self._measure(where, partition)
         return {
             where: max(ground[where].low, partition.fold_from - self._spec.horizon)
             for where, partition in self._partitions.items()
@@ -95,19 +99,22 @@ class FoldingHandler:
 
     def expect(self, chunk: Chunk) -> None:
         """Begin to decode the chunk, in a thread of its own: Polars does it without the GIL."""
-        self._decoded[chunk] = self._decoding.submit(self._decoder.decode, chunk)
+        self._decoded[chunk] = self._decoding.submit(self._decode, chunk)
 
     async def process(self, chunk: Chunk) -> None:
         """Fold a chunk into its partition's state."""
         decoding = self._decoded.pop(chunk, None)
         if decoding is None:
-            decoded = self._decoder.decode(chunk)
+            decoded = self._decode(chunk)
         else:
             decoded = await asyncio.wrap_future(decoding)
         # Only now: the partition may have been revoked in the meantime.
-        partition = self._partitions.get(TopicPartition(chunk.topic, chunk.partition))
+        where = TopicPartition(chunk.topic, chunk.partition)
+        partition = self._partitions.get(where)
         if partition is not None:
-            partition.process(chunk, decoded)
+            with self.metrics.folding():
+                partition.process(chunk, decoded)
+            self._measure(where, partition)
 
     async def flush(self) -> Mapping[TopicPartition, int]:
         """Send what has changed; see `ChunkHandler`.
@@ -117,7 +124,9 @@ class FoldingHandler:
         """
         boxes = {where: part.take_outbox() for where, part in self._partitions.items()}
         if any(box.rows.height or box.emitted or box.letters for box in boxes.values()):
-            await asyncio.to_thread(self._send, boxes)
+            with self.metrics.flushing():
+                rows = await asyncio.to_thread(self._send, boxes)
+            self._measure_flush(boxes, rows)
         return {where: box.next_offset for where, box in boxes.items()}
 
     async def revoked(self) -> None:
@@ -136,7 +145,12 @@ class FoldingHandler:
         partition = self._partitions.get(where)
         return None if partition is None else partition.next_offset
 
-    def _send(self, boxes: Mapping[TopicPartition, Outbox]) -> None:
+    def _decode(self, chunk: Chunk) -> Decoded:
+        with self.metrics.decoding():
+            return self._decoder.decode(chunk)
+
+    def _send(self, boxes: Mapping[TopicPartition, Outbox]) -> int:
+        """Send and wait for the broker; returns the number of state rows."""
         for box in boxes.values():
             self._sink.send_letters(box.letters)
             for topic, frames in box.emitted.items():
@@ -151,6 +165,18 @@ class FoldingHandler:
                 rows += self._sink.send(self._spec.output, rendered, partition=where.partition)
         self._sink.acknowledged(_ACKNOWLEDGE_S)
         log.debug("flushed", agent=self._spec.name, rows=rows)
+        return rows
+
+    def _measure_flush(self, boxes: Mapping[TopicPartition, Outbox], rows: int) -> None:
+        self.metrics.flushed(rows)
+        for where, box in boxes.items():
+            self.metrics.buried(where.topic, len(box.letters))
+        for where, partition in self._partitions.items():
+            self._measure(where, partition)
+
+    def _measure(self, where: TopicPartition, partition: Partition) -> None:
+        table = partition.table
+        self.metrics.set_rows(where, keys=len(table), dirty=table.changed_rows)
 
     def _check_partitions(self) -> None:
         """State stands beside its input: a key's row in the partition of the key's events."""
@@ -176,6 +202,7 @@ class FoldingHandler:
         table = KeyedTable(self._schema, spec.source.key)
         table.put(restored.rows, changed=False)
         table.put(restored.overtaken)
+        self.metrics.repaired(restored.overtaken.height)
         highest = -1 if restored.rows.is_empty() else int(restored.rows[APPLIED].max())  # type: ignore[arg-type]
         if highest >= ground.high:
             # The log may have grown since it was asked, by another worker's last flush.

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from schemas.chunks import Chunk
 from schemas.topic import Topic
+
+if TYPE_CHECKING:
+    from streams.columnar.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,10 @@ class ChunkHandler(Protocol):
     @property
     def topics(self) -> Sequence[Topic]:
         """Topics to read."""
+
+    @property
+    def metrics(self) -> Metrics:
+        """What is measured; the worker adds what it sees itself, and serves it."""
 
     async def assigned(
         self, ground: Mapping[TopicPartition, Ground], generation: int

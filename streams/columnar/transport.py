@@ -48,7 +48,7 @@ class ChunkRecord:
         self.topic = tp.topic
         self.partition = tp.partition
         self.offset = chunk.last_offset
-        self.timestamp = chunk.batches[-1].last_timestamp
+        self.timestamp = chunk.last_timestamp
         self.timestamp_type = None
         self.headers: tuple[()] = ()
         self.key = None
@@ -141,6 +141,17 @@ class Consumer(driver.Consumer):
 
         positions: dict[TP, int] = await self._thread.call_thread(ask)
         return positions
+
+    def fetched_end(self, tp: TP) -> int | None:
+        """Where the log ended for us when a partition was fetched last; None before that.
+
+        For any thread. Records of a transaction that is open are behind the end.
+        """
+        consumer = self._thread._consumer
+        subscription = consumer._subscription.subscription if consumer else None
+        assignment = subscription.assignment if subscription else None
+        state = assignment.state_value(TopicPartition(*tp)) if assignment else None
+        return state.lso if state else None
 
     async def committed(self, partitions: set[TP]) -> dict[TP, int | None]:
         """The group's committed offsets; None where there is none."""

@@ -162,6 +162,7 @@ def test_a_fetch_inside_of_a_batch_begins_there() -> None:
     parts = batches(batch([Sent(event(n)) for n in range(5)], 10), batch([Sent(event(9))], 15))
     whole = chunk(parts, start=13)
     assert (whole.first_offset, whole.last_offset, len(whole)) == (13, 15, 3)
+    assert len(chunk(parts[:1], start=13)) == 2
     assert assert_same(whole).frame["_offset"].to_list() == [13, 14, 15]
 
 
