@@ -11,7 +11,7 @@ import structlog
 from redis.asyncio import Redis
 
 from api.database import Database
-from streams.columnar.log_view import LogView
+from streams.log_view import LogView
 
 CHECK_SECONDS = 2.0  # one that takes longer counts as away
 

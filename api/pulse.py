@@ -11,7 +11,7 @@ from confluent_kafka import KafkaException
 
 from api.database import Database, Row
 from api.rates import Rate
-from streams.columnar.log_view import Ends, LogView
+from streams.log_view import Ends, LogView
 
 # Totals are full counts. They are taken again after this many times what they cost, so that they
 # use at most a twentieth of one connection however large the tables grow.

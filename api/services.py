@@ -22,8 +22,8 @@ from schemas.catalogue import TOPICS
 from schemas.codec import Codec
 from schemas.publisher import Publisher
 from schemas.registry import Registry
-from streams.columnar.log_view import LogView
 from streams.generation.artifacts import Artifacts
+from streams.log_view import LogView
 
 ASK_SECONDS = 1.8  # of Kafka: under the time that a health check has
 SOURCE = "/groundswell/api"  # ce_source of what comes in here

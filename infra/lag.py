@@ -12,7 +12,7 @@ from infra.log_reader import opened
 from schemas.agents import AGENTS
 from schemas.catalogue import TOPICS
 from streams.columnar.groups import Place
-from streams.columnar.log_view import Bounds, LogView
+from streams.log_view import Bounds, LogView
 
 _TIMEOUT = 10.0  # seconds
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import ssl
 from collections.abc import Mapping
 from functools import partial
 from time import monotonic
@@ -17,23 +16,19 @@ from faust.serializers.codecs import Codec
 from faust.types import TP
 from polars.exceptions import PanicException
 
-from infra.settings import Settings
-from schemas.agents import group_of
 from schemas.chunks import Chunk
 from streams.columnar.errors import BrokenGroundError, RuntimeStoppedError
 from streams.columnar.exposition import serve
 from streams.columnar.handler import ChunkHandler, Ground, TopicPartition
 from streams.columnar.lag import Lag
-from streams.columnar.transport import SCHEME, Consumer
+from streams.columnar.options import WorkerOptions, faust_settings
+from streams.columnar.transport import Consumer
 from streams.columnar.watchdog import Watchdog
 
 log = structlog.get_logger()
 
 EXIT_FAULT = 70  # sysexits.h: internal software error; the supervisor starts the worker again
 
-# Of a backlog: larger ones cost memory and latency, smaller ones the overhead of each call.
-_CHUNK_RECORDS = 60_000
-_WAITING_CHUNKS = 8
 _LEAST_PAUSE_S = 0.1  # between flushes
 _EVENTS_PER_SECOND = 200_000  # of pause between flushes
 _LOOK_SECONDS = 5.0
@@ -58,14 +53,14 @@ class WorkerApp(faust.App):
     failed event and go on.
     """
 
-    def __init__(self, name: str, handler: ChunkHandler, settings: Settings) -> None:
-        super().__init__(group_of(name), **_faust_settings(settings))
+    def __init__(self, name: str, handler: ChunkHandler, options: WorkerOptions) -> None:
+        super().__init__(options.group, **faust_settings(options))
         self.handler = handler
-        self.watchdog = Watchdog(name, settings.watchdog_seconds, EXIT_FAULT)
+        self.watchdog = Watchdog(name, options.watchdog_seconds, EXIT_FAULT)
         self.metrics = handler.metrics
-        self.metrics_port = settings.metrics_port
+        self.metrics_port = options.metrics_port
         self._name = name
-        self._flush_seconds = settings.flush_seconds
+        self._flush_seconds = options.flush_seconds
         self._flushing = asyncio.Lock()
         self._committed: dict[TopicPartition, int] = {}
         self._delivered: dict[TopicPartition, int] = {}
@@ -248,39 +243,3 @@ def run_worker(app: WorkerApp) -> None:
 
 def _of(tp: TP) -> TopicPartition:
     return TopicPartition(tp.topic, tp.partition)
-
-
-def _faust_settings(settings: Settings) -> dict[str, Any]:
-    servers = (settings.kafka_bootstrap_servers or "").split(",")
-    options: dict[str, Any] = {
-        "broker": ";".join(f"{SCHEME}://{server.strip()}" for server in servers),
-        "store": "memory://",
-        "datadir": str(settings.home / "faust"),
-        "autodiscover": False,
-        "web_enabled": False,
-        "broker_max_poll_records": _CHUNK_RECORDS,
-        "broker_session_timeout": 10.0,
-        "broker_heartbeat_interval": 3.0,
-        "consumer_max_fetch_size": 8 << 20,
-        "consumer_auto_offset_reset": "earliest",
-        "stream_buffer_maxsize": _WAITING_CHUNKS,
-        "stream_wait_empty": False,
-        "stream_recovery_delay": 0.0,
-        "topic_allow_declare": False,
-        "topic_disable_leader": True,
-    }
-    context = None
-    if settings.kafka_security_protocol.endswith("SSL"):
-        ca = settings.kafka_ssl_ca_location
-        context = ssl.create_default_context(cafile=str(ca) if ca else None)
-    if settings.kafka_security_protocol.startswith("SASL"):
-        password = settings.kafka_sasl_password
-        options["broker_credentials"] = faust.SASLCredentials(
-            username=settings.kafka_sasl_username,
-            password=password.get_secret_value() if password else None,
-            mechanism=settings.kafka_sasl_mechanism or "PLAIN",
-            ssl_context=context,
-        )
-    elif context is not None:
-        options["broker_credentials"] = faust.SSLCredentials(context)
-    return options

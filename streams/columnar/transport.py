@@ -19,10 +19,9 @@ from faust.types import TP
 
 from schemas.chunks import Chunk
 from streams.columnar import batches
+from streams.columnar.options import SCHEME
 
 log = structlog.get_logger()
-
-SCHEME = "columnar"
 
 _COMMIT_S = 30.0
 

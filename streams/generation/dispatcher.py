@@ -14,7 +14,7 @@ from schemas.codec import Codec
 from schemas.publisher import Publisher
 from schemas.registry import Registry
 from schemas.topic import Topic
-from streams.columnar.app import WorkerApp, run_worker
+from streams.columnar.app import run_worker
 from streams.columnar.errors import BrokenGroundError
 from streams.columnar.handler import Ground, TopicPartition
 from streams.columnar.metrics import Metrics
@@ -22,6 +22,7 @@ from streams.generation import offsets
 from streams.generation.dispatch import Dispatcher
 from streams.generation.policy import TeaserPolicy
 from streams.generation.schema import prepare
+from streams.workers import worker
 
 NAME = "dispatcher"
 CHUNK = 200  # records of one transaction: its locks are short, its jobs start soon
@@ -38,7 +39,7 @@ def main(settings: Settings) -> None:
     consumers: list[ChunkConsumer] = [Dispatcher(pool, publisher)]
     if settings.teaser_multiple is not None:
         consumers.append(TeaserPolicy(pool, publisher, settings.teaser_multiple))
-    run_worker(WorkerApp(NAME, DispatchHandler(pool, consumers), settings))
+    run_worker(worker(NAME, DispatchHandler(pool, consumers), settings))
 
 
 class ChunkConsumer(Protocol):

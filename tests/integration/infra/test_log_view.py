@@ -15,7 +15,7 @@ from confluent_kafka.admin import AdminClient
 from infra.settings import Settings
 from schemas.agents import AGENTS, group_of
 from schemas.catalogue import Topic
-from streams.columnar.log_view import LogView
+from streams.log_view import LogView
 from tests.integration.columnar.topics import PARTITIONS, Feed, create, source_topic
 
 T = TypeVar("T")
