@@ -64,8 +64,8 @@ Lag is told in three places, each of what only it can know:
 | `groundswell status`, `/api/v1/system/status` | committed, as Kafka says, of dead workers too |
 | `projection_lag_*`, the API's `/metrics` | in the tables |
 
-An agent commits what it has flushed, so the second is ahead of the first by a flush interval. Its
-seconds are the age of the oldest record that is not committed.
+An agent commits what it has flushed: the second lag is the first and what a flush interval brings.
+Its seconds are the age of the oldest record that is not committed.
 
 ## groundswell status
 
