@@ -47,7 +47,8 @@ def faust_settings(options: WorkerOptions) -> dict[str, Any]:
     settings: dict[str, Any] = {
         "broker": ";".join(f"{SCHEME}://{server.strip()}" for server in servers),
         "store": "memory://",
-        "datadir": Path(tempfile.gettempdir()) / f"faust-{options.group}",  # never made
+        "datadir": Path(tempfile.gettempdir())
+        / f"faust-{options.group}",  # Faust makes it, and leaves it empty
         "autodiscover": False,
         "web_enabled": False,
         "broker_max_poll_records": CHUNK_RECORDS,
