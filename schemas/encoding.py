@@ -18,7 +18,8 @@ from schemas.avro_types import TIMESTAMP, NotColumnarError
 from schemas.ragged import Constant, Lengths, Padded, Piece, Ragged, lay, ragged
 from schemas.varint import zigzag
 
-_BLOCK = 16_384  # rows at once: what they need fits a processor's cache
+_BLOCK = 32_768  # rows at once
+_BLOCK_BYTES = 64 << 20  # fewer rows at once where they are long
 _FEW_ITEMS = 8  # arrays that all have the same few items are laid item by item
 _TEXT_LIMIT = 1 << 30  # bytes; Polars keeps the length of a text in 32 bits
 
@@ -62,7 +63,8 @@ class FrameEncoder:
         Raises:
             ValueError: as `encode`.
         """
-        for block in frame.iter_slices(_BLOCK):
+        fitting = frame.height * _BLOCK_BYTES // max(1, int(frame.estimated_size()))
+        for block in frame.iter_slices(max(1, min(_BLOCK, fitting))):
             yield lay(self._pieces(block), block.height)
 
     def _pieces(self, frame: pl.DataFrame) -> list[Piece]:

@@ -115,9 +115,10 @@ def test_columns_and_rows_encode_to_the_same_bytes(records: list[dict[str, Any]]
 def test_bodies_do_not_depend_on_the_block_that_they_are_encoded_in(
     records: list[dict[str, Any]],
 ) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(encoding, "_BLOCK", 2)
-        assert_equal_to_fastavro(records)
+    for limit, value in (("_BLOCK", 2), ("_BLOCK_BYTES", 1000)):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(encoding, limit, value)
+            assert_equal_to_fastavro(records)
 
 
 @given(st.lists(rows, min_size=1, max_size=5))
