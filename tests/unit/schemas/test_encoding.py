@@ -31,6 +31,7 @@ RECORD: dict[str, Any] = {
         {"name": "note", "type": ["null", "string"]},
         {"name": "narrow", "type": "float"},
         {"name": "raw", "type": "bytes"},
+        {"name": "maybe_raw", "type": ["null", "bytes"]},
         {"name": "last", "type": [{"type": "array", "items": ["null", "long"]}, "null"]},
         {"name": "reals", "type": {"type": "array", "items": "double"}},
         {
@@ -88,7 +89,8 @@ rows = st.fixed_dictionaries(
         "words": st.lists(texts, max_size=4) | st.lists(words, max_size=20),
         "note": st.none() | texts,
         "narrow": st.floats(width=32, allow_nan=False),
-        "raw": st.binary(max_size=200),
+        "raw": st.binary(max_size=3) | st.integers(1_000, 3_000).map(bytes),
+        "maybe_raw": st.none() | st.binary(max_size=200),
         "last": st.none() | st.lists(st.none() | longs, max_size=3),
         "reals": st.lists(st.floats(allow_nan=False), max_size=3),
         "parts": st.lists(
@@ -169,12 +171,13 @@ def test_records_with_arrays_of_records_are_encoded_too() -> None:
 
 
 def test_a_null_in_a_field_that_cannot_be_null_is_refused_by_name() -> None:
-    frame = pl.DataFrame({"text": ["a", None]})
-    encoder = FrameEncoder(
-        {"type": "record", "name": "R", "fields": [{"name": "text", "type": "string"}]}
-    )
-    with pytest.raises(ValueError, match="text is null"):
-        encoder.encode(frame)
+    frame = pl.DataFrame({"text": ["a", None], "raw": [b"a", None]})
+    for name, kind in (("text", "string"), ("raw", "bytes")):
+        encoder = FrameEncoder(
+            {"type": "record", "name": "R", "fields": [{"name": name, "type": kind}]}
+        )
+        with pytest.raises(ValueError, match=f"{name} is null"):
+            encoder.encode(frame)
 
 
 @pytest.mark.parametrize("count", [1, 20])
