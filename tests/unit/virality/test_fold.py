@@ -197,3 +197,15 @@ def test_a_score_needs_no_views() -> None:
     row = FOLD.render(rows).row(0, named=True)
     assert row["score"] == 0
     assert row["acceleration"] == 0
+
+
+def test_the_score_is_said_in_words_with_its_figures() -> None:
+    records = [{"video_id": "a", "occurred_at": START, "kind": kind} for kind in ("view", "like")]
+    rendered = FOLD.render(first_rows(records))
+    assert rendered["reasons"].to_list() == [
+        [
+            "0.2 views an hour over the last 6 h",
+            "last hour at 24.0 times the day's rate",
+            "4.8 responses per 100 views",
+        ]
+    ]
