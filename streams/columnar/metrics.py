@@ -156,7 +156,7 @@ class FoldingMetrics(Metrics):
         self.keys = Gauge("agent_keys", "Keys that have state.", _PARTITION, registry=registry)
         self.dirty_rows = Gauge(
             "agent_dirty_rows",
-            "State rows that wait for the next flush; a key that changed twice counts twice.",
+            "State rows that wait for the next flush.",
             _PARTITION,
             registry=registry,
         )
