@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import polars as pl
 
-from schemas.catalogue import Topic
+from schemas.topic import Topic
 
 ROW = "_row"
 

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import polars as pl
 import structlog
 
-from schemas.catalogue import Topic
 from schemas.chunks import Chunk
-from schemas.frames import FrameDecoder
+from schemas.frames import Decoded, FrameDecoder
 from schemas.registry import Registry
+from schemas.topic import Topic
 from streams.columnar.duplicates import DuplicateWindow
 from streams.columnar.errors import BrokenGroundError
 from streams.columnar.fold import Fold
 from streams.columnar.groups import log_end, partition_counts
 from streams.columnar.handler import Ground, TopicPartition
+from streams.columnar.metrics import FoldingMetrics
 from streams.columnar.partition import APPLIED, Outbox, Partition
-from streams.columnar.restore import restore
+from streams.columnar.restore import Restored, restore
 from streams.columnar.sink import Sink
 from streams.columnar.table import KeyedTable
 
 log = structlog.get_logger()
 
 _ACKNOWLEDGE_S = 120.0  # a broker restart fits in; beyond it the worker gives up and starts again
+_RESTORES = 2  # partitions at once: more would only cost memory
 
 
 @dataclass(frozen=True)
@@ -55,11 +58,15 @@ class FoldingHandler:
 
     def __init__(self, spec: AgentSpec, kafka: dict[str, str], registry: Registry) -> None:
         self.topics: Sequence[Topic] = (spec.source,)
+        self.metrics = FoldingMetrics(spec.name, spec.source.name)
         self._spec = spec
         self._kafka = kafka
         self._registry = registry
         self._sink = Sink(kafka, registry)
         self._partitions: dict[TopicPartition, Partition] = {}
+        self._decoding = ThreadPoolExecutor(1, thread_name_prefix="decode")
+        self._decoded: dict[Chunk, Future[Decoded]] = {}
+        self._restoring = asyncio.Semaphore(_RESTORES)
         self._generation = -1
         self._schema = pl.Schema({**spec.fold.state, APPLIED: pl.Int64()})
         wanted = dict.fromkeys((spec.source.key, "event_id", *spec.fold.columns))
@@ -79,20 +86,35 @@ class FoldingHandler:
         self._partitions = {}
         await asyncio.to_thread(self._check_partitions)
         restored = await asyncio.gather(
-            *(asyncio.to_thread(self._restored, where, facts) for where, facts in ground.items())
+            *(self._restored(where, facts) for where, facts in ground.items())
         )
         self._generation = generation
         self._partitions = dict(zip(ground, restored, strict=True))
+        for where, partition in self._partitions.items():
+            self._measure(where, partition)
         return {
             where: max(ground[where].low, partition.fold_from - self._spec.horizon)
             for where, partition in self._partitions.items()
         }
 
+    def expect(self, chunk: Chunk) -> None:
+        """Begin to decode the chunk, in a thread of its own: Polars does it without the GIL."""
+        self._decoded[chunk] = self._decoding.submit(self._decode, chunk)
+
     async def process(self, chunk: Chunk) -> None:
         """Fold a chunk into its partition's state."""
-        partition = self._partitions.get(TopicPartition(chunk.topic, chunk.partition))
+        decoding = self._decoded.pop(chunk, None)
+        if decoding is None:
+            decoded = self._decode(chunk)
+        else:
+            decoded = await asyncio.wrap_future(decoding)
+        # Only now: the partition may have been revoked in the meantime.
+        where = TopicPartition(chunk.topic, chunk.partition)
+        partition = self._partitions.get(where)
         if partition is not None:
-            partition.process(chunk)
+            with self.metrics.folding():
+                partition.process(chunk, decoded)
+            self._measure(where, partition)
 
     async def flush(self) -> Mapping[TopicPartition, int]:
         """Send what has changed; see `ChunkHandler`.
@@ -102,12 +124,15 @@ class FoldingHandler:
         """
         boxes = {where: part.take_outbox() for where, part in self._partitions.items()}
         if any(box.rows.height or box.emitted or box.letters for box in boxes.values()):
-            await asyncio.to_thread(self._send, boxes)
+            with self.metrics.flushing():
+                rows = await asyncio.to_thread(self._send, boxes)
+            self._measure_flush(boxes, rows)
         return {where: box.next_offset for where, box in boxes.items()}
 
     async def revoked(self) -> None:
         """Forget the state: the next owner restores it from the output topic."""
         self._partitions = {}
+        self._decoded = {}
 
     def skip(self, where: TopicPartition, offset: int) -> None:
         """Go on at `offset`; see `ChunkHandler`."""
@@ -120,7 +145,12 @@ class FoldingHandler:
         partition = self._partitions.get(where)
         return None if partition is None else partition.next_offset
 
-    def _send(self, boxes: Mapping[TopicPartition, Outbox]) -> None:
+    def _decode(self, chunk: Chunk) -> Decoded:
+        with self.metrics.decoding():
+            return self._decoder.decode(chunk)
+
+    def _send(self, boxes: Mapping[TopicPartition, Outbox]) -> int:
+        """Send and wait for the broker; returns the number of state rows."""
         for box in boxes.values():
             self._sink.send_letters(box.letters)
             for topic, frames in box.emitted.items():
@@ -135,6 +165,18 @@ class FoldingHandler:
                 rows += self._sink.send(self._spec.output, rendered, partition=where.partition)
         self._sink.acknowledged(_ACKNOWLEDGE_S)
         log.debug("flushed", agent=self._spec.name, rows=rows)
+        return rows
+
+    def _measure_flush(self, boxes: Mapping[TopicPartition, Outbox], rows: int) -> None:
+        self.metrics.flushed(rows)
+        for where, box in boxes.items():
+            self.metrics.buried(where.topic, len(box.letters))
+        for where, partition in self._partitions.items():
+            self._measure(where, partition)
+
+    def _measure(self, where: TopicPartition, partition: Partition) -> None:
+        table = partition.table
+        self.metrics.set_rows(where, keys=len(table), dirty=table.changed_rows)
 
     def _check_partitions(self) -> None:
         """State stands beside its input: a key's row in the partition of the key's events."""
@@ -147,14 +189,20 @@ class FoldingHandler:
                 "with the old number, or make a new version of both and replay into it"
             )
 
-    def _restored(self, where: TopicPartition, ground: Ground) -> Partition:
+    async def _restored(self, where: TopicPartition, ground: Ground) -> Partition:
         spec = self._spec
-        restored = restore(
-            self._kafka, spec.output, where.partition, self._state_decoder, self._schema
-        )
+        async with self._restoring:
+            restored = await restore(
+                self._kafka, spec.output, where.partition, self._state_decoder, self._schema
+            )
+            return await asyncio.to_thread(self._partition, where, ground, restored)
+
+    def _partition(self, where: TopicPartition, ground: Ground, restored: Restored) -> Partition:
+        spec = self._spec
         table = KeyedTable(self._schema, spec.source.key)
         table.put(restored.rows, changed=False)
         table.put(restored.overtaken)
+        self.metrics.repaired(restored.overtaken.height)
         highest = -1 if restored.rows.is_empty() else int(restored.rows[APPLIED].max())  # type: ignore[arg-type]
         if highest >= ground.high:
             # The log may have grown since it was asked, by another worker's last flush.
@@ -173,7 +221,6 @@ class FoldingHandler:
             name=spec.name,
             topic=spec.source,
             fold=spec.fold,
-            decoder=self._decoder,
             table=table,
             duplicates=DuplicateWindow(spec.horizon),
             fold_from=fold_from,

@@ -10,18 +10,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+import polars as pl
 import pytest
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from infra.settings import Settings
-from schemas.catalogue import Topic
+from schemas.topic import Topic
 from streams.columnar.groups import committed_offsets
+from streams.columnar.hyperloglog import STANDARD_ERROR, added
 from tests.integration.columnar.topics import (
     PARTITIONS,
     Feed,
     create,
-    expected_totals,
+    expected_rows,
     newest_scores,
     output_topic,
     source_topic,
@@ -86,16 +89,26 @@ class Pipeline:
             time.sleep(0.2)
 
     def assert_exact(self) -> None:
-        """Every total equals an independent fold of the topic: nothing lost, nothing twice."""
-        expected = expected_totals(self.settings, self.source, HORIZON)
+        """Every row equals an independent fold of the topic: nothing lost, nothing twice.
+
+        Also the sketch of the viewers, byte by byte: it is a function of the set of them.
+        """
+        expected = expected_rows(self.settings, self.source, HORIZON)
         found = newest_scores(self.settings, self.output)
         assert found.keys() == expected.keys()
         wrong = {
-            video: ({name: found[video][name] for name in totals}, totals)
-            for video, totals in expected.items()
-            if any(found[video][name] != value for name, value in totals.items())
+            video: ({name: found[video][name] for name in row.totals}, row.totals)
+            for video, row in expected.items()
+            if any(found[video][name] != value for name, value in row.totals.items())
         }
         assert not wrong
+        for video, row in expected.items():
+            viewers = pl.Series(sorted(row.viewers), dtype=pl.String)
+            nobody = pl.Series([b""], dtype=pl.Binary)
+            sketch = added(nobody, np.zeros(len(viewers), dtype=np.int64), viewers)
+            assert found[video]["viewers"] == sketch[0]
+            error = 5 * STANDARD_ERROR * len(viewers) + 1
+            assert abs(found[video]["unique_viewers"] - len(viewers)) <= error
 
 
 @pytest.fixture

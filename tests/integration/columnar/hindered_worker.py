@@ -8,11 +8,10 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import time
 from typing import Any
 
 from streams.columnar import app as app_module
-from streams.columnar import folding
+from streams.columnar import folding, options
 from streams.columnar.folding import FoldingHandler
 from tests.integration.columnar import worker
 
@@ -23,14 +22,14 @@ def main(hindrances_json: str, settings_json: str, source: str, output: str) -> 
     restores: list[float] = hindrances.get("restores", [0.0])
     revocations: list[float] = hindrances.get("revocations", [0.0])
     faust_settings: dict[str, Any] = hindrances.get("faust", {})
-    app_module._CHUNK_RECORDS = hindrances.get("chunk_records", 20_000)
+    vars(options)["CHUNK_RECORDS"] = hindrances.get("chunk_records", 20_000)
 
     plain_restore: Any = vars(folding)["restore"]
-    plain_settings = app_module._faust_settings
+    plain_settings = app_module.faust_settings
 
-    def slow_restore(*arguments: Any) -> Any:
-        time.sleep(restores.pop(0) if len(restores) > 1 else restores[0])
-        return plain_restore(*arguments)
+    async def slow_restore(*arguments: Any) -> Any:
+        await asyncio.sleep(restores.pop(0) if len(restores) > 1 else restores[0])
+        return await plain_restore(*arguments)
 
     async def slow_revoked(handler: Any) -> None:
         handler._partitions = {}
@@ -38,7 +37,7 @@ def main(hindrances_json: str, settings_json: str, source: str, output: str) -> 
 
     vars(folding)["restore"] = slow_restore
     FoldingHandler.revoked = slow_revoked  # type: ignore[method-assign,assignment]
-    app_module._faust_settings = lambda settings: {**plain_settings(settings), **faust_settings}
+    vars(app_module)["faust_settings"] = lambda told: {**plain_settings(told), **faust_settings}
     worker.main(settings_json, source, output)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import fastavro
@@ -16,10 +16,11 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from infra.settings import Settings
 from schemas.avro_types import frame_schema
-from schemas.catalogue import ENGAGEMENT, VIRALITY_SCORES, Topic, dead_letter_config
+from schemas.catalogue import ENGAGEMENT, VIRALITY_SCORES
 from schemas.encoding import FrameEncoder
 from schemas.publisher import producer_config
 from schemas.registry import Registry
+from schemas.topic import Topic, dead_letter_config
 from schemas.wire import prefix
 
 PARTITIONS = 2
@@ -143,21 +144,31 @@ def newest_scores(settings: Settings, topic: Topic) -> dict[str, dict[str, Any]]
     return newest
 
 
-def expected_totals(settings: Settings, topic: Topic, horizon: int) -> dict[str, dict[str, int]]:
-    """Totals by the definition: every event once, unless its id came within the horizon before."""
+@dataclass
+class Expected:
+    """What the events of one video come to."""
+
+    totals: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys(("views", "likes", "shares", "watch_ms"), 0)
+    )
+    viewers: set[str] = field(default_factory=set)
+
+
+def expected_rows(settings: Settings, topic: Topic, horizon: int) -> dict[str, Expected]:
+    """By the definition: every event once, unless its id came within the horizon before."""
     last: dict[tuple[int, str], int] = {}
-    totals: dict[str, dict[str, int]] = {}
+    videos: dict[str, Expected] = {}
     for event in records(settings, topic):
         identity = (event["_partition"], event["event_id"])
         before, last[identity] = last.get(identity), event["_offset"]
         if before is not None and event["_offset"] - before <= horizon:
             continue
-        sums = totals.setdefault(
-            event["video_id"], dict.fromkeys(("views", "likes", "shares", "watch_ms"), 0)
-        )
-        kind = event["kind"]
+        video = videos.setdefault(event["video_id"], Expected())
+        sums, kind = video.totals, event["kind"]
+        if kind == "view":
+            video.viewers.add(event["viewer_id"])
         sums["views"] += kind == "view"
         sums["likes"] += (kind == "like") - (kind == "unlike")
         sums["shares"] += kind == "share"
         sums["watch_ms"] += event["watch_ms"] or 0
-    return totals
+    return videos

@@ -9,10 +9,10 @@ import sys
 
 from infra.logs import configure
 from infra.settings import Settings
-from schemas.registry import Registry
-from streams.columnar.app import WorkerApp, run_worker
-from streams.columnar.folding import AgentSpec, FoldingHandler
+from streams.columnar.app import run_worker
+from streams.columnar.folding import AgentSpec
 from streams.virality.fold import ViralityFold
+from streams.workers import folding_worker
 from tests.integration.columnar.topics import output_topic, source_topic
 
 HORIZON = 5_000
@@ -28,9 +28,7 @@ def main(settings_json: str, source: str, output: str) -> None:
         fold=ViralityFold(),
         horizon=HORIZON,
     )
-    registry = Registry(settings.registry_config())
-    handler = FoldingHandler(spec, settings.kafka_config(), registry)
-    run_worker(WorkerApp(source, handler, settings))
+    run_worker(folding_worker(spec, settings))
 
 
 if __name__ == "__main__":

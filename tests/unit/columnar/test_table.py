@@ -127,3 +127,14 @@ def test_a_float_comes_back_bit_by_bit() -> None:
     table.put(rows)
     found = table.take(["a", "b", "c"])["value"].to_numpy()
     assert found.view(np.uint64).tolist() == odd.tolist()
+
+
+def test_bytes_outlive_the_chunks_they_came_in() -> None:
+    schema = pl.Schema({"key": pl.String(), "bytes": pl.Binary()})
+    table, model = KeyedTable(schema, "key"), {}
+    for number in range(60):
+        batch = {f"k{number}": b"\xff" * number, f"k{number // 2}": bytes(2_000), "null": None}
+        table.put(pl.DataFrame({"key": list(batch), "bytes": list(batch.values())}, schema=schema))
+        table.take_changed()
+        model |= batch
+    assert dict(table.all().iter_rows()) == model
