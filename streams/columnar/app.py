@@ -105,8 +105,13 @@ class WorkerApp(faust.App):
                 self.handler.skip(where, offset)
 
     async def flush(self) -> None:
-        """Flush the handler and commit what it says, unless nothing has moved."""
+        """Flush the handler and commit what it says, unless nothing has moved.
+
+        Nothing happens while it is not certain that the partitions are ours.
+        """
         async with self._flushing:
+            if not self.consumer.holds(self.consumer_generation_id):
+                return
             offsets = dict(await self.handler.flush())
             moved = {at: o for at, o in offsets.items() if self._committed.get(at) != o}
             if moved:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -18,6 +19,7 @@ from streams.columnar.errors import BrokenGroundError
 from streams.columnar.fold import Fold
 from streams.columnar.groups import log_end, partition_counts
 from streams.columnar.handler import Ground, TopicPartition
+from streams.columnar.late_writers import OutputWatch
 from streams.columnar.partition import APPLIED, Outbox, Partition
 from streams.columnar.restore import restore
 from streams.columnar.sink import Sink
@@ -25,6 +27,8 @@ from streams.columnar.table import KeyedTable
 
 log = structlog.get_logger()
 
+# Of one partition, not flushed: while a flush hangs, reading waits instead of filling the memory.
+_MOST_PENDING = 500_000
 _ACKNOWLEDGE_S = 120.0  # a broker restart fits in; beyond it the worker gives up and starts again
 
 
@@ -59,8 +63,10 @@ class FoldingHandler:
         self._kafka = kafka
         self._registry = registry
         self._sink = Sink(kafka, registry)
+        self._watch = OutputWatch(kafka, spec.output, registry)
         self._partitions: dict[TopicPartition, Partition] = {}
         self._generation = -1
+        self._room = asyncio.Event()  # set when something was taken to be flushed
         self._schema = pl.Schema({**spec.fold.state, APPLIED: pl.Int64()})
         wanted = dict.fromkeys((spec.source.key, "event_id", *spec.fold.columns))
         # One decoder each for all partitions: parsed schemas are shared.
@@ -77,12 +83,22 @@ class FoldingHandler:
             RestoreError: the state cannot be read.
         """
         self._partitions = {}
-        await asyncio.to_thread(self._check_partitions)
-        restored = await asyncio.gather(
-            *(asyncio.to_thread(self._restored, where, facts) for where, facts in ground.items())
-        )
+        partitions = await asyncio.to_thread(self._check_partitions)
+        given_up = threading.Event()
+        try:
+            restored = await asyncio.gather(
+                *(
+                    asyncio.to_thread(self._restored, where, facts, partitions, given_up)
+                    for where, facts in ground.items()
+                )
+            )
+        finally:
+            # A thread cannot be cancelled: it would go on, and hold up the next restore.
+            given_up.set()
         self._generation = generation
-        self._partitions = dict(zip(ground, restored, strict=True))
+        self._partitions = dict(zip(ground, (one for one, _ in restored), strict=True))
+        ends = zip(ground, (end for _, end in restored), strict=True)
+        self._watch.owned({where.partition: end for where, end in ends})
         return {
             where: max(ground[where].low, partition.fold_from - self._spec.horizon)
             for where, partition in self._partitions.items()
@@ -90,9 +106,14 @@ class FoldingHandler:
 
     async def process(self, chunk: Chunk) -> None:
         """Fold a chunk into its partition's state."""
-        partition = self._partitions.get(TopicPartition(chunk.topic, chunk.partition))
-        if partition is not None:
-            partition.process(chunk)
+        where = TopicPartition(chunk.topic, chunk.partition)
+        partition = self._partitions.get(where)
+        if partition is None:
+            return
+        partition.process(chunk)
+        while partition.pending > _MOST_PENDING and self._partitions.get(where) is partition:
+            self._room.clear()
+            await self._room.wait()
 
     async def flush(self) -> Mapping[TopicPartition, int]:
         """Send what has changed; see `ChunkHandler`.
@@ -100,14 +121,20 @@ class FoldingHandler:
         Raises:
             NotAcknowledgedError: the broker did not take everything; the worker has to stop.
         """
-        boxes = {where: part.take_outbox() for where, part in self._partitions.items()}
-        if any(box.rows.height or box.emitted or box.letters for box in boxes.values()):
-            await asyncio.to_thread(self._send, boxes)
+        again = 1
+        while again:
+            boxes = {where: part.take_outbox() for where, part in self._partitions.items()}
+            self._room.set()
+            if not boxes:
+                return {}
+            others = await asyncio.to_thread(self._send, boxes)
+            again = self._write_again(others)
         return {where: box.next_offset for where, box in boxes.items()}
 
     async def revoked(self) -> None:
         """Forget the state: the next owner restores it from the output topic."""
         self._partitions = {}
+        self._room.set()
 
     def skip(self, where: TopicPartition, offset: int) -> None:
         """Go on at `offset`; see `ChunkHandler`."""
@@ -120,24 +147,44 @@ class FoldingHandler:
         partition = self._partitions.get(where)
         return None if partition is None else partition.next_offset
 
-    def _send(self, boxes: Mapping[TopicPartition, Outbox]) -> None:
+    def _send(self, boxes: Mapping[TopicPartition, Outbox]) -> dict[int, pl.DataFrame]:
+        """Send the boxes; what others have written to our partitions, see `OutputWatch`."""
         for box in boxes.values():
             self._sink.send_letters(box.letters)
             for topic, frames in box.emitted.items():
                 self._sink.send(topic, pl.concat(frames))
         self._sink.acknowledged(_ACKNOWLEDGE_S)
-        rows = 0
+        rows = {}
         for where, box in boxes.items():
             if box.rows.height:
                 rendered = self._spec.fold.render(box.rows).with_columns(
                     pl.lit(self._generation, dtype=pl.Int32).alias("generation")
                 )
-                rows += self._sink.send(self._spec.output, rendered, partition=where.partition)
+                rows[where.partition] = self._sink.send(
+                    self._spec.output, rendered, partition=where.partition
+                )
         self._sink.acknowledged(_ACKNOWLEDGE_S)
-        log.debug("flushed", agent=self._spec.name, rows=rows)
+        for partition, count in rows.items():
+            self._watch.wrote(partition, count)
+        log.debug("flushed", agent=self._spec.name, rows=sum(rows.values()))
+        return self._watch.others()
 
-    def _check_partitions(self) -> None:
-        """State stands beside its input: a key's row in the partition of the key's events."""
+    def _write_again(self, others: Mapping[int, pl.DataFrame]) -> int:
+        """Rows of ours that older ones of somebody else stand behind: how many there are."""
+        count = 0
+        for where, partition in self._partitions.items():
+            if where.partition in others:
+                count += partition.write_again(others[where.partition])
+        if others:
+            log.warning("rows written again", agent=self._spec.name, rows=count)
+        return count
+
+    def _check_partitions(self) -> int:
+        """State stands beside its input: a key's row in the partition of the key's events.
+
+        Returns:
+            How many partitions the input has.
+        """
         source, output = self._spec.source, self._spec.output
         counts = partition_counts(self._kafka, source.name, output.name)
         if counts[source.name] != counts[output.name]:
@@ -146,11 +193,15 @@ class FoldingHandler:
                 f"{counts[output.name]}: keys have moved away from their state. Publish to a topic "
                 "with the old number, or make a new version of both and replay into it"
             )
+        return counts[source.name]
 
-    def _restored(self, where: TopicPartition, ground: Ground) -> Partition:
+    def _restored(
+        self, where: TopicPartition, ground: Ground, partitions: int, given_up: threading.Event
+    ) -> tuple[Partition, int]:
+        """A partition as the output topic has it, and up to which offset that was read."""
         spec = self._spec
         restored = restore(
-            self._kafka, spec.output, where.partition, self._state_decoder, self._schema
+            self._kafka, spec.output, where.partition, self._state_decoder, self._schema, given_up
         )
         table = KeyedTable(self._schema, spec.source.key)
         table.put(restored.rows, changed=False)
@@ -169,7 +220,7 @@ class FoldingHandler:
             overtaken=restored.overtaken.height,
             fold_from=fold_from,
         )
-        return Partition(
+        partition = Partition(
             name=spec.name,
             topic=spec.source,
             fold=spec.fold,
@@ -179,7 +230,9 @@ class FoldingHandler:
             fold_from=fold_from,
             next_offset=max(ground.low, fold_from - spec.horizon),
             restored_offset=highest,
+            partitions=partitions,
         )
+        return partition, restored.end
 
 
 def _fold_from(where: TopicPartition, ground: Ground, highest: int, spec: AgentSpec) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from time import monotonic
 
@@ -36,14 +37,21 @@ class Restored:
         overtaken: those of them that are not the last of their key in the log: a worker that had
             lost the partition wrote an older row behind. They have to be written again, or
             compaction would keep the wrong one.
+        end: the output topic's offset up to which that is so.
     """
 
     rows: pl.DataFrame
     overtaken: pl.DataFrame
+    end: int
 
 
 def restore(
-    kafka: dict[str, str], topic: Topic, partition: int, decoder: FrameDecoder, schema: pl.Schema
+    kafka: dict[str, str],
+    topic: Topic,
+    partition: int,
+    decoder: FrameDecoder,
+    schema: pl.Schema,
+    given_up: threading.Event,
 ) -> Restored:
     """Read the partition to the end that it has now.
 
@@ -51,37 +59,57 @@ def restore(
         kafka: connection settings (librdkafka's names).
         decoder: of the output topic, with all columns of `schema`.
         schema: columns of a state row, `applied_offset` among them.
+        given_up: set when nobody waits for the result any more.
 
     Raises:
-        RestoreError: a state row cannot be decoded, or the broker stopped answering.
+        RestoreError: a state row cannot be decoded, the broker stopped answering, or it was given
+            up.
     """
-    consumer = Consumer(
-        {
-            **kafka,
-            "group.id": f"restore.{topic.name}",  # never joined, never committed: assign only
-            "enable.auto.commit": False,
-            "enable.auto.offset.store": False,
-            "enable.partition.eof": True,
-            "auto.offset.reset": "error",
-            "fetch.wait.max.ms": 50,
-            "queued.max.messages.kbytes": 64 * 1024,
-        }
-    )
+    consumer = Consumer(reader_config(kafka, topic))
     try:
         where = TopicPartition(topic.name, partition, OFFSET_BEGINNING)
         consumer.assign([where])
-        return _newest(_read(consumer, where, decoder), topic.key, schema)
+        frames, end = read_to_end(consumer, where, decoder, given_up)
+        return _newest(frames, topic.key, schema, end)
     except KafkaException as error:
         raise RestoreError(f"{topic.name}/{partition} cannot be read: {error}") from error
     finally:
         consumer.close()
 
 
-def _read(consumer: Consumer, where: TopicPartition, decoder: FrameDecoder) -> list[pl.DataFrame]:
-    """Frames of the partition up to its end."""
+def reader_config(kafka: dict[str, str], topic: Topic) -> dict[str, str | int | bool]:
+    """librdkafka settings of a consumer that reads state: it joins no group, commits nothing."""
+    return {
+        **kafka,
+        "group.id": f"restore.{topic.name}",
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "enable.partition.eof": True,
+        "auto.offset.reset": "error",
+        "fetch.wait.max.ms": 50,
+        "queued.max.messages.kbytes": 64 * 1024,
+    }
+
+
+def read_to_end(
+    consumer: Consumer,
+    where: TopicPartition,
+    decoder: FrameDecoder,
+    given_up: threading.Event | None = None,
+) -> tuple[list[pl.DataFrame], int]:
+    """Frames of an assigned partition up to its end, and where that is.
+
+    Of many rows of a key only those are kept that say which is newest and which is last.
+
+    Raises:
+        KafkaException: the broker answers with an error.
+        RestoreError: a row cannot be decoded, the broker sends nothing, or it was given up.
+    """
     frames: list[pl.DataFrame] = []
     heard = monotonic()
     while True:
+        if given_up is not None and given_up.is_set():
+            raise RestoreError(f"{where.topic}/{where.partition}: given up")
         # `consume` waits for a full batch, even behind the end: a short wait is an early end.
         messages = consumer.consume(_BATCH, timeout=_WAIT_S)
         if not messages:
@@ -91,15 +119,16 @@ def _read(consumer: Consumer, where: TopicPartition, decoder: FrameDecoder) -> l
                 )
             continue
         heard = monotonic()
-        at_end = any(map(_is_end, messages))
+        ends = [message.offset() for message in messages if _is_end(message)]
         messages = [message for message in messages if not _is_end(message)]
         for message in messages:
             if message.error():
                 raise KafkaException(message.error())
         if messages:
             frames.append(_decode(messages, where, decoder))
-        if at_end:
-            return frames
+        if ends:
+            # Rows may have come in behind the end that was told.
+            return frames, max(*ends, *(message.offset() + 1 for message in messages[-1:]), 0)
         if len(frames) > _FOLD_EVERY:
             frames = [_summary(pl.concat(frames), decoder)]
 
@@ -138,10 +167,10 @@ def _summary(frame: pl.DataFrame, decoder: FrameDecoder) -> pl.DataFrame:
     return pl.concat([newest, last]).unique([key, "_offset"])
 
 
-def _newest(frames: list[pl.DataFrame], key: str, schema: pl.Schema) -> Restored:
+def _newest(frames: list[pl.DataFrame], key: str, schema: pl.Schema, end: int) -> Restored:
     if not frames:
         empty = pl.DataFrame(schema=schema)
-        return Restored(empty, empty)
+        return Restored(empty, empty, end)
     frame = pl.concat(frames)
     last = frame.group_by(key).agg(pl.col("_offset").max().alias("_last"))
     newest = frame.sort(APPLIED, "_offset").unique(key, keep="last").join(last, on=key)
@@ -152,4 +181,4 @@ def _newest(frames: list[pl.DataFrame], key: str, schema: pl.Schema) -> Restored
     )
     newest = newest.join(last_applied, on=[key, "_last"])
     overtaken = newest.filter(pl.col("_applied") < pl.col(APPLIED))
-    return Restored(newest.select(columns), overtaken.select(columns))
+    return Restored(newest.select(columns), overtaken.select(columns), end)

@@ -49,10 +49,13 @@ def test_a_row_written_while_state_is_read_does_not_fail_the_restore(
 ) -> None:
     """The end of the partition is then not the last thing that the broker tells."""
 
-    def message(error: KafkaError | None = None) -> Any:
-        return SimpleNamespace(error=lambda: error)
+    def message(offset: int, error: KafkaError | None = None) -> Any:
+        return SimpleNamespace(error=lambda: error, offset=lambda: offset)
 
     end = KafkaError(KafkaError._PARTITION_EOF)
-    consumer: Any = SimpleNamespace(consume=lambda *_, **__: [message(), message(end), message()])
+    told = [message(6), message(7, end), message(7)]
+    consumer: Any = SimpleNamespace(consume=lambda *_, **__: told)
     monkeypatch.setattr(restore, "_decode", lambda messages, *_: messages)
-    assert restore._read(consumer, TopicPartition("t", 0), None)  # type: ignore[arg-type]
+    found, end_offset = restore.read_to_end(consumer, TopicPartition("t", 0), None)  # type: ignore[arg-type]
+    assert found == [[told[0], told[2]]]
+    assert end_offset == 8
