@@ -70,7 +70,7 @@ def restore(
         where = TopicPartition(topic.name, partition, OFFSET_BEGINNING)
         consumer.assign([where])
         frames, end = read_to_end(consumer, where, decoder, given_up)
-        return _newest(frames, topic.key, schema, end)
+        return newest(frames, topic.key, schema, end)
     except KafkaException as error:
         raise RestoreError(f"{topic.name}/{partition} cannot be read: {error}") from error
     finally:
@@ -167,7 +167,12 @@ def _summary(frame: pl.DataFrame, decoder: FrameDecoder) -> pl.DataFrame:
     return pl.concat([newest, last]).unique([key, "_offset"])
 
 
-def _newest(frames: list[pl.DataFrame], key: str, schema: pl.Schema, end: int) -> Restored:
+def newest(frames: list[pl.DataFrame], key: str, schema: pl.Schema, end: int) -> Restored:
+    """What the rows of a partition up to `end` say.
+
+    Args:
+        frames: state rows with `_offset`, in any order.
+    """
     if not frames:
         empty = pl.DataFrame(schema=schema)
         return Restored(empty, empty, end)
