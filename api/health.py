@@ -11,7 +11,7 @@ import structlog
 from redis.asyncio import Redis
 
 from api.database import Database
-from api.log_view import LogView
+from streams.log_view import LogView
 
 CHECK_SECONDS = 2.0  # one that takes longer counts as away
 
@@ -49,7 +49,7 @@ class Health:
         return {}
 
     async def _ask_kafka(self) -> dict[str, Any]:
-        return {"brokers": await self._log_view.brokers()}
+        return {"brokers": await asyncio.to_thread(self._log_view.brokers)}
 
     async def _ask_projections(self) -> dict[str, Any]:
         return {"lag": await self._database.projection_lag()}

@@ -1,7 +1,7 @@
 """Figures of the pipeline for Prometheus, read from the tables when it asks.
 
-They are the same whichever API process is asked, and cross the border between processes: no
-worker has to be scraped.
+They are the same whichever API process is asked, and cross the border between processes. What is
+not in the tables, the agents serve themselves.
 """
 
 from __future__ import annotations

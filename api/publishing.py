@@ -18,9 +18,9 @@ from typing import Any
 from confluent_kafka import KafkaError, Message
 
 from api.errors import unavailable
-from schemas.catalogue import Topic
 from schemas.errors import InvalidEventError
 from schemas.publisher import Position, Publisher, PublishError
+from schemas.topic import Topic
 
 ACK_SECONDS = 20.0  # how long a request waits for the broker before it says so
 OPEN_EVENTS = 200_000  # not yet acknowledged, over all requests; more are asked to come back

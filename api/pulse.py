@@ -10,8 +10,8 @@ import structlog
 from confluent_kafka import KafkaException
 
 from api.database import Database, Row
-from api.log_view import LogView, events_by_topic
 from api.rates import Rate
+from streams.log_view import Ends, LogView
 
 # Totals are full counts. They are taken again after this many times what they cost, so that they
 # use at most a twentieth of one connection however large the tables grow.
@@ -77,7 +77,7 @@ class Pulse:
 
     async def _topics(self) -> dict[str, dict[str, Any]]:
         try:
-            ends = await self._log_view.ends()
+            ends = await asyncio.to_thread(self._log_view.ends)
         except KafkaException as error:
             log.debug("no offsets", error=str(error))
             return {}
@@ -88,3 +88,11 @@ class Pulse:
             }
             for topic, events in sorted(events_by_topic(ends).items())
         }
+
+
+def events_by_topic(ends: Ends) -> dict[str, int]:
+    """Offsets given out so far, by topic."""
+    totals: dict[str, int] = {}
+    for (topic, _), end in ends.items():
+        totals[topic] = totals.get(topic, 0) + end
+    return totals

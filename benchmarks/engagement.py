@@ -88,12 +88,12 @@ def run(events: int = EVENTS, runs: int = RUNS) -> dict[str, Any]:
 
 
 def _ours(settings: Settings, events: int) -> float:
-    _forget(settings)
+    forget(settings)
     plain = json.loads(settings.model_dump_json(exclude_none=True))
     return measured("benchmarks.virality_worker", {"settings": plain, "events": events})
 
 
-def _forget(settings: Settings) -> None:
+def forget(settings: Settings) -> None:
     """Remove what an earlier run of ours has left: the scores and the group's offsets."""
     admin = AdminClient(settings.kafka_config())
     # A worker that has just ended is a member until its session is over.

@@ -23,35 +23,48 @@ _KINDS = ["view", "like", "unlike", "dislike", "comment", "share", "save", "impr
 _SHARES = [0.70, 0.10, 0.01, 0.01, 0.03, 0.05, 0.05, 0.05]
 
 
-def publish(settings: Settings, events: int, *, seed: int = 1) -> None:
-    """Publish that many engagement events, over one simulated day that ends now."""
-    rng = np.random.default_rng(seed)
-    with Registry(settings.registry_config()) as registry:
-        encoder = FrameEncoder(ENGAGEMENT.schema, prefix(registry.id_of(ENGAGEMENT)))
-    producer = Producer(
-        producer_config(
-            settings.kafka_config(),
-            **{"delivery.report.only.error": True, "linger.ms": 50, "batch.size": 1 << 20},
-        )
-    )
-    day = 86_400_000_000
-    start = int(time.time() * 1e6) - day
-    for first in range(0, events, _BATCH):
-        count = min(_BATCH, events - first)
-        frame = _events(rng, first, count, start + first * day // events, day * count // events)
-        values, keys = encoder.encode(frame), frame["video_id"].to_list()
+class EventProducer:
+    """Publishes frames of engagement events, columnar."""
+
+    def __init__(self, settings: Settings, **options: object) -> None:
+        with Registry(settings.registry_config()) as registry:
+            self._encoder = FrameEncoder(ENGAGEMENT.schema, prefix(registry.id_of(ENGAGEMENT)))
+        options = {"delivery.report.only.error": True, **options}
+        self._producer = Producer(producer_config(settings.kafka_config(), **options))
+
+    def send(self, frame: pl.DataFrame) -> None:
+        """Queue the events."""
+        values, keys = self._encoder.encode(frame), frame["video_id"].to_list()
         records = [{"key": k, "value": v} for k, v in zip(keys, values, strict=True)]
         while records:
-            producer.produce_batch(ENGAGEMENT.name, records)
+            self._producer.produce_batch(ENGAGEMENT.name, records)
             records = [record for record in records if record.pop("_error", None)]
-            producer.poll(0.1 if records else 0)
-    if producer.flush(120):
-        raise RuntimeError("the broker did not take the load")
+            self._producer.poll(0.1 if records else 0)
+
+    def acknowledged(self) -> None:
+        """Wait for the broker.
+
+        Raises:
+            RuntimeError: it did not take everything.
+        """
+        if self._producer.flush(120):
+            raise RuntimeError("the broker did not take the load")
 
 
-def _events(
-    rng: np.random.Generator, first: int, count: int, start: int, span: int
-) -> pl.DataFrame:
+def publish(settings: Settings, count: int, *, seed: int = 1) -> None:
+    """Publish that many engagement events, over one simulated day that ends now."""
+    rng = np.random.default_rng(seed)
+    producer = EventProducer(settings, **{"linger.ms": 50, "batch.size": 1 << 20})
+    day = 86_400_000_000
+    start = int(time.time() * 1e6) - day
+    for first in range(0, count, _BATCH):
+        size = min(_BATCH, count - first)
+        producer.send(events(rng, first, size, start + first * day // count, day * size // count))
+    producer.acknowledged()
+
+
+def events(rng: np.random.Generator, first: int, count: int, start: int, span: int) -> pl.DataFrame:
+    """Events of `span` microseconds from `start`, with ids from `first` on."""
     videos = ((rng.zipf(_ZIPF, count) - 1) % VIDEOS).tolist()
     schema = frame_schema(ENGAGEMENT.schema)
     frame = pl.DataFrame(

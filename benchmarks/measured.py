@@ -19,7 +19,15 @@ class NotMeasuredError(Exception):
 def measured(
     module: str, arguments: dict[str, Any], *, python: str = sys.executable, timeout: float = 600
 ) -> float:
-    """Events a second, from the last line that the module prints: {"events", "seconds"}.
+    """Events a second of a module; see `measured_facts`."""
+    facts = measured_facts(module, arguments, python=python, timeout=timeout)
+    return float(facts["events"] / facts["seconds"])
+
+
+def measured_facts(
+    module: str, arguments: dict[str, Any], *, python: str = sys.executable, timeout: float = 600
+) -> dict[str, Any]:
+    """The object that the module prints last: at least {"events", "seconds"}.
 
     Raises:
         NotMeasuredError: it failed, or took longer than `timeout` seconds.
@@ -39,5 +47,5 @@ def measured(
     start = done.stdout.rfind('{"events"')  # Faust writes control characters before it
     if done.returncode or start < 0:
         raise NotMeasuredError(f"{module} failed: {done.stderr.strip()[-300:]}")
-    answer, _ = json.JSONDecoder().raw_decode(done.stdout[start:])
-    return float(answer["events"] / answer["seconds"])
+    facts: dict[str, Any] = json.JSONDecoder().raw_decode(done.stdout[start:])[0]
+    return facts

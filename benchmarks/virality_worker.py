@@ -23,24 +23,25 @@ from streams.virality.agent import app
 def main(settings: dict[str, Any], events: int, **_: Any) -> None:
     worker: WorkerApp = app(Settings(_env_file=None, **settings))
     handler = worker.handler
-    process, flush = handler.process, worker.flush
+    expect, flush = handler.expect, worker.flush
     started = 0.0
 
-    async def timed_process(chunk: Chunk) -> None:
+    def timed_expect(chunk: Chunk) -> None:
         nonlocal started
         started = started or perf_counter()
-        await process(chunk)
+        expect(chunk)
 
-    async def timed_flush() -> None:
-        await flush()
+    async def timed_flush() -> int:
+        gone = await flush()
         done: Mapping[TopicPartition, int] = worker._committed
         if sum(done.values()) >= events:
             facts = {"events": events, "seconds": perf_counter() - started, "cpu": process_time()}
             line = json.dumps(facts)
             os.write(1, line.encode())
             os._exit(0)
+        return gone
 
-    handler.process = timed_process  # type: ignore[method-assign]
+    handler.expect = timed_expect  # type: ignore[method-assign]
     worker.flush = timed_flush  # type: ignore[method-assign]
     run_worker(worker)
 

@@ -11,11 +11,12 @@ from typing import Any
 
 from infra.log_reader import opened
 from infra.settings import Settings
-from schemas.catalogue import TOPICS, Topic
+from schemas.catalogue import TOPICS
 from schemas.codec import Codec
 from schemas.deadletters import facts_of
 from schemas.errors import SchemaError
 from schemas.registry import Registry
+from schemas.topic import Topic
 
 HEX_BYTES = 64  # of a value that cannot be decoded, shown
 

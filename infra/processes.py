@@ -16,6 +16,7 @@ class ProcessSpec:
         env: variables beside the settings, which every process gets.
         health: a path of the API that answers 200 once this process serves; None where running
             is all there is to see.
+        agent: the agent whose worker this is; it gets a METRICS_PORT and serves its metrics there.
     """
 
     name: str
@@ -23,16 +24,24 @@ class ProcessSpec:
     description: str
     env: Mapping[str, str] = field(default_factory=dict)
     health: str | None = None
+    agent: str | None = None
 
 
-def _ours(name: str, description: str, *, health: str | None = None) -> ProcessSpec:
-    return ProcessSpec(name, (sys.executable, "-m", "infra.run", name), description, health=health)
+def _ours(
+    name: str, description: str, *, health: str | None = None, agent: str | None = None
+) -> ProcessSpec:
+    argv = (sys.executable, "-m", "infra.run", name)
+    return ProcessSpec(name, argv, description, health=health, agent=agent)
 
 
 PROCESSES: tuple[ProcessSpec, ...] = (
-    _ours("virality-agent", "folds engagement and snapshots into virality scores"),
-    _ours("outlier-agent", "folds snapshots into baselines and finds outliers"),
-    _ours("dispatcher", "turns generation requests into queued jobs"),
+    _ours(
+        "virality-agent",
+        "folds engagement and snapshots into virality scores",
+        agent="virality",
+    ),
+    _ours("outlier-agent", "folds snapshots into baselines and finds outliers", agent="outliers"),
+    _ours("dispatcher", "turns generation requests into queued jobs", agent="dispatcher"),
     _ours("relay", "publishes decided events in commit order"),
     _ours("generation-worker", "renders queued jobs"),
     _ours("projector", "folds topics into tables"),

@@ -14,8 +14,9 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from infra.settings import Settings
-from schemas.catalogue import TOPICS, Topic, dead_letter_config
+from schemas.catalogue import TOPICS
 from schemas.registry import Registry, SchemaRegistryError
+from schemas.topic import Topic, dead_letter_config
 
 DLQ_PARTITIONS = 1
 

@@ -18,10 +18,10 @@ from pathlib import Path
 from infra.log_reader import opened
 from infra.settings import Settings
 from infra.tables import WRITERS, TableWriter
-from schemas.catalogue import Topic
 from schemas.chunks import Chunk
 from schemas.frames import FrameDecoder
 from schemas.registry import Registry
+from schemas.topic import Topic
 
 FIRST_REJECTS = 20  # that are reported with their reasons
 

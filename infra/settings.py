@@ -68,7 +68,10 @@ class Settings(BaseSettings):
     )
 
     flush_seconds: float = Field(
-        1.0, gt=0, description="How often agents flush changed rows to their output topics."
+        1.0,
+        gt=0,
+        description="Longest pause between flushes of changed rows; it is shorter where they are "
+        "quick.",
     )
     duplicate_horizon: int = Field(
         100_000,
@@ -89,6 +92,14 @@ class Settings(BaseSettings):
     generation_concurrency: int = Field(1, ge=1, description="Renders at once in one worker.")
     watchdog_seconds: float = Field(
         60.0, gt=0, description="Without progress for so long, an agent that lags exits non-zero."
+    )
+
+    metrics_port: int = Field(
+        0,
+        ge=0,
+        le=65535,
+        description="Port on loopback at which an agent serves its metrics; 0 is any free one. "
+        "Under the supervisor each has its own, see `groundswell status --json`.",
     )
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Level.")

@@ -67,7 +67,7 @@ class ParquetWriter(TableWriter):
 
 
 class TextWriter(TableWriter):
-    """Lines, written as they come; times are RFC 3339 with microseconds."""
+    """Lines, written as they come; times are RFC 3339 with microseconds, bytes are Base64."""
 
     suffix: str
 
@@ -83,7 +83,9 @@ class TextWriter(TableWriter):
 
     def _texts(self, frame: pl.DataFrame) -> pl.DataFrame:
         times = [name for name, dtype in frame.schema.items() if dtype.is_temporal()]
-        return frame.with_columns(pl.col(times).dt.strftime(_TIME))
+        return frame.with_columns(
+            pl.col(times).dt.strftime(_TIME), pl.col(pl.Binary).bin.encode("base64")
+        )
 
 
 class NdjsonWriter(TextWriter):

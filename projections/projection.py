@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from projections.sql import Statements
-from schemas.catalogue import Topic
+from schemas.topic import Topic
 
 Fold = Callable[[pl.DataFrame], Mapping[str, pl.DataFrame]]
 

@@ -15,8 +15,9 @@ from schemas.catalogue import VIRALITY_SCORES
 # Time constants of the decayed figures in seconds, as in the docs of the schema.
 _TIME_CONSTANTS = {"1h": 3600, "6h": 6 * 3600, "24h": 24 * 3600, "7d": 7 * 24 * 3600}
 
+_AGENTS_OWN = ("viewers", "generation")
 _COLUMNS = tuple(
-    field["name"] for field in VIRALITY_SCORES.schema["fields"] if field["name"] != "generation"
+    field["name"] for field in VIRALITY_SCORES.schema["fields"] if field["name"] not in _AGENTS_OWN
 )
 
 
@@ -54,7 +55,7 @@ def _ranks() -> list[pl.Expr]:
 
 VIRALITY = Projection(
     name="virality",
-    version=1,
+    version=2,
     statements=beside(__file__),
     sources=(Source(VIRALITY_SCORES, _COLUMNS, fold_scores, ("upsert_scores", "upsert_history")),),
 )

@@ -17,6 +17,7 @@ CREATE TABLE IF NOT EXISTS virality_scores (
     views_6h double precision NOT NULL,
     views_24h double precision NOT NULL,
     views_7d double precision NOT NULL,
+    unique_viewers bigint NOT NULL, -- an estimate, standard error 2.3 %
     score double precision NOT NULL,
     velocity double precision NOT NULL,
     acceleration double precision NOT NULL,
@@ -79,6 +80,7 @@ ON CONFLICT (video_id) DO UPDATE SET
     views_6h = excluded.views_6h,
     views_24h = excluded.views_24h,
     views_7d = excluded.views_7d,
+    unique_viewers = excluded.unique_viewers,
     score = excluded.score,
     velocity = excluded.velocity,
     acceleration = excluded.acceleration,

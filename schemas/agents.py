@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from schemas.catalogue import (
-    ENGAGEMENT,
-    GENERATION_REQUESTS,
-    OUTLIER_DETECTIONS,
-    VIDEO_SNAPSHOTS,
-    Topic,
-)
+from schemas.catalogue import ENGAGEMENT, GENERATION_REQUESTS, OUTLIER_DETECTIONS, VIDEO_SNAPSHOTS
+from schemas.topic import Topic
 
 AGENTS: dict[str, tuple[Topic, ...]] = {
     "virality": (ENGAGEMENT,),

@@ -3,101 +3,155 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from operator import attrgetter
-from typing import Protocol, overload
+from typing import NamedTuple
+
+from schemas.record_batches import RecordBatch
 
 RecordHeaders = Sequence[tuple[str, bytes | None]]
 
-
-class Record(Protocol):
-    """A fetched record, in the shape that aiokafka gives it."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: RecordHeaders
-
-
 _OFFSET = attrgetter("offset")
 _TIMESTAMP = attrgetter("timestamp")
+_KEY = attrgetter("key")
 _VALUE = attrgetter("value")
 _HEADERS = attrgetter("headers")
 
 
-class _Keys(Sequence[bytes | None]):
-    """Keys of records, looked up when asked for: only dead letters need them."""
-
-    def __init__(self, records: Sequence[Record]) -> None:
-        self._records = records
-
-    def __len__(self) -> int:
-        return len(self._records)
-
-    @overload
-    def __getitem__(self, at: int) -> bytes | None: ...
-    @overload
-    def __getitem__(self, at: slice) -> Sequence[bytes | None]: ...
-    def __getitem__(self, at: int | slice) -> bytes | Sequence[bytes | None] | None:
-        if isinstance(at, slice):
-            return _Keys(self._records[at])
-        return self._records[at].key
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Records of one partition in the order of the log. Offsets rise; gaps are possible.
-
-    Attributes:
-        offsets: offset of each record.
-        timestamps: log timestamp of each record in milliseconds since 1970.
-        headers: headers of each record; the empty sequence where there are none.
-    """
-
-    topic: str
-    partition: int
+class _Records(NamedTuple):
     offsets: Sequence[int]
     timestamps: Sequence[int]
     keys: Sequence[bytes | None]
     values: Sequence[bytes | None]
     headers: Sequence[RecordHeaders]
 
+
+class Chunk:
+    """Records of one partition in the order of the log. Offsets rise; gaps are possible.
+
+    A chunk made of a broker's batches takes them apart into records only when it is asked for
+    them: columnar decoding needs none.
+
+    Attributes:
+        batches: what it was made of; empty where it was made of records.
+    """
+
+    def __init__(
+        self,
+        topic: str,
+        partition: int,
+        offsets: Sequence[int],
+        timestamps: Sequence[int],
+        keys: Sequence[bytes | None],
+        values: Sequence[bytes | None],
+        headers: Sequence[RecordHeaders],
+    ) -> None:
+        self.topic = topic
+        self.partition = partition
+        self.batches: Sequence[RecordBatch] = ()
+        self._start = 0
+        self._records = _Records(offsets, timestamps, keys, values, headers)
+
+    @classmethod
+    def of_batches(
+        cls, topic: str, partition: int, batches: Sequence[RecordBatch], start: int = 0
+    ) -> Chunk:
+        """Make a chunk of at least one batch.
+
+        Args:
+            start: records with a lower offset do not belong to it. Brokers send whole batches,
+                also where a fetch begins inside of one.
+        """
+        chunk = cls.__new__(cls)
+        chunk.topic = topic
+        chunk.partition = partition
+        chunk.batches = batches
+        chunk._start = start
+        return chunk
+
+    @cached_property
+    def _records(self) -> _Records:
+        records = list(chain.from_iterable(batch.explode() for batch in self.batches))
+        if self.batches[0].base_offset < self._start:
+            records = [record for record in records if record.offset >= self._start]
+        return _Records(
+            list(map(_OFFSET, records)),
+            list(map(_TIMESTAMP, records)),
+            list(map(_KEY, records)),
+            list(map(_VALUE, records)),
+            list(map(_HEADERS, records)),
+        )
+
+    @property
+    def offsets(self) -> Sequence[int]:
+        """Offset of each record."""
+        return self._records.offsets
+
+    @property
+    def timestamps(self) -> Sequence[int]:
+        """Log timestamp of each record in milliseconds since 1970."""
+        return self._records.timestamps
+
+    @property
+    def keys(self) -> Sequence[bytes | None]:
+        """Key of each record."""
+        return self._records.keys
+
+    @property
+    def values(self) -> Sequence[bytes | None]:
+        """Value of each record; None is a tombstone."""
+        return self._records.values
+
+    @property
+    def headers(self) -> Sequence[RecordHeaders]:
+        """Headers of each record; the empty sequence where there are none."""
+        return self._records.headers
+
     def __len__(self) -> int:
-        return len(self.offsets)
+        if not self.batches or (self.begins_inside and len(self.batches) == 1):
+            return len(self.offsets)
+        if self.begins_inside:  # only the first batch is taken apart for it
+            return len(self.of(self.batches[:1])) + len(self.of(self.batches[1:]))
+        return sum(batch.count for batch in self.batches)
+
+    @property
+    def begins_inside(self) -> bool:
+        """Whether its first batch holds records that do not belong to it."""
+        return bool(self.batches) and self.batches[0].base_offset < self._start
+
+    @property
+    def first_offset(self) -> int:
+        """No record has a lower offset."""
+        if self.batches:
+            return max(self._start, self.batches[0].base_offset)
+        return self.offsets[0]
 
     @property
     def last_offset(self) -> int:
-        """Offset of the last record."""
-        return self.offsets[-1]
+        """No record has a higher offset, and none up to it comes in a later chunk."""
+        return self.batches[-1].next_offset - 1 if self.batches else self.offsets[-1]
 
-    @classmethod
-    def of(cls, topic: str, partition: int, records: Sequence[Record]) -> Chunk:
-        """Make a chunk of fetched records, at least one."""
-        first, last, count = records[0].offset, records[-1].offset, len(records)
-        whole = last - first + 1 == count
-        return cls(
-            topic,
-            partition,
-            range(first, last + 1) if whole else list(map(_OFFSET, records)),
-            list(map(_TIMESTAMP, records)),
-            _Keys(records),
-            list(map(_VALUE, records)),
-            list(map(_HEADERS, records)) if any(map(_HEADERS, records)) else [()] * count,
-        )
+    @property
+    def last_timestamp(self) -> int:
+        """The latest log timestamp in its last batch, in milliseconds since 1970."""
+        return self.batches[-1].last_timestamp if self.batches else self.timestamps[-1]
+
+    def of(self, batches: Sequence[RecordBatch]) -> Chunk:
+        """The part of the chunk that these of its batches hold."""
+        return Chunk.of_batches(self.topic, self.partition, batches, self._start)
 
     def split(self, size: int) -> Iterator[Chunk]:
         """The same records in chunks of at most `size`."""
-        for at in range(0, len(self), size):
+        records = self._records
+        for at in range(0, len(records.offsets), size):
             part = slice(at, at + size)
             yield Chunk(
                 self.topic,
                 self.partition,
-                self.offsets[part],
-                self.timestamps[part],
-                self.keys[part],
-                self.values[part],
-                self.headers[part],
+                records.offsets[part],
+                records.timestamps[part],
+                records.keys[part],
+                records.values[part],
+                records.headers[part],
             )

@@ -9,10 +9,10 @@ from typing import Any
 import fastavro
 from fastavro.validation import ValidationError, validate
 
-from schemas.catalogue import Topic
 from schemas.errors import InvalidEventError
 from schemas.registry import Registry
 from schemas.rows import RowReader
+from schemas.topic import Topic
 from schemas.wire import Headers, prefix, writer_of
 
 

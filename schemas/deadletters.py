@@ -10,8 +10,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any, NamedTuple
 
-from schemas.catalogue import DLQ_SUFFIX
 from schemas.chunks import Chunk, RecordHeaders
+from schemas.topic import DLQ_SUFFIX
 
 PREFIX = "groundswell.dlq."
 KEY_HEADER = f"{PREFIX}key"

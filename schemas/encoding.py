@@ -1,42 +1,34 @@
 """Frames to Avro bodies, a column at a time.
 
-Numbers are encoded for all rows at once into ragged bytes (data and a length per row); neighbours
-are woven into one. Texts are concatenated by Polars. Records with arrays of records, which are
-rare and low in volume, are left to fastavro.
+Every column becomes one or a few pieces (`schemas.ragged`): numbers are encoded for all rows at
+once, texts are joined by Polars. The pieces of all columns are then laid side by side.
 """
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
-import fastavro
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from schemas.avro_types import TIMESTAMP
+from schemas.avro_types import TIMESTAMP, NotColumnarError
+from schemas.ragged import Constant, Lengths, Padded, Piece, Ragged, lay, ragged
 from schemas.varint import zigzag
 
-Bytes = npt.NDArray[np.uint8]
-Lengths = npt.NDArray[np.int64]
+_BLOCK = 32_768  # rows at once
+_BLOCK_BYTES = 64 << 20  # fewer rows at once where they are long
+_FEW_ITEMS = 8  # arrays that all have the same few items are laid item by item
+_TEXT_LIMIT = 1 << 30  # bytes; Polars keeps the length of a text in 32 bits
 
 _GROUP = 7  # payload bits in a byte of a varint
+_ONE_BYTE = 1 << _GROUP  # coded numbers below take a byte
+_ONE_WORD = 1 << 8 * _GROUP  # coded numbers below take eight bytes at most
+_LONGEST = 10  # bytes of a varint
 
-
-class Ragged(NamedTuple):
-    """Bytes of every row, one after the other.
-
-    Attributes:
-        data: all bytes, shape (sum of lengths,).
-        lengths: bytes per row, shape (rows,).
-    """
-
-    data: Bytes
-    lengths: Lengths
+U64 = npt.NDArray[np.uint64]
 
 
 class FrameEncoder:
@@ -45,16 +37,14 @@ class FrameEncoder:
     Args:
         record: Avro record schema.
         prefix: bytes put before every body.
+
+    Raises:
+        NotColumnarError: at construction, for a type that no column can have.
     """
 
     def __init__(self, record: dict[str, Any], prefix: bytes = b"") -> None:
-        self._record = record
         self._prefix = prefix
-        self._columns: list[tuple[str, Encoder]] | None = None
-        try:
-            self._columns = [(f["name"], _encoder(f["type"])) for f in record["fields"]]
-        except _NoEncoderError:
-            self._schema = fastavro.parse_schema(record, named_schemas={})
+        self._columns = [(field["name"], _encoder(field["type"])) for field in record["fields"]]
 
     def encode(self, frame: pl.DataFrame) -> list[bytes]:
         """Prefix and body of every row.
@@ -65,187 +55,195 @@ class FrameEncoder:
         Raises:
             ValueError: a value is null where its field cannot be.
         """
-        if frame.is_empty():
-            return []
-        if self._columns is None:
-            return [self._encode_row(row) for row in frame.iter_rows(named=True)]
-        bodies = _same(self._prefix, frame.height)
-        numbers: list[Ragged] = []
+        return [body for block in self.blocks(frame) for body in block.to_list()]
+
+    def blocks(self, frame: pl.DataFrame) -> Iterator[Ragged]:
+        """The same, block by block, without a Python object for each row.
+
+        Raises:
+            ValueError: as `encode`.
+        """
+        fitting = frame.height * _BLOCK_BYTES // max(1, int(frame.estimated_size()))
+        for block in frame.iter_slices(max(1, min(_BLOCK, fitting))):
+            yield lay(self._pieces(block), block.height)
+
+    def _pieces(self, frame: pl.DataFrame) -> list[Piece]:
+        pieces: list[Piece] = [Constant(self._prefix)]
         for name, encode in self._columns:
             try:
-                part = encode(frame[name])
+                pieces += encode(frame[name])
             except _NullError:
                 raise ValueError(f"{name} is null in some row, which its schema forbids") from None
-            if isinstance(part, Ragged):
-                numbers.append(part)
-                continue
-            if numbers:
-                bodies = bodies + _series(weave(numbers))
-                numbers = []
-            bodies = bodies + part
-        if numbers:
-            bodies = bodies + _series(weave(numbers))
-        encoded: list[bytes] = bodies.to_list()
-        return encoded
-
-    def _encode_row(self, row: dict[str, Any]) -> bytes:
-        stream = io.BytesIO()
-        stream.write(self._prefix)
-        fastavro.schemaless_writer(stream, self._schema, row)
-        return stream.getvalue()
+        return pieces
 
 
-# A column's encoding: ragged numbers, or a Binary series.
-Part = Ragged | pl.Series
-Encoder = Callable[[pl.Series], Part]
-
-
-class _NoEncoderError(Exception):
-    """A type that is left to fastavro."""
+Encoder = Callable[[pl.Series], list[Piece]]
 
 
 class _NullError(Exception):
     """A null where none may be."""
 
 
-def weave(parts: list[Ragged]) -> Ragged:
-    """Concatenate parts row by row."""
-    lengths = np.sum([part.lengths for part in parts], axis=0)
-    data = np.empty(int(lengths.sum()), dtype=np.uint8)
-    at = np.cumsum(lengths) - lengths
-    for part in parts:
-        _scatter(data, at, part)
-        at = at + part.lengths
-    return Ragged(data, lengths)
+def texts(column: pl.Series) -> Ragged:
+    """The bytes of Strings or Binaries, which must not be null."""
+    if column.dtype == pl.String:
+        lengths = column.str.len_bytes().to_numpy()
+        if lengths.sum(dtype=np.int64) <= _TEXT_LIMIT:
+            joined: bytes = column.str.join("").cast(pl.Binary)[0]
+            return ragged(joined, lengths)
+        column = column.cast(pl.Binary)
+    return ragged(b"".join(column.to_list()), column.bin.size("b").to_numpy())
 
 
-def _scatter(data: Bytes, at: Lengths, part: Ragged) -> None:
-    """Copy each row's bytes of a part to where the row stands in `data`."""
-    if not len(part.data):
-        return
-    width = int(part.lengths[0])
-    if (part.lengths == width).all():
-        data[at[:, None] + np.arange(width)] = part.data.reshape(-1, width)
-        return
-    starts = np.cumsum(part.lengths) - part.lengths
-    data[np.repeat(at - starts, part.lengths) + np.arange(len(part.data))] = part.data
-
-
-def varints(numbers: npt.NDArray[np.int64]) -> Ragged:
+def varints(numbers: npt.NDArray[np.int64]) -> Padded:
     """Avro ints and longs: zigzag, then groups of seven bits, the lowest first."""
     coded = ((numbers << 1) ^ (numbers >> 63)).view(np.uint64)
-    lengths = np.ones(len(coded), dtype=np.int64)
-    rest = coded >> np.uint64(_GROUP)
-    while rest.any():
-        lengths += rest != 0
-        rest >>= np.uint64(_GROUP)
-    longest = int(lengths.max(initial=1))
-    shifts = np.arange(longest, dtype=np.uint64) * np.uint64(_GROUP)
-    groups = ((coded[:, None] >> shifts) & np.uint64(0x7F)).astype(np.uint8)
-    places = np.arange(longest)
-    groups |= np.where(places < (lengths - 1)[:, None], 0x80, 0).astype(np.uint8)
-    return Ragged(groups[places < lengths[:, None]], lengths)
+    largest = int(coded.max(initial=0))
+    if largest < _ONE_BYTE:
+        return Padded(coded.astype(np.uint8).view("V1"))
+    lengths = np.ones(len(coded), dtype=np.uint8)
+    bound = _ONE_BYTE
+    while bound <= largest:
+        lengths += coded >= np.uint64(bound)
+        bound <<= _GROUP
+    low = _spread_bits(coded)
+    if largest < _ONE_WORD:
+        return Padded((low | _MORE[lengths, 0]).astype("<u8", copy=False).view("V8"), lengths)
+    rest = coded >> np.uint64(8 * _GROUP)
+    words = np.stack([low, _spread_bits(rest)], axis=1) | _MORE[lengths]
+    return Padded(words.astype("<u8", copy=False).view("V16")[:, 0], lengths)
+
+
+def _spread_bits(words: U64) -> U64:
+    """The lowest 56 bits, seven to a byte: each half moved aside, then each half of a half."""
+    for width, low in (
+        (28, 0x000000000FFFFFFF),
+        (14, 0x00003FFF00003FFF),
+        (7, 0x007F007F007F007F),
+    ):
+        high = np.uint64(low << width)
+        words = (words & np.uint64(low)) | (words & high) << np.uint64(32 * width // 28 - width)
+    return words
+
+
+def _more() -> U64:
+    """Continuation bits of a varint by its length: one on every byte but the last."""
+    table = np.zeros((_LONGEST + 1, 16), dtype=np.uint8)
+    for length in range(1, _LONGEST + 1):
+        table[length, : length - 1] = 0x80
+    return table.view("<u8").astype(np.uint64)
+
+
+_MORE = _more()
 
 
 def _encoder(avro: Any) -> Encoder:
     if isinstance(avro, list):
-        if avro[0] != "null" or len(avro) != 2:
-            raise _NoEncoderError
-        return partial(_optional, _encoder(avro[1]))
+        if len(avro) != 2 or "null" not in avro:
+            raise NotColumnarError(f"union {avro} is not one type that may be null")
+        null = avro.index("null")
+        heads = zigzag(null), zigzag(1 - null)
+        return partial(_optional, _encoder(avro[1 - null]), *heads)
     kind = avro["type"] if isinstance(avro, dict) else avro
     match kind:
         case "int" | "long":
-            return _long
+            return _required(_long)
         case "double":
-            return _double
+            return _required(partial(_float, "<f8"))
+        case "float":
+            return _required(partial(_float, "<f4"))
         case "boolean":
-            return _boolean
-        case "string":
-            return _string
+            return _required(_boolean)
+        case "string" | "bytes":
+            return _required(_string)
         case "enum":
-            return partial(_enum, avro["symbols"])
+            return _required(partial(_enum, avro["symbols"]))
         case "array":
-            return partial(_array, _encoder(avro["items"]))
-    raise _NoEncoderError
+            return _required(partial(_array, _encoder(avro["items"])))
+        case "record":
+            fields = [(field["name"], _encoder(field["type"])) for field in avro["fields"]]
+            return _required(partial(_record, fields))
+    raise NotColumnarError(f"{avro} has no column type here")
 
 
-def _numbers(column: pl.Series) -> npt.NDArray[Any]:
-    if column.null_count():
-        raise _NullError
-    return column.to_numpy()
+def _required(encode: Encoder) -> Encoder:
+    def encode_all(column: pl.Series) -> list[Piece]:
+        if column.null_count():
+            raise _NullError
+        return encode(column)
+
+    return encode_all
 
 
-def _long(column: pl.Series) -> Ragged:
+def _optional(encode: Encoder, null: bytes, value: bytes, column: pl.Series) -> list[Piece]:
+    """The branch of a union with null, then the value where there is one."""
+    nulls = column.null_count()
+    if nulls == len(column):
+        return [Constant(null)]
+    if not nulls:
+        return [Constant(value), *encode(column)]
+    there = column.is_not_null().to_numpy()
+    branches = np.where(there, value[0], null[0]).astype(np.uint8)
+    pieces = encode(column.drop_nulls())
+    return [Padded(branches.view("V1")), *(piece.spread(there) for piece in pieces)]
+
+
+def _long(column: pl.Series) -> list[Piece]:
     if column.dtype.is_temporal():
         column = column.cast(TIMESTAMP).to_physical()
-    return varints(_numbers(column).astype(np.int64))
+    return [varints(column.to_numpy().astype(np.int64, copy=False))]
 
 
-def _double(column: pl.Series) -> Ragged:
-    data = np.ascontiguousarray(_numbers(column), dtype="<f8").view(np.uint8)
-    return Ragged(data, np.full(len(column), 8, dtype=np.int64))
+def _float(dtype: str, column: pl.Series) -> list[Piece]:
+    numbers = np.ascontiguousarray(column.to_numpy(), dtype=dtype)
+    return [Padded(numbers.view(f"V{numbers.itemsize}"))]
 
 
-def _boolean(column: pl.Series) -> Ragged:
-    return Ragged(_numbers(column).astype(np.uint8), np.ones(len(column), dtype=np.int64))
+def _boolean(column: pl.Series) -> list[Piece]:
+    return [Padded(column.to_numpy().astype(np.uint8).view("V1"))]
 
 
-def _enum(symbols: list[str], column: pl.Series) -> Ragged:
-    return _long(column.cast(pl.Enum(symbols)).to_physical().cast(pl.Int64))
+def _enum(symbols: list[str], column: pl.Series) -> list[Piece]:
+    return _long(column.cast(pl.Enum(symbols)).to_physical())
 
 
-def _string(column: pl.Series) -> pl.Series:
-    if column.null_count():
-        raise _NullError
-    return _counts(column.str.len_bytes()) + column.cast(pl.Binary)
+def _string(column: pl.Series) -> list[Piece]:
+    content = texts(column)
+    return [_counts(content.lengths), content]
 
 
-def _array(encode: Encoder, column: pl.Series) -> pl.Series:
+def _array(encode: Encoder, column: pl.Series) -> list[Piece]:
     """One block of items, where there are any, then the empty block that ends an array."""
-    if column.null_count():
-        raise _NullError
-    counts = column.list.len()
-    items = iter(_series(encode(column.filter(counts > 0).explode())).to_list())
-    blocks = [b"".join(islice(items, count)) for count in counts.to_list()]
-    heads = _counts(counts).set(counts == 0, b"")
-    return heads + pl.Series(blocks, dtype=pl.Binary) + _same(b"\0", len(column))
+    counts = column.list.len().to_numpy().astype(np.int64)
+    least, most = int(counts.min()), int(counts.max())
+    end = Constant(zigzag(0))
+    if not most:
+        return [end]
+    some = counts > 0
+    items = (column if least else column.filter(pl.Series(some))).explode()
+    pieces = encode(items)
+    if least == most <= _FEW_ITEMS:
+        places = (slice(first, None, most) for first in range(most))
+        inner = [piece.part(place) for place in places for piece in pieces]
+        return [Constant(zigzag(most)), *inner, end]
+    return [_counts(counts[some]).spread(some), _grouped(pieces, counts), end]
 
 
-def _optional(encode: Encoder, column: pl.Series) -> Part:
-    """The branch of `["null", T]`, then the value where there is one."""
-    present = column.is_not_null()
-    values = encode(column.drop_nulls())
-    if isinstance(values, pl.Series):
-        found = iter(values.to_list())
-        texts = [b"\2" + next(found) if there else b"\0" for there in present.to_list()]
-        return pl.Series(texts, dtype=pl.Binary)
-    there = present.to_numpy()
-    lengths = np.zeros(len(column), dtype=np.int64)
-    lengths[there] = values.lengths
-    branch = Ragged(np.where(there, 2, 0).astype(np.uint8), np.ones(len(column), dtype=np.int64))
-    return weave([branch, Ragged(values.data, lengths)])
+def _grouped(pieces: list[Piece], counts: Lengths) -> Ragged:
+    """Items of a row, as many as its count, in one."""
+    items = lay(pieces, int(counts.sum())).packed()
+    ends = np.cumsum(counts)
+    limits = np.append(items.starts, items.lengths.sum())
+    starts = limits[ends - counts]
+    return Ragged(items.data, starts, limits[ends] - starts)
 
 
-_FEW = 1024
-_FEW_COUNTS = pl.Series([zigzag(count) for count in range(_FEW)], dtype=pl.Binary)
+def _record(fields: list[tuple[str, Encoder]], column: pl.Series) -> list[Piece]:
+    pieces: list[Piece] = []
+    for name, encode in fields:
+        pieces += encode(column.struct.field(name))
+    return pieces
 
 
-def _counts(counts: pl.Series) -> pl.Series:
-    """Encoded lengths; looked up, because most texts are short."""
-    if len(counts) and counts.max() < _FEW:  # type: ignore[operator]
-        return _FEW_COUNTS.gather(counts)
-    return pl.Series([zigzag(count) for count in counts.to_list()], dtype=pl.Binary)
-
-
-def _series(part: Part) -> pl.Series:
-    """As a Binary series."""
-    if isinstance(part, pl.Series):
-        return part
-    data, ends = part.data.tobytes(), np.cumsum(part.lengths).tolist()
-    starts = [0, *ends[:-1]]
-    rows = [data[start:end] for start, end in zip(starts, ends, strict=True)] if ends else []
-    return pl.Series(rows, dtype=pl.Binary)
-
-
-def _same(value: bytes, count: int) -> pl.Series:
-    return pl.Series([value], dtype=pl.Binary).new_from_index(0, count)
+def _counts(counts: Lengths) -> Padded:
+    return varints(counts.astype(np.int64))

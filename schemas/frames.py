@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from operator import itemgetter
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
+import numpy as np
 import polars as pl
 
 from schemas.avro_types import TIMESTAMP, NotColumnarError, dtype_of, frame_schema
-from schemas.catalogue import Topic
+from schemas.batch_reader import BatchReader
+from schemas.bodies import BodyReader
 from schemas.chunks import Chunk
-from schemas.container import ContainerReader
 from schemas.errors import SchemaError, UndecodableError
+from schemas.record_batches import RecordBatch
 from schemas.registry import Registry
 from schemas.resolution import resolve, writer_columns
 from schemas.rows import RowReader
-from schemas.validity import violations
+from schemas.rules import violations
+from schemas.topic import Topic
 from schemas.wire import HEADER, PREFIX, writer_of
-
-_PLACE = "_place"  # row of the chunk
 
 COORDINATES = pl.Schema({"_partition": pl.Int32(), "_offset": pl.Int64(), "_timestamp": TIMESTAMP})
 
@@ -86,6 +87,50 @@ class FrameDecoder:
             SchemaRegistryError: the registry cannot be reached (no fault of the records).
         """
         rejects: list[Reject] = []
+        whole = chunk.batches and self._topic.columnar
+        frames = (self._batches if whole else self._records)(chunk, rejects)
+        frame = _one(frames, self.schema)
+        broken = dict(violations(self._topic.rules, frame))
+        if broken:
+            places = np.searchsorted(chunk.offsets, frame["_offset"].gather(list(broken)))
+            reasons = broken.values()
+            rejects += [Reject(int(row), why) for row, why in zip(places, reasons, strict=True)]
+            bad_rows = pl.Series(list(broken), dtype=pl.UInt32)
+            frame = frame.filter(~pl.int_range(pl.len(), dtype=pl.UInt32).is_in(bad_rows.implode()))
+        rejects.sort(key=lambda reject: reject.row)
+        return Decoded(frame.select(self.schema.names()), rejects)
+
+    def _batches(self, chunk: Chunk, rejects: list[Reject]) -> list[pl.DataFrame]:
+        """Frames of whole batches, and of the records of those that cannot be read whole."""
+        frames: list[pl.DataFrame] = []
+        apart: list[RecordBatch] = []
+        for shape, batches in _by_shape(chunk).items():
+            good, bad = self._whole(shape, batches)
+            apart += bad
+            frames += [self._at(frame, chunk) for frame in good]
+        for batch in apart:
+            part = chunk.of([batch])
+            found: list[Reject] = []
+            frames += self._records(part, found)
+            if found:
+                before = int(np.searchsorted(chunk.offsets, part.offsets[0]))
+                rejects += [Reject(before + reject.row, reject.reason) for reject in found]
+        return frames
+
+    def _whole(
+        self, shape: _Shape | None, batches: list[RecordBatch]
+    ) -> tuple[list[pl.DataFrame], list[RecordBatch]]:
+        """Frames of the batches that can be read whole, and the other batches."""
+        if shape is None:
+            return [], batches
+        try:
+            reader = self._reader(writer_of(shape.prefix).schema)
+        except SchemaError:
+            return [], batches
+        return reader.read_batches(shape, batches)
+
+    def _records(self, chunk: Chunk, rejects: list[Reject]) -> list[pl.DataFrame]:
+        """Frames of the records of a chunk, one for each writer."""
         frames: list[pl.DataFrame] = []
         for ref, (rows, bodies) in self._by_writer(chunk, rejects).items():
             try:
@@ -96,16 +141,7 @@ class FrameDecoder:
             good, events, bad = reader.read(rows, bodies)
             rejects += bad
             frames.append(self._placed(events, good, chunk))
-        frame = _one(frames, self.schema)
-        broken = dict(violations(self._topic, frame))
-        if broken:
-            rows_of = frame[_PLACE]
-            rejects += [Reject(rows_of[at], reason) for at, reason in broken.items()]
-            bad_rows = pl.Series(list(broken), dtype=pl.UInt32)
-            keep = ~pl.int_range(pl.len(), dtype=pl.UInt32).is_in(bad_rows.implode())
-            frame = frame.filter(keep)
-        rejects.sort(key=lambda reject: reject.row)
-        return Decoded(frame.select(self.schema.names()), rejects)
+        return frames
 
     def _by_writer(
         self, chunk: Chunk, rejects: list[Reject]
@@ -148,14 +184,40 @@ class FrameDecoder:
         return reader
 
     def _placed(self, frame: pl.DataFrame, rows: Sequence[int], chunk: Chunk) -> pl.DataFrame:
-        """With coordinates and the place in the chunk."""
+        """With coordinates."""
         offsets = pl.Series("_offset", chunk.offsets, dtype=pl.Int64)
         times = pl.Series("_timestamp", chunk.timestamps, dtype=pl.Int64) * 1000
-        places = pl.Series(_PLACE, rows, dtype=pl.Int64)
         if len(rows) != len(chunk):
+            places = pl.Series(rows, dtype=pl.Int64)
             offsets, times = offsets.gather(places), times.gather(places)
+        return self._at(frame.with_columns(offsets, times.cast(TIMESTAMP)), chunk)
+
+    def _at(self, frame: pl.DataFrame, chunk: Chunk) -> pl.DataFrame:
+        """With the partition, and columns in order."""
         partition = pl.lit(chunk.partition, dtype=pl.Int32).alias("_partition")
-        return frame.with_columns(partition, offsets, times.cast(TIMESTAMP), places)
+        return frame.with_columns(partition).select(self.schema.names())
+
+
+class _Shape(NamedTuple):
+    """What batches must have in common to be read at once."""
+
+    prefix: bytes
+    keyed: bool
+
+
+def _by_shape(chunk: Chunk) -> dict[_Shape | None, list[RecordBatch]]:
+    """Batches by shape, as their first records have it; None of those to be taken apart."""
+    found: defaultdict[_Shape | None, list[RecordBatch]] = defaultdict(list)
+    for at, batch in enumerate(chunk.batches):
+        if not batch.count:
+            continue
+        shape = None
+        if at or not chunk.begins_inside:
+            keyed, value, headers = batch.head(PREFIX)
+            if value is not None and len(value) == PREFIX and value[0] == 0 and not headers:
+                shape = _Shape(value, keyed)
+        found[shape].append(batch)
+    return found
 
 
 class _Reader:
@@ -172,20 +234,24 @@ class _Reader:
         if not topic.columnar:
             self._schema = pl.Schema({"_type": pl.String(), **self._schema})
         self._columns: dict[str, str] = {}
-        self._container: ContainerReader | None = None
+        self._wanted: list[str] = []
+        self._writer = writer
+        self._bodies: BodyReader | None = None
+        self._batches: dict[_Shape, BatchReader] = {}
         if topic.columnar and isinstance(writer, dict) and writer.get("type") == "record":
             self._columns = writer_columns(writer, fields)
+            self._wanted = list(dict.fromkeys(self._columns.values()))
             try:
                 frame_schema(writer)
-                self._container = ContainerReader(writer)
+                self._bodies = BodyReader(writer)
             except NotColumnarError:
-                self._container = None
+                self._bodies = None
 
     def read(
         self, rows: Sequence[int], bodies: list[bytes]
     ) -> tuple[Sequence[int], pl.DataFrame, list[Reject]]:
         """Rows that decoded, their events, and the rejects."""
-        if self._container is None:
+        if self._bodies is None:
             return self._one_by_one(rows, bodies)
         frames: list[pl.DataFrame] = []
         good: list[int] = []
@@ -196,7 +262,7 @@ class _Reader:
         while halves:
             part, content = halves.pop()
             try:
-                frame = self._at_once(self._container, content)
+                frame = self._resolved(self._bodies.read(content, self._wanted))
             except UndecodableError as error:
                 if len(part) == 1:
                     rejects.append(Reject(part[0], self._reason(content[0], error)))
@@ -225,9 +291,36 @@ class _Reader:
                 rejects.append(Reject(row, str(error)))
         return good, pl.from_dicts(records, schema=self._schema), rejects
 
-    def _at_once(self, container: ContainerReader, bodies: list[bytes]) -> pl.DataFrame:
-        columns = list(dict.fromkeys(self._columns.values()))
-        return resolve(container.read(bodies, columns), self._fields, self._columns)
+    def read_batches(
+        self, shape: _Shape, batches: list[RecordBatch]
+    ) -> tuple[list[pl.DataFrame], list[RecordBatch]]:
+        """Frames of the batches that can be read whole, and the other batches."""
+        if self._bodies is None:
+            return [], batches
+        reader = self._batches.get(shape)
+        if reader is None:
+            reader = BatchReader(self._writer, shape.prefix, keyed=shape.keyed)
+            self._batches[shape] = reader
+        frames: list[pl.DataFrame] = []
+        bad: list[RecordBatch] = []
+        halves = [batches]
+        while halves:
+            part = halves.pop()
+            try:
+                frames.append(self._resolved(reader.read(part, self._wanted), COORDINATES))
+            except UndecodableError:
+                if len(part) == 1:
+                    bad += part
+                else:
+                    half = len(part) // 2
+                    halves += [part[half:], part[:half]]
+        return frames, bad
+
+    def _resolved(self, frame: pl.DataFrame, besides: Collection[str] = ()) -> pl.DataFrame:
+        """As the reader's schema has it, and the columns besides."""
+        events = resolve(frame, self._fields, self._columns)
+        kept = [name for name in besides if name in frame.columns]
+        return events.with_columns(frame.select(kept)) if kept else events
 
     def _reason(self, body: bytes, error: UndecodableError) -> str:
         """In the words of the reader that says more."""
@@ -253,5 +346,5 @@ def _one(frames: list[pl.DataFrame], schema: pl.Schema) -> pl.DataFrame:
     if len(frames) == 1:
         return frames[0]
     if frames:
-        return pl.concat(frames).sort(_PLACE)
-    return pl.DataFrame(schema={**schema, _PLACE: pl.Int64()})
+        return pl.concat(frames).sort("_offset")
+    return pl.DataFrame(schema=schema)

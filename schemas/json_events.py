@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from schemas.catalogue import Topic
 from schemas.errors import InvalidEventError
+from schemas.topic import Topic
 
 
 def from_json(topic: Topic, record: Any) -> dict[str, Any]:

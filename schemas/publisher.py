@@ -10,12 +10,12 @@ from typing import Any
 
 from confluent_kafka import KafkaError, Message, Producer
 
-from schemas.catalogue import MAX_LETTER_BYTES, Topic
 from schemas.chunks import Chunk
 from schemas.codec import Codec
 from schemas.deadletters import DeadLetter
 from schemas.errors import InvalidEventError
 from schemas.frames import FrameDecoder
+from schemas.topic import MAX_LETTER_BYTES, Topic
 
 Delivered = Callable[[KafkaError | None, Message], None]
 

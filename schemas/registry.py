@@ -14,8 +14,8 @@ from uuid import UUID
 import fastavro
 from authlib.deprecate import AuthlibDeprecationWarning
 
-from schemas.catalogue import Topic
 from schemas.errors import IncompatibleSchemaError, UnknownSchemaError
+from schemas.topic import Topic
 
 with warnings.catch_warnings():
     # authlib, which the client imports, announces in every process that it will change its HTTP

@@ -45,10 +45,16 @@ def resolve(
         if name in columns:
             expressions.append(pl.col(columns[name]).cast(dtype).alias(name))
         elif "default" in field:
-            expressions.append(pl.lit(field["default"], dtype=dtype).alias(name))
+            expressions.append(pl.lit(_default(field, dtype), dtype=dtype).alias(name))
         else:
             raise UndecodableError(f"the writer's schema has no field {name!r}, nor a default")
     try:
         return frame.select(expressions) if columns else frame.with_columns(expressions)
     except pl.exceptions.PolarsError as error:
         raise UndecodableError(f"does not fit the reader's schema: {error}") from None
+
+
+def _default(field: dict[str, Any], dtype: pl.DataType) -> Any:
+    """A field's default; that of bytes is written as text, in which a character is a byte."""
+    default = field["default"]
+    return default.encode("latin-1") if dtype == pl.Binary else default

@@ -17,12 +17,12 @@ from schemas.catalogue import (
     OUTLIER_BASELINES,
     OUTLIER_DETECTIONS,
     VIRALITY_SCORES,
-    Topic,
     topic_named,
 )
 from schemas.errors import InvalidEventError, UnknownTopicError
 from schemas.json_events import from_json
 from schemas.publisher import new_event_id
+from schemas.topic import Topic
 
 router = APIRouter(prefix=f"{V1}/events", tags=["events"])
 

@@ -140,18 +140,19 @@ async def metrics(here: Here) -> SystemMetrics:
 async def _agents(here: Services) -> list[AgentLag]:
     async def lag(agent: str) -> int | None:
         try:
-            return await here.log_view.agent_lag(agent, ends)
+            unread = await asyncio.to_thread(here.log_view.unread, agent, bounds)
         except KafkaException as error:
             log.debug("no lag", agent=agent, error=str(error))
             return None
+        return None if unread is None else unread.events
 
     try:
-        ends = await here.log_view.ends()
+        bounds = await asyncio.to_thread(here.log_view.bounds)
     except KafkaException:
-        ends = {}
+        bounds = {}
     lags = await asyncio.gather(*(lag(agent) for agent in AGENTS))
     return [
-        AgentLag(name=agent, group=group_of(agent), lag_events=events if ends else None)
+        AgentLag(name=agent, group=group_of(agent), lag_events=events)
         for agent, events in zip(AGENTS, lags, strict=True)
     ]
 

@@ -45,6 +45,9 @@ class Virality(BaseModel):
     score: float = Field(description="0 to 100.")
     acceleration: float = Field(description="Rate of the last hour against that of the last day.")
     views: int
+    unique_viewers: int = Field(
+        description="Distinct viewers among the views: an estimate, standard error 2.3 %."
+    )
     likes: int
     dislikes: int
     comments: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -120,17 +120,24 @@ def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
         yield lambda done: bar.update(task, completed=done)
 
 
-def table(rows: list[dict[str, Any]]) -> None:
-    """Rows as aligned columns; numbers to the right."""
+def table(rows: list[dict[str, Any]], *, right: Collection[str] | None = None) -> None:
+    """Rows as aligned columns.
+
+    Args:
+        right: columns whose cells stand to the right; unless given, those of numbers.
+    """
     if not rows:
         return
     names = list(rows[0])
     cells = [[_shown(row.get(name)) for name in names] for row in rows]
     widths = [max(len(name), *(len(row[at]) for row in cells)) for at, name in enumerate(names)]
-    right = [isinstance(rows[0].get(name), int | float) for name in names]
-    say("  ".join(_aligned(n, w, r) for n, w, r in zip(names, widths, right, strict=True)).rstrip())
+    if right is None:
+        right = [name for name in names if isinstance(rows[0].get(name), int | float)]
+    to_right = [name in right for name in names]
+    header = zip(names, widths, to_right, strict=True)
+    say("  ".join(_aligned(n, w, r) for n, w, r in header).rstrip())
     for row in cells:
-        aligned = (_aligned(cell, w, r) for cell, w, r in zip(row, widths, right, strict=True))
+        aligned = (_aligned(cell, w, r) for cell, w, r in zip(row, widths, to_right, strict=True))
         say("  ".join(aligned).rstrip())
 
 

@@ -17,10 +17,10 @@ from schemas.catalogue import (
     GENERATION_REQUESTS,
     VIDEO_SNAPSHOTS,
     VIDEO_UPLOADS,
-    Topic,
 )
 from schemas.errors import InvalidEventError
 from schemas.json_events import from_json
+from schemas.topic import Topic
 
 # Facts from outside. Every other topic is written by an agent or a relay, whose state it is.
 FACTS = (ENGAGEMENT, VIDEO_UPLOADS, CHANNEL_SNAPSHOTS, VIDEO_SNAPSHOTS, GENERATION_REQUESTS)

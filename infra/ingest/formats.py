@@ -11,7 +11,8 @@ from infra.ingest import channels, chart, events, videos
 from infra.ingest.errors import IngestError
 from infra.ingest.rows import Batch
 from infra.ingest.sources import columns_of, row_count
-from schemas.catalogue import ENGAGEMENT, Topic
+from schemas.catalogue import ENGAGEMENT
+from schemas.topic import Topic
 
 Format = Literal["chart", "channels", "videos", "events"]
 FORMATS: tuple[Format, ...] = get_args(Format)

@@ -13,10 +13,10 @@ import polars as pl
 
 from infra.ingest.rows import LINE, BadRow, Batch
 from schemas.avro_types import TIMESTAMP
-from schemas.catalogue import Topic
 from schemas.errors import InvalidEventError
 from schemas.publisher import Publisher
-from schemas.validity import violations
+from schemas.rules import violations
+from schemas.topic import Topic
 
 FIRST_ERRORS = 20  # bad rows that a report shows
 FLUSH_SECONDS = 120.0
@@ -103,7 +103,7 @@ def _publish_frame(
 ) -> None:
     """Columns are held against the rules as columns: no event is decoded again for it."""
     now = pl.lit(dt.datetime.now(dt.UTC)).cast(TIMESTAMP).alias("_timestamp")
-    broken = dict(violations(topic, frame.with_columns(now)))
+    broken = dict(violations(topic.rules, frame.with_columns(now)))
     lines = frame[LINE].to_list()
     codec = publisher.codec
     sent = 0

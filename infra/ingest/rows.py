@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from schemas.catalogue import Topic
+from schemas.topic import Topic
 
 LINE = "_line"  # column with a row's place in its file: Int64, counted from 1
 

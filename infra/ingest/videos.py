@@ -11,7 +11,8 @@ from infra.ingest.columns import Column, require, typed
 from infra.ingest.identity import event_ids
 from infra.ingest.rows import LINE, Batch
 from infra.ingest.sources import columns_of, read
-from schemas.catalogue import VIDEO_SNAPSHOTS, VIDEO_UPLOADS, Topic
+from schemas.catalogue import VIDEO_SNAPSHOTS, VIDEO_UPLOADS
+from schemas.topic import Topic
 
 VIDEO = (
     Column("video_id", required=True),

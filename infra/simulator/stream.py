@@ -15,13 +15,8 @@ from infra.simulator.identity import event_ids
 from infra.simulator.scenario import Scenario
 from infra.simulator.snapshots import channel_snapshots, video_snapshots
 from infra.simulator.world import World
-from schemas.catalogue import (
-    CHANNEL_SNAPSHOTS,
-    ENGAGEMENT,
-    VIDEO_SNAPSHOTS,
-    VIDEO_UPLOADS,
-    Topic,
-)
+from schemas.catalogue import CHANNEL_SNAPSHOTS, ENGAGEMENT, VIDEO_SNAPSHOTS, VIDEO_UPLOADS
+from schemas.topic import Topic
 
 NAME = "simulator"  # stands for the file's name in reports
 

@@ -216,6 +216,7 @@ class Supervisor:
                     env=env,
                     guard=guard,
                     healthy=self._healthy,
+                    metrics_port=self._home.ports[f"{spec.name}-metrics"] if spec.agent else None,
                 )
                 unit.start()
                 self._units.append(unit)

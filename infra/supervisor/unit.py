@@ -13,6 +13,7 @@ from typing import Any, Literal
 from infra.embedded.child import PROCESS_RANK, Child, Command
 from infra.embedded.errors import EmbeddedError
 from infra.embedded.guard import Guard
+from infra.embedded.ports import LOOPBACK
 from infra.embedded.server import Server
 from infra.processes import ProcessSpec
 from infra.supervisor.backoff import Backoff
@@ -170,10 +171,13 @@ class ProcessUnit(Unit):
         env: Mapping[str, str],
         guard: Guard,
         healthy: Callable[[str], bool],
+        metrics_port: int | None = None,
     ) -> None:
         super().__init__(spec.name, log, notify)
         self.spec = spec
-        self._command = Command(spec.argv, env={**env, **spec.env})
+        port = {} if metrics_port is None else {"METRICS_PORT": str(metrics_port)}
+        self._command = Command(spec.argv, env={**env, **spec.env, **port})
+        self._metrics_port = metrics_port
         self._guard = guard
         self._healthy = healthy
         self._child: Child | None = None
@@ -186,6 +190,12 @@ class ProcessUnit(Unit):
     def spawn(self) -> None:
         """Run it, its output appended to its log."""
         self._child = Child(self._command, self.log, self._guard, PROCESS_RANK)
+
+    def describe(self) -> dict[str, Any]:
+        """As every unit; of a worker also its agent, and where it serves its metrics."""
+        port = self._metrics_port
+        url = None if port is None else f"http://{LOOPBACK}:{port}/metrics"
+        return {**super().describe(), "agent": self.spec.agent, "metrics": url}
 
     def ready(self) -> bool:
         """Whether its health path answers; running is enough where it has none."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import ssl
 from collections.abc import Mapping
+from functools import partial
 from time import monotonic
 from typing import Any, NoReturn
 
@@ -16,21 +16,21 @@ from faust.serializers.codecs import Codec
 from faust.types import TP
 from polars.exceptions import PanicException
 
-from infra.settings import Settings
-from schemas.agents import group_of
 from schemas.chunks import Chunk
 from streams.columnar.errors import BrokenGroundError, RuntimeStoppedError
+from streams.columnar.exposition import serve
 from streams.columnar.handler import ChunkHandler, Ground, TopicPartition
-from streams.columnar.transport import SCHEME, Consumer
+from streams.columnar.lag import Lag
+from streams.columnar.options import WorkerOptions, faust_settings
+from streams.columnar.transport import Consumer
 from streams.columnar.watchdog import Watchdog
 
 log = structlog.get_logger()
 
 EXIT_FAULT = 70  # sysexits.h: internal software error; the supervisor starts the worker again
 
-# Of a backlog: larger ones cost memory and latency, smaller ones the overhead of each call.
-_CHUNK_RECORDS = 60_000
-_WAITING_CHUNKS = 8
+_LEAST_PAUSE_S = 0.1  # between flushes
+_EVENTS_PER_SECOND = 200_000  # of pause between flushes
 _LOOK_SECONDS = 5.0
 _REBALANCE_SECONDS = 300.0
 
@@ -53,12 +53,14 @@ class WorkerApp(faust.App):
     failed event and go on.
     """
 
-    def __init__(self, name: str, handler: ChunkHandler, settings: Settings) -> None:
-        super().__init__(group_of(name), **_faust_settings(settings))
+    def __init__(self, name: str, handler: ChunkHandler, options: WorkerOptions) -> None:
+        super().__init__(options.group, **faust_settings(options))
         self.handler = handler
-        self.watchdog = Watchdog(name, settings.watchdog_seconds, EXIT_FAULT)
+        self.watchdog = Watchdog(name, options.watchdog_seconds, EXIT_FAULT)
+        self.metrics = handler.metrics
+        self.metrics_port = options.metrics_port
         self._name = name
-        self._flush_seconds = settings.flush_seconds
+        self._flush_seconds = options.flush_seconds
         self._flushing = asyncio.Lock()
         self._committed: dict[TopicPartition, int] = {}
         self._delivered: dict[TopicPartition, int] = {}
@@ -80,12 +82,16 @@ class WorkerApp(faust.App):
         self._committed = {}
         self._delivered = {}
         self._moved = {}
+        self.metrics.disown()
+        started = monotonic()
         try:
             committed = await consumer.committed(assignment)
             marks = await consumer.watermarks(assignment)
             ground = {_of(tp): Ground(committed[tp], *marks[tp]) for tp in assignment}
             with self.watchdog.patience():
                 starts = await self.handler.assigned(ground, generation)
+            self.metrics.own({_of(tp): self._lag(tp, high) for tp, (_, high) in marks.items()})
+            self.metrics.restored(monotonic() - started)
         except asyncio.CancelledError:
             raise  # the next rebalance is here already
         except (Exception, PanicException) as error:
@@ -103,22 +109,28 @@ class WorkerApp(faust.App):
             done = self.handler.position(where)
             if done is not None and done >= self._delivered.get(where, 0) and done < offset:
                 self.handler.skip(where, offset)
+        self.metrics.look()
 
-    async def flush(self) -> None:
+    async def flush(self) -> int:
         """Flush the handler and commit what it says, unless nothing has moved.
 
         Nothing happens while it is not certain that the partitions are ours.
+
+        Returns:
+            Offsets that were gone through since the last flush.
         """
         async with self._flushing:
             if not self.consumer.holds(self.consumer_generation_id):
-                return
+                return 0
             offsets = dict(await self.handler.flush())
             moved = {at: o for at, o in offsets.items() if self._committed.get(at) != o}
+            gone = sum(offset - self._committed.get(at, offset) for at, offset in moved.items())
             if moved:
                 await self.consumer.commit_offsets(
                     {TP(at.topic, at.partition): offset for at, offset in moved.items()}
                 )
                 self._committed |= moved
+            return gone
 
     async def _read(self, stream: Any) -> None:
         async for event in stream.events():
@@ -127,6 +139,7 @@ class WorkerApp(faust.App):
                 continue  # of an assignment that is over: it is fetched again
             try:
                 await self.handler.process(chunk)
+                self.metrics.processed(chunk)
             except (Exception, PanicException) as error:
                 self._die("cannot process a chunk", error)
             # A loop that is never idle would starve the flush.
@@ -135,26 +148,34 @@ class WorkerApp(faust.App):
     def delivers(self, chunk: Chunk) -> None:
         """A chunk is handed to the stream (for the transport)."""
         self._delivered[TopicPartition(chunk.topic, chunk.partition)] = chunk.last_offset + 1
+        self.handler.expect(chunk)
+
+    def _lag(self, tp: TP, end: int) -> Lag:
+        position = partial(self.handler.position, _of(tp))
+        return Lag(position, partial(self.consumer.fetched_end, tp), end)
 
     async def _flush_often(self) -> None:
+        """Soon again where little is to be flushed: that is fresh. Seldom in a backlog, where
+        waiting lets the rows of many events become one."""
         while not self.should_stop:
-            started = monotonic()
-            await self._flush_or_die()
-            await self.sleep(max(0.0, self._flush_seconds - (monotonic() - started)))
+            gone = await self._flush_or_die()
+            pause = max(_LEAST_PAUSE_S, gone / _EVENTS_PER_SECOND)
+            await self.sleep(min(self._flush_seconds, pause))
 
     async def _on_revoked(self, *_: Any, **__: Any) -> None:
         self.consumer.let_go()
         await self._flush_or_die()
         await self.handler.revoked()
+        self.metrics.disown()
 
     async def on_stop(self) -> None:
         """Flush a last time when the worker is asked to end."""
         await self._flush_or_die()
         await super().on_stop()
 
-    async def _flush_or_die(self) -> None:
+    async def _flush_or_die(self) -> int:
         try:
-            await self.flush()
+            return await self.flush()
         except (Exception, PanicException) as error:
             self._die("cannot flush", error)
 
@@ -179,7 +200,9 @@ class WorkerApp(faust.App):
                 log.warning("cannot see the end of the log", agent=self._name, reason=str(error))
                 continue
             positions = {where: at for where, at in places.items() if at is not None}
-            if self._moves(positions, {_of(tp): end for tp, end in ends.items()}):
+            logged = {_of(tp): end for tp, end in ends.items()}
+            self.metrics.look(logged)
+            if self._moves(positions, logged):
                 self.watchdog.beat()
 
     def _moves(
@@ -218,44 +241,9 @@ def run_worker(app: WorkerApp) -> None:
     app.conf.web_enabled = False  # the constructor's setting alone does not keep the port closed
     worker = faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
     app.watchdog.start()
+    serve(app.metrics.registry, app.metrics_port)
     worker.execute_from_commandline()
 
 
 def _of(tp: TP) -> TopicPartition:
     return TopicPartition(tp.topic, tp.partition)
-
-
-def _faust_settings(settings: Settings) -> dict[str, Any]:
-    servers = (settings.kafka_bootstrap_servers or "").split(",")
-    options: dict[str, Any] = {
-        "broker": ";".join(f"{SCHEME}://{server.strip()}" for server in servers),
-        "store": "memory://",
-        "datadir": str(settings.home / "faust"),
-        "autodiscover": False,
-        "web_enabled": False,
-        "broker_max_poll_records": _CHUNK_RECORDS,
-        "broker_session_timeout": 10.0,
-        "broker_heartbeat_interval": 3.0,
-        "consumer_max_fetch_size": 8 << 20,
-        "consumer_auto_offset_reset": "earliest",
-        "stream_buffer_maxsize": _WAITING_CHUNKS,
-        "stream_wait_empty": False,
-        "stream_recovery_delay": 0.0,
-        "topic_allow_declare": False,
-        "topic_disable_leader": True,
-    }
-    context = None
-    if settings.kafka_security_protocol.endswith("SSL"):
-        ca = settings.kafka_ssl_ca_location
-        context = ssl.create_default_context(cafile=str(ca) if ca else None)
-    if settings.kafka_security_protocol.startswith("SASL"):
-        password = settings.kafka_sasl_password
-        options["broker_credentials"] = faust.SASLCredentials(
-            username=settings.kafka_sasl_username,
-            password=password.get_secret_value() if password else None,
-            mechanism=settings.kafka_sasl_mechanism or "PLAIN",
-            ssl_context=context,
-        )
-    elif context is not None:
-        options["broker_credentials"] = faust.SSLCredentials(context)
-    return options

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import numpy as np
 import polars as pl
 
-from schemas.catalogue import Topic
+from schemas.topic import Topic
 
 ROW = "_row"
 
@@ -54,13 +55,16 @@ class Fold(Protocol):
         """State rows as the output topic has them: derived columns are added here, at flush."""
 
 
-def numbered(events: pl.DataFrame, key: str) -> tuple[list[str], pl.DataFrame]:
+def numbered(events: pl.DataFrame, key: str) -> tuple[pl.Series, pl.DataFrame]:
     """The distinct keys in the order in which they come, and the events with `_row`.
 
     Hashing each key once, here, makes every grouping after it one over small integers.
     """
-    keys = events[key].to_list()
-    distinct = list(dict.fromkeys(keys))
-    row_of = dict(zip(distinct, range(len(distinct)), strict=True))
-    rows = pl.Series(ROW, list(map(row_of.__getitem__, keys)), dtype=pl.UInt32)
-    return distinct, events.with_columns(rows)
+    keys = events[key]
+    # Categories of this call alone get their codes in the order in which they come.
+    codes = keys.cast(pl.Categorical(pl.Categories.random())).to_physical()
+    rows = codes.to_numpy()
+    first = np.empty(int(rows.max()) + 1, dtype=np.int64)
+    # Assigned from the last to the first: the first of each row stays.
+    first[rows[::-1]] = np.arange(len(rows))[::-1]
+    return keys.gather(first), events.with_columns(codes.alias(ROW))

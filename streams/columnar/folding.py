@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import polars as pl
 import structlog
 
-from schemas.catalogue import Topic
 from schemas.chunks import Chunk
-from schemas.frames import FrameDecoder
+from schemas.frames import Decoded, FrameDecoder
 from schemas.registry import Registry
+from schemas.topic import Topic
 from streams.columnar.duplicates import DuplicateWindow
 from streams.columnar.errors import BrokenGroundError
 from streams.columnar.fold import Fold
 from streams.columnar.groups import log_end, partition_counts
 from streams.columnar.handler import Ground, TopicPartition
 from streams.columnar.late_writers import OutputWatch
+from streams.columnar.metrics import FoldingMetrics
 from streams.columnar.partition import APPLIED, Outbox, Partition
-from streams.columnar.restore import restore
+from streams.columnar.restore import Restored, restore
 from streams.columnar.sink import Sink
 from streams.columnar.table import KeyedTable
 
@@ -30,6 +31,7 @@ log = structlog.get_logger()
 # Of one partition, not flushed: while a flush hangs, reading waits instead of filling the memory.
 _MOST_PENDING = 500_000
 _ACKNOWLEDGE_S = 120.0  # a broker restart fits in; beyond it the worker gives up and starts again
+_RESTORES = 2  # partitions at once: more would only cost memory
 
 
 @dataclass(frozen=True)
@@ -59,12 +61,16 @@ class FoldingHandler:
 
     def __init__(self, spec: AgentSpec, kafka: dict[str, str], registry: Registry) -> None:
         self.topics: Sequence[Topic] = (spec.source,)
+        self.metrics = FoldingMetrics(spec.name, spec.source.name)
         self._spec = spec
         self._kafka = kafka
         self._registry = registry
         self._sink = Sink(kafka, registry)
         self._watch = OutputWatch(kafka, spec.output, registry)
         self._partitions: dict[TopicPartition, Partition] = {}
+        self._decoding = ThreadPoolExecutor(1, thread_name_prefix="decode")
+        self._decoded: dict[Chunk, Future[Decoded]] = {}
+        self._restoring = asyncio.Semaphore(_RESTORES)
         self._generation = -1
         self._room = asyncio.Event()  # set when something was taken to be flushed
         self._schema = pl.Schema({**spec.fold.state, APPLIED: pl.Int64()})
@@ -83,34 +89,40 @@ class FoldingHandler:
             RestoreError: the state cannot be read.
         """
         self._partitions = {}
-        partitions = await asyncio.to_thread(self._check_partitions)
-        given_up = threading.Event()
-        try:
-            restored = await asyncio.gather(
-                *(
-                    asyncio.to_thread(self._restored, where, facts, partitions, given_up)
-                    for where, facts in ground.items()
-                )
-            )
-        finally:
-            # A thread cannot be cancelled: it would go on, and hold up the next restore.
-            given_up.set()
+        count = await asyncio.to_thread(self._check_partitions)
+        restored = await asyncio.gather(
+            *(self._restored(where, facts, count) for where, facts in ground.items())
+        )
         self._generation = generation
         self._partitions = dict(zip(ground, (one for one, _ in restored), strict=True))
         ends = zip(ground, (end for _, end in restored), strict=True)
         self._watch.owned({where.partition: end for where, end in ends})
+        for where, partition in self._partitions.items():
+            self._measure(where, partition)
         return {
             where: max(ground[where].low, partition.fold_from - self._spec.horizon)
             for where, partition in self._partitions.items()
         }
 
+    def expect(self, chunk: Chunk) -> None:
+        """Begin to decode the chunk, in a thread of its own: Polars does it without the GIL."""
+        self._decoded[chunk] = self._decoding.submit(self._decode, chunk)
+
     async def process(self, chunk: Chunk) -> None:
         """Fold a chunk into its partition's state."""
+        decoding = self._decoded.pop(chunk, None)
+        if decoding is None:
+            decoded = self._decode(chunk)
+        else:
+            decoded = await asyncio.wrap_future(decoding)
+        # Only now: the partition may have been revoked in the meantime.
         where = TopicPartition(chunk.topic, chunk.partition)
         partition = self._partitions.get(where)
         if partition is None:
             return
-        partition.process(chunk)
+        with self.metrics.folding():
+            partition.process(chunk, decoded)
+        self._measure(where, partition)
         while partition.pending > _MOST_PENDING and self._partitions.get(where) is partition:
             self._room.clear()
             await self._room.wait()
@@ -125,15 +137,17 @@ class FoldingHandler:
         while again:
             boxes = {where: part.take_outbox() for where, part in self._partitions.items()}
             self._room.set()
-            if not boxes:
-                return {}
-            others = await asyncio.to_thread(self._send, boxes)
-            again = self._write_again(others)
+            if any(box.rows.height or box.emitted or box.letters for box in boxes.values()):
+                with self.metrics.flushing():
+                    rows = await asyncio.to_thread(self._send, boxes)
+                self._measure_flush(boxes, rows)
+            again = self._write_again(await self._watch.others())
         return {where: box.next_offset for where, box in boxes.items()}
 
     async def revoked(self) -> None:
         """Forget the state: the next owner restores it from the output topic."""
         self._partitions = {}
+        self._decoded = {}
         self._room.set()
 
     def skip(self, where: TopicPartition, offset: int) -> None:
@@ -147,27 +161,28 @@ class FoldingHandler:
         partition = self._partitions.get(where)
         return None if partition is None else partition.next_offset
 
-    def _send(self, boxes: Mapping[TopicPartition, Outbox]) -> dict[int, pl.DataFrame]:
-        """Send the boxes; what others have written to our partitions, see `OutputWatch`."""
+    def _decode(self, chunk: Chunk) -> Decoded:
+        with self.metrics.decoding():
+            return self._decoder.decode(chunk)
+
+    def _send(self, boxes: Mapping[TopicPartition, Outbox]) -> int:
+        """Send and wait for the broker; returns the number of state rows."""
         for box in boxes.values():
             self._sink.send_letters(box.letters)
             for topic, frames in box.emitted.items():
                 self._sink.send(topic, pl.concat(frames))
         self._sink.acknowledged(_ACKNOWLEDGE_S)
-        rows = {}
+        rows = 0
         for where, box in boxes.items():
             if box.rows.height:
                 rendered = self._spec.fold.render(box.rows).with_columns(
                     pl.lit(self._generation, dtype=pl.Int32).alias("generation")
                 )
-                rows[where.partition] = self._sink.send(
-                    self._spec.output, rendered, partition=where.partition
-                )
-        self._sink.acknowledged(_ACKNOWLEDGE_S)
-        for partition, count in rows.items():
-            self._watch.wrote(partition, count)
-        log.debug("flushed", agent=self._spec.name, rows=sum(rows.values()))
-        return self._watch.others()
+                rows += self._sink.send(self._spec.output, rendered, partition=where.partition)
+        for where, written in self._sink.acknowledged(_ACKNOWLEDGE_S).items():
+            self._watch.wrote(where.partition, written)
+        log.debug("flushed", agent=self._spec.name, rows=rows)
+        return rows
 
     def _write_again(self, others: Mapping[int, pl.DataFrame]) -> int:
         """Rows of ours that older ones of somebody else stand behind: how many there are."""
@@ -177,7 +192,19 @@ class FoldingHandler:
                 count += partition.write_again(others[where.partition])
         if others:
             log.warning("rows written again", agent=self._spec.name, rows=count)
+            self.metrics.repaired(count)
         return count
+
+    def _measure_flush(self, boxes: Mapping[TopicPartition, Outbox], rows: int) -> None:
+        self.metrics.flushed(rows)
+        for where, box in boxes.items():
+            self.metrics.buried(where.topic, len(box.letters))
+        for where, partition in self._partitions.items():
+            self._measure(where, partition)
+
+    def _measure(self, where: TopicPartition, partition: Partition) -> None:
+        table = partition.table
+        self.metrics.set_rows(where, keys=len(table), dirty=table.changed_rows)
 
     def _check_partitions(self) -> int:
         """State stands beside its input: a key's row in the partition of the key's events.
@@ -195,17 +222,26 @@ class FoldingHandler:
             )
         return counts[source.name]
 
-    def _restored(
-        self, where: TopicPartition, ground: Ground, partitions: int, given_up: threading.Event
+    async def _restored(
+        self, where: TopicPartition, ground: Ground, count: int
     ) -> tuple[Partition, int]:
         """A partition as the output topic has it, and up to which offset that was read."""
         spec = self._spec
-        restored = restore(
-            self._kafka, spec.output, where.partition, self._state_decoder, self._schema, given_up
-        )
+        async with self._restoring:
+            restored = await restore(
+                self._kafka, spec.output, where.partition, self._state_decoder, self._schema
+            )
+            partition = await asyncio.to_thread(self._partition, where, ground, restored, count)
+        return partition, restored.end
+
+    def _partition(
+        self, where: TopicPartition, ground: Ground, restored: Restored, count: int
+    ) -> Partition:
+        spec = self._spec
         table = KeyedTable(self._schema, spec.source.key)
         table.put(restored.rows, changed=False)
         table.put(restored.overtaken)
+        self.metrics.repaired(restored.overtaken.height)
         highest = -1 if restored.rows.is_empty() else int(restored.rows[APPLIED].max())  # type: ignore[arg-type]
         if highest >= ground.high:
             # The log may have grown since it was asked, by another worker's last flush.
@@ -220,19 +256,17 @@ class FoldingHandler:
             overtaken=restored.overtaken.height,
             fold_from=fold_from,
         )
-        partition = Partition(
+        return Partition(
             name=spec.name,
             topic=spec.source,
             fold=spec.fold,
-            decoder=self._decoder,
             table=table,
             duplicates=DuplicateWindow(spec.horizon),
             fold_from=fold_from,
             next_offset=max(ground.low, fold_from - spec.horizon),
             restored_offset=highest,
-            partitions=partitions,
+            partitions=count,
         )
-        return partition, restored.end
 
 
 def _fold_from(where: TopicPartition, ground: Ground, highest: int, spec: AgentSpec) -> int:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from schemas.catalogue import Topic
 from schemas.chunks import Chunk
+from schemas.topic import Topic
+
+if TYPE_CHECKING:
+    from streams.columnar.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,10 @@ class ChunkHandler(Protocol):
     def topics(self) -> Sequence[Topic]:
         """Topics to read."""
 
+    @property
+    def metrics(self) -> Metrics:
+        """What is measured; the worker adds what it sees itself, and serves it."""
+
     async def assigned(
         self, ground: Mapping[TopicPartition, Ground], generation: int
     ) -> Mapping[TopicPartition, int]:
@@ -52,6 +59,9 @@ class ChunkHandler(Protocol):
             ground: every partition that is owned from now on.
             generation: of the group; it rises with every rebalance.
         """
+
+    def expect(self, chunk: Chunk) -> None:
+        """A chunk is on its way to `process`: what can be done ahead may begin."""
 
     async def process(self, chunk: Chunk) -> None:
         """Take a chunk in. It may repeat what was processed already."""

@@ -9,23 +9,28 @@ their key, while we have newer, are written again.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from time import monotonic
 
 import polars as pl
 import structlog
+from aiokafka.errors import KafkaError
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from schemas.catalogue import Topic
 from schemas.frames import FrameDecoder
 from schemas.registry import Registry
+from schemas.topic import Topic
 from streams.columnar.partition import APPLIED
-from streams.columnar.restore import read_to_end, reader_config
+from streams.columnar.reading import PartitionReader
+from streams.columnar.restore import decoded_rows
 
 log = structlog.get_logger()
 
 _LATEST = -1  # Kafka's timestamp for the end of a log
 _ANSWER_S = 5.0
+_LOOK_EVERY_S = 1.0
 _GENERATION = "generation"
 
 
@@ -43,12 +48,15 @@ class _Log:
 
 
 class OutputWatch:
-    """Watches the ends of the output partitions that this worker owns. Not for several threads."""
+    """Watches the ends of the output partitions that this worker owns."""
 
     def __init__(self, kafka: dict[str, str], topic: Topic, registry: Registry) -> None:
         self._topic = topic
+        self._kafka = kafka
         self._decoder = FrameDecoder(registry, topic, (topic.key, APPLIED, _GENERATION))
-        self._consumer = Consumer(reader_config(kafka, topic))
+        # It joins no group; the name only has to be there.
+        self._consumer = Consumer({**kafka, "group.id": "groundswell.ends"})
+        self._looked_at = 0.0
         self._logs: dict[int, _Log] = {}
 
     def owned(self, ends: Mapping[int, int]) -> None:
@@ -60,8 +68,10 @@ class OutputWatch:
         if partition in self._logs:
             self._logs[partition].written += rows
 
-    def others(self) -> dict[int, pl.DataFrame]:
+    async def others(self) -> dict[int, pl.DataFrame]:
         """What stands last, per key, among rows that others wrote and ours beside them.
+
+        The broker is asked once a second.
 
         Returns:
             By partition, only where others have written since the last call: the key,
@@ -71,13 +81,17 @@ class OutputWatch:
         Raises:
             RestoreError: what others wrote is no state row, or the broker stopped answering.
         """
+        if monotonic() - self._looked_at < _LOOK_EVERY_S:
+            return {}
+        self._looked_at = monotonic()
         try:
+            ends = await asyncio.to_thread(self._ends)
             return {
-                partition: self._last_rows(partition)
-                for partition, end in self._ends().items()
+                partition: await self._last_rows(partition)
+                for partition, end in ends.items()
                 if self._has_others(partition, end)
             }
-        except KafkaException as error:
+        except (KafkaException, KafkaError, TimeoutError) as error:
             log.warning("cannot see who writes", topic=self._topic.name, reason=str(error))
             return {}
 
@@ -99,14 +113,11 @@ class OutputWatch:
             self._logs[partition] = _Log(end)
         return False
 
-    def _last_rows(self, partition: int) -> pl.DataFrame:
+    async def _last_rows(self, partition: int) -> pl.DataFrame:
         start = self._logs[partition].looked_up_to
-        where = TopicPartition(self._topic.name, partition, start)
-        self._consumer.assign([where])
-        try:
-            frames, end = read_to_end(self._consumer, where, self._decoder)
-        finally:
-            self._consumer.unassign()
+        async with PartitionReader(self._kafka, self._topic.name, partition, start) as reader:
+            frames = [decoded_rows(chunk, self._decoder) async for chunk in reader]
+        end = reader.position
         self._logs[partition] = _Log(end)
         rows = pl.concat(frames) if frames else pl.DataFrame(schema=self._decoder.schema)
         log.warning(

@@ -11,10 +11,10 @@ import polars as pl
 import structlog
 from polars.exceptions import PanicException
 
-from schemas.catalogue import Topic
 from schemas.chunks import Chunk
 from schemas.deadletters import DeadLetter, dead_letter
-from schemas.frames import FrameDecoder
+from schemas.frames import Decoded
+from schemas.topic import Topic
 from streams.columnar.duplicates import DuplicateWindow
 from streams.columnar.fold import ROW, Fold, Folded, numbered
 from streams.columnar.partitioner import partitions_of
@@ -58,7 +58,6 @@ class Partition:
     name: str
     topic: Topic
     fold: Fold
-    decoder: FrameDecoder
     table: KeyedTable
     duplicates: DuplicateWindow
     fold_from: int
@@ -70,25 +69,23 @@ class Partition:
     )
     _letters: list[DeadLetter] = field(default_factory=list)
 
-    def process(self, chunk: Chunk) -> int:
+    def process(self, chunk: Chunk, decoded: Decoded) -> int:
         """Fold a chunk in. Records before `next_offset` were processed already and are ignored.
 
         Returns:
             Events that were folded.
         """
-        decoded = self.decoder.decode(chunk)
         for reject in decoded.rejects:
             if chunk.offsets[reject.row] >= max(self.next_offset, self.fold_from):
                 self._bury(chunk, reject.row, reject.reason)
         events = decoded.frame
-        if len(chunk) and chunk.offsets[0] < self.next_offset:
+        if chunk.first_offset < self.next_offset:
             events = events.filter(pl.col("_offset") >= self.next_offset)
         events = self.duplicates.filter(events, "event_id")
-        if len(chunk) and chunk.offsets[0] < self.fold_from:
+        if chunk.first_offset < self.fold_from:
             events = events.filter(pl.col("_offset") >= self.fold_from)
         folded = self._fold(events, chunk) if events.height else 0
-        if len(chunk):
-            self.next_offset = max(self.next_offset, chunk.last_offset + 1)
+        self.next_offset = max(self.next_offset, chunk.last_offset + 1)
         return folded
 
     def skip(self, offset: int) -> None:

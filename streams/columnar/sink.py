@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from time import monotonic
 
 import polars as pl
 from confluent_kafka import KafkaError, Message, Producer
 
 from schemas.avro_types import frame_schema
-from schemas.catalogue import Topic
 from schemas.deadletters import DeadLetter
-from schemas.encoding import FrameEncoder
+from schemas.encoding import FrameEncoder, texts
 from schemas.publisher import producer_config
 from schemas.registry import Registry
+from schemas.topic import Topic
 from schemas.wire import prefix
 from streams.columnar.errors import RuntimeStoppedError
-
-_BATCH = 10_000  # records handed to librdkafka between two polls
+from streams.columnar.handler import TopicPartition
+from streams.columnar.producer import ColumnProducer
 
 
 class NotAcknowledgedError(RuntimeStoppedError):
@@ -25,15 +27,22 @@ class NotAcknowledgedError(RuntimeStoppedError):
 
 
 class Sink:
-    """An idempotent producer of frames. Used by one flush at a time."""
+    """Idempotent producers of frames and of letters. Used by one flush at a time."""
 
     def __init__(self, kafka: dict[str, str], registry: Registry) -> None:
-        self._producer = Producer(
-            producer_config(kafka, **{"delivery.report.only.error": True, "linger.ms": 20})
+        self._config = producer_config(
+            kafka, **{"delivery.report.only.error": True, "linger.ms": 20}
         )
+        self._rows = ColumnProducer(self._config)
         self._registry = registry
         self._encoders: dict[str, FrameEncoder] = {}
+        self._sent: Counter[TopicPartition] = Counter()
         self._refused: list[str] = []
+
+    @cached_property
+    def _letters(self) -> Producer:
+        """Letters have headers, which columns have not. There may never be any."""
+        return Producer(self._config)
 
     def send(self, topic: Topic, frame: pl.DataFrame, *, partition: int | None = None) -> int:
         """Encode and queue every row under its key.
@@ -49,27 +58,22 @@ class Sink:
             return 0
         schema = frame_schema(topic.schema)
         frame = frame.select(schema.names()).cast(schema)
-        values = self._encoder(topic).encode(frame)
-        keys = frame[topic.key].to_list()
-        where: dict[str, Any] = {} if partition is None else {"partition": partition}
-        for at in range(0, len(values), _BATCH):
-            part = slice(at, at + _BATCH)
-            batch: list[dict[str, Any]] = [
-                {"key": key, "value": value}
-                for key, value in zip(keys[part], values[part], strict=True)
-            ]
-            while batch:
-                self._producer.produce_batch(topic.name, batch, on_delivery=self._answered, **where)
-                batch = self._not_queued(batch)
-                self._producer.poll(0.01 if batch else 0)
-        return len(values)
+        keys = texts(frame[topic.key])
+        queued = 0
+        for values in self._encoder(topic).blocks(frame):
+            rows = slice(queued, queued + len(values.lengths))
+            self._rows.produce(topic.name, partition, keys.part(rows), values)
+            queued = rows.stop
+        if partition is not None:
+            self._sent[TopicPartition(topic.name, partition)] += queued
+        return queued
 
     def send_letters(self, letters: Iterable[DeadLetter]) -> None:
         """Queue dead letters."""
         for letter in letters:
             while True:
                 try:
-                    self._producer.produce(
+                    self._letters.produce(
                         letter.topic,
                         letter.value,
                         letter.key,
@@ -78,33 +82,28 @@ class Sink:
                     )
                     break
                 except BufferError:
-                    self._producer.poll(0.05)
+                    self._letters.poll(0.05)
 
-    def acknowledged(self, timeout: float) -> None:
+    def acknowledged(self, timeout: float) -> Mapping[TopicPartition, int]:
         """Wait until the broker has everything.
+
+        Returns:
+            Rows sent since the last call, of each partition that `send` was told.
 
         Raises:
             NotAcknowledgedError: something was refused, or is open after `timeout` seconds.
         """
-        open_ = self._producer.flush(timeout)
-        refused, self._refused = self._refused, []
+        deadline = monotonic() + timeout
+        open_ = self._rows.flush(timeout)
+        if "_letters" in self.__dict__:
+            open_ += self._letters.flush(max(0.0, deadline - monotonic()))
+        refused = self._rows.take_refused() + self._refused
+        sent, self._sent, self._refused = self._sent, Counter(), []
         if refused:
             raise NotAcknowledgedError(f"{len(refused)} records refused, the first: {refused[0]}")
         if open_:
             raise NotAcknowledgedError(f"{open_} records not acknowledged after {timeout:g} s")
-
-    def _not_queued(self, batch: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Records to try again, because the queue was full; other errors are final."""
-        again = []
-        for record in batch:
-            error = record.pop("_error", None)
-            if error is None:
-                continue
-            if error.code() == KafkaError._QUEUE_FULL:
-                again.append(record)
-            else:
-                self._refused.append(str(error))
-        return again
+        return sent
 
     def _encoder(self, topic: Topic) -> FrameEncoder:
         encoder = self._encoders.get(topic.name)
@@ -113,6 +112,6 @@ class Sink:
             self._encoders[topic.name] = encoder
         return encoder
 
-    def _answered(self, error: KafkaError | None, _message: Message) -> None:
+    def _answered(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:
-            self._refused.append(str(error))
+            self._refused.append(f"{error} (key {message.key()!r})")

@@ -1,9 +1,8 @@
-"""State of a partition: one row per key, in frames.
+"""State of a partition: one row per key.
 
-Built like a log-structured store. Rows are never changed: `put` adds a frame of new rows, an index
-says where each key's newest row stands, and frames are merged when there are many. So any column
-type will do, reading and writing cost what the chunk's keys cost and not what the state costs,
-and what has changed since the last flush is simply the frames added since.
+Every key has a slot, and a column is an array by slot, so that reading and writing cost what the
+chunk's keys cost and not what the state costs. What has changed since the last flush is a mark at
+the slot.
 """
 
 from __future__ import annotations
@@ -12,10 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-_MAX_SEGMENTS = 8
-_ROW_BITS = 32
-_ROW_MASK = (1 << _ROW_BITS) - 1
-_NOWHERE = -1
+from streams.columnar.arrays import grown
+from streams.columnar.index import Numbers
+from streams.columnar.logs import LogColumn
+from streams.columnar.records import RecordColumns, is_fixed
+from streams.columnar.slots import Hashing, KeySlots, hashes_of
+from streams.columnar.texts import TextColumn
 
 
 class KeyedTable:
@@ -24,105 +25,87 @@ class KeyedTable:
     Args:
         schema: columns of a row.
         key: name of the key column, a String.
+        hashing: a 64-bit hash of each key.
     """
 
-    def __init__(self, schema: pl.Schema, key: str) -> None:
+    def __init__(self, schema: pl.Schema, key: str, *, hashing: Hashing = hashes_of) -> None:
         self.schema = schema
         self._key = key
-        self._empty = pl.DataFrame(schema=schema)
-        self._segments: dict[int, pl.DataFrame] = {}
-        self._changed: list[int] = []  # segments that no flush has taken yet
-        self._next = 0
-        self._where: dict[str, int] = {}  # segment and row in one integer
+        rest = {name: dtype for name, dtype in schema.items() if name != key}
+        fixed = {name: dtype for name, dtype in rest.items() if is_fixed(dtype)}
+        self._slots = KeySlots(key, hashing)
+        self._fixed = RecordColumns(fixed)
+        self._variable: list[TextColumn | LogColumn] = [
+            (TextColumn if dtype in (pl.String, pl.Binary) else LogColumn)(name, dtype)
+            for name, dtype in rest.items()
+            if name not in fixed
+        ]
+        self._changed: npt.NDArray[np.bool_] = np.zeros(1, dtype=np.bool_)
+        self._changed_rows = 0
 
     def __len__(self) -> int:
-        return len(self._where)
+        return len(self._slots)
 
-    def take(self, keys: list[str]) -> pl.DataFrame:
-        """One row for each of the keys, in their order; all but the key is null without a row."""
-        places = np.array([self._where.get(key, _NOWHERE) for key in keys], dtype=np.int64)
-        segments = places >> _ROW_BITS
-        parts: list[pl.DataFrame] = []
-        order: list[npt.NDArray[np.intp]] = []
-        for segment in np.unique(segments).tolist():
-            at = np.flatnonzero(segments == segment)
-            order.append(at)
-            if segment < 0:
-                parts.append(self._empty.clear(len(at)))
-            else:
-                parts.append(self._segments[segment][places[at] & _ROW_MASK])
-        if not parts:
-            return self._empty
-        rows = parts[0]
-        if len(parts) > 1:
-            rows = pl.concat(parts)[np.argsort(np.concatenate(order))]
-        return rows.with_columns(pl.Series(self._key, keys, dtype=pl.String))
+    def take(self, keys: pl.Series | list[str]) -> pl.DataFrame:
+        """One row for each of the distinct keys, in their order.
+
+        All but the key is null without a row.
+        """
+        wanted = pl.Series(self._key, keys, dtype=pl.String)
+        return self._rows(wanted, self._slots.find(wanted))
 
     def put(self, rows: pl.DataFrame, *, changed: bool = True) -> None:
         """Replace or add rows, one per key.
 
         Args:
             changed: whether the next flush shall take them; no for rows that were just restored.
+
+        Raises:
+            ValueError: a new key comes twice.
         """
-        if rows.is_empty():
-            return
-        segment = self._add(rows.select(self.schema.names()))
+        slots = self._placed(rows[self._key])
+        self._fixed.put(slots, self._fixed.records(rows))
+        for column in self._variable:
+            column.put(slots, rows[column.name])
         if changed:
-            self._changed.append(segment)
-        elif len(self._segments) - len(self._changed) > _MAX_SEGMENTS:
-            self._merge()
+            self._changed_rows += len(slots) - int(np.count_nonzero(self._changed[slots]))
+            self._changed[slots] = True
 
     @property
     def changed_rows(self) -> int:
-        """Rows added since the last flush; a key that changed twice counts twice."""
-        return sum(self._segments[segment].height for segment in self._changed)
+        """Keys whose rows have changed since the last flush."""
+        return self._changed_rows
 
     def take_changed(self) -> pl.DataFrame:
         """Newest rows of the keys that changed since the last call."""
-        if not self._changed:
-            return self._empty
-        frames = [self._segments.pop(segment) for segment in self._changed]
-        self._changed = []
-        rows = frames[0]
-        if len(frames) > 1:
-            rows = pl.concat(frames).unique(self._key, keep="last", maintain_order=True)
-        self._add(rows)
-        if len(self._segments) > _MAX_SEGMENTS:
-            self._merge()
-        return rows
+        slots = np.flatnonzero(self._changed)
+        self._changed[slots] = False
+        self._changed_rows = 0
+        return self._rows(self._slots.keys(slots), slots)
 
     def all(self) -> pl.DataFrame:
         """Every row, in any order."""
-        return self.take(list(self._where))
+        slots = np.arange(self._slots.end)
+        return self._rows(self._slots.keys(slots), slots)
 
-    def _add(self, rows: pl.DataFrame) -> int:
-        segment, self._next = self._next, self._next + 1
-        self._segments[segment] = rows
-        first = segment << _ROW_BITS
-        self._where.update(
-            zip(rows[self._key].to_list(), range(first, first + rows.height), strict=True)
-        )
-        return segment
+    def _placed(self, keys: pl.Series) -> Numbers:
+        """The slots of keys; new keys get one."""
+        slots = self._slots.find(keys)
+        unknown = slots < 0
+        if unknown.any():
+            slots[unknown] = self._slots.add(keys.filter(pl.Series(unknown)))
+            self._fixed.reserve(self._slots.end)
+            for column in self._variable:
+                column.reserve(self._slots.end)
+            self._changed = grown(self._changed, self._slots.end)
+        return slots
 
-    def _merge(self) -> None:
-        """Merge the smaller unchanged segments, so that few remain and each row is moved seldom."""
-        unchanged = sorted(
-            self._segments.keys() - set(self._changed),
-            key=lambda segment: self._segments[segment].height,
-        )
-        merged = unchanged[: max(2, len(unchanged) - 2)]
-        live = [self._live(segment) for segment in merged]
-        for segment in merged:
-            del self._segments[segment]
-        self._add(pl.concat(live))
-
-    def _live(self, segment: int) -> pl.DataFrame:
-        """Rows of a segment that no newer segment has replaced."""
-        frame = self._segments[segment]
-        places = np.fromiter(
-            map(self._where.__getitem__, frame[self._key].to_list()),
-            dtype=np.int64,
-            count=frame.height,
-        )
-        alive: npt.NDArray[np.bool_] = (places >> _ROW_BITS) == segment
-        return frame if alive.all() else frame.filter(pl.Series(alive))
+    def _rows(self, keys: pl.Series, slots: Numbers) -> pl.DataFrame:
+        unknown = slots < 0
+        fixed = self._fixed.columns(self._fixed.take(slots), unknown if unknown.any() else None)
+        columns = {
+            self._key: keys,
+            **{values.name: values for values in fixed},
+            **{column.name: column.take(slots) for column in self._variable},
+        }
+        return pl.DataFrame([columns[name] for name in self.schema])

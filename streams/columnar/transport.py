@@ -19,10 +19,9 @@ from faust.types import TP
 
 from schemas.chunks import Chunk
 from streams.columnar import batches, lease
+from streams.columnar.options import SCHEME
 
 log = structlog.get_logger()
-
-SCHEME = "columnar"
 
 _COMMIT_S = 30.0
 
@@ -44,16 +43,15 @@ class ChunkRecord:
         "value",
     )
 
-    def __init__(self, tp: TP, records: list[Any]) -> None:
-        last = records[-1]
+    def __init__(self, tp: TP, chunk: Chunk) -> None:
         self.topic = tp.topic
         self.partition = tp.partition
-        self.offset = last.offset
-        self.timestamp = last.timestamp
-        self.timestamp_type = last.timestamp_type
+        self.offset = chunk.last_offset
+        self.timestamp = chunk.last_timestamp
+        self.timestamp_type = None
         self.headers: tuple[()] = ()
         self.key = None
-        self.value = Chunk.of(tp.topic, tp.partition, records)
+        self.value = chunk
         self.checksum = None
         self.serialized_key_size = 0
         self.serialized_value_size = 0
@@ -99,9 +97,9 @@ class Consumer(driver.Consumer):
         for tp, fetched in records.items():
             # Always: what was fetched will not come again before the next rebalance.
             if fetched and self.flow_active:
-                record = ChunkRecord(tp, fetched)
-                self.app.delivers(record.value)
-                yield tp, self._to_message(tp, record)
+                chunk = Chunk.of_batches(tp.topic, tp.partition, fetched.batches, fetched.start)
+                self.app.delivers(chunk)
+                yield tp, self._to_message(tp, ChunkRecord(tp, chunk))
 
     async def perform_seek(self) -> None:
         """Begin to take over the assigned partitions; reading starts where that ends."""
@@ -147,6 +145,17 @@ class Consumer(driver.Consumer):
 
         positions: dict[TP, int] = await self._thread.call_thread(ask)
         return positions
+
+    def fetched_end(self, tp: TP) -> int | None:
+        """Where the log ended for us when a partition was fetched last; None before that.
+
+        For any thread. Records of a transaction that is open are behind the end.
+        """
+        consumer = self._thread._consumer
+        subscription = consumer._subscription.subscription if consumer else None
+        assignment = subscription.assignment if subscription else None
+        state = assignment.state_value(TopicPartition(*tp)) if assignment else None
+        return state.lso if state else None
 
     async def committed(self, partitions: set[TP]) -> dict[TP, int | None]:
         """The group's committed offsets; None where there is none."""

@@ -45,11 +45,14 @@ class Dispatcher:
         self._publisher = publisher
         self._decoder = FrameDecoder(publisher.codec.registry, GENERATION_REQUESTS)
 
-    async def handle(self, chunk: Chunk) -> None:
+    async def handle(self, chunk: Chunk) -> int:
         """Queue the chunk's requests; what cannot be queued goes to the dead letters.
 
         Records before the stored offset were handled already and are passed over, so a chunk may
         come again, and from two processes at once.
+
+        Returns:
+            How many became dead letters.
 
         Raises:
             psycopg.Error: nothing of the chunk was done; it may be handled again.
@@ -58,7 +61,7 @@ class Dispatcher:
         async with self._pool.connection() as conn, conn.transaction():
             fresh = await offsets.claim(conn, CONSUMER, chunk)
             if not fresh:
-                return
+                return 0
             decoded = self._decoder.decode(fresh)
             rows = {offset: row for row, offset in enumerate(fresh.offsets)}
             letters = [_letter(fresh, bad.row, bad.reason) for bad in decoded.rejects]
@@ -78,6 +81,7 @@ class Dispatcher:
                 await asyncio.to_thread(self._send, letters)
             await offsets.store(conn, CONSUMER, fresh)
         log.info("dispatched", queued=queued, repeated=repeated, dead=len(letters))
+        return len(letters)
 
     def _send(self, letters: list[DeadLetter]) -> None:
         """Acknowledged before the offset moves: a crash in between repeats them."""

@@ -9,19 +9,22 @@ import structlog
 from psycopg_pool import AsyncConnectionPool
 
 from infra.settings import Settings
-from schemas.catalogue import Topic
 from schemas.chunks import Chunk
 from schemas.codec import Codec
 from schemas.publisher import Publisher
 from schemas.registry import Registry
-from streams.columnar.app import WorkerApp, run_worker
+from schemas.topic import Topic
+from streams.columnar.app import run_worker
 from streams.columnar.errors import BrokenGroundError
 from streams.columnar.handler import Ground, TopicPartition
+from streams.columnar.metrics import Metrics
 from streams.generation import offsets
 from streams.generation.dispatch import Dispatcher
 from streams.generation.policy import TeaserPolicy
 from streams.generation.schema import prepare
+from streams.workers import worker
 
+NAME = "dispatcher"
 CHUNK = 200  # records of one transaction: its locks are short, its jobs start soon
 
 log = structlog.get_logger()
@@ -36,7 +39,7 @@ def main(settings: Settings) -> None:
     consumers: list[ChunkConsumer] = [Dispatcher(pool, publisher)]
     if settings.teaser_multiple is not None:
         consumers.append(TeaserPolicy(pool, publisher, settings.teaser_multiple))
-    run_worker(WorkerApp("dispatcher", DispatchHandler(pool, consumers), settings))
+    run_worker(worker(NAME, DispatchHandler(pool, consumers), settings))
 
 
 class ChunkConsumer(Protocol):
@@ -50,8 +53,8 @@ class ChunkConsumer(Protocol):
     def consumer(self) -> str:
         """Its name in the table of offsets."""
 
-    async def handle(self, chunk: Chunk) -> None:
-        """Consume a chunk and store how far that is, in one transaction."""
+    async def handle(self, chunk: Chunk) -> int:
+        """Consume a chunk and store how far that is, in one transaction; how many dead letters."""
 
 
 class DispatchHandler:
@@ -65,6 +68,7 @@ class DispatchHandler:
         self._pool = pool
         self._consumers = {consumer.topic.name: consumer for consumer in consumers}
         self._positions: dict[TopicPartition, int] = {}
+        self.metrics = Metrics(NAME, *self._consumers)
 
     @property
     def topics(self) -> Sequence[Topic]:
@@ -91,10 +95,14 @@ class DispatchHandler:
         self._positions = dict(starts)
         return starts
 
+    def expect(self, chunk: Chunk) -> None:
+        """Nothing is done ahead."""
+
     async def process(self, chunk: Chunk) -> None:
         """Consume a chunk, a few records at a time."""
         for part in chunk.split(CHUNK):
-            await self._consumers[chunk.topic].handle(part)
+            letters = await self._consumers[chunk.topic].handle(part)
+            self.metrics.buried(chunk.topic, letters)
             where = TopicPartition(chunk.topic, chunk.partition)
             self._positions[where] = max(self._positions.get(where, 0), part.last_offset + 1)
 

@@ -59,11 +59,14 @@ class TeaserPolicy:
         self._multiple = multiple
         self._decoder = FrameDecoder(publisher.codec.registry, OUTLIER_DETECTIONS)
 
-    async def handle(self, chunk: Chunk) -> None:
+    async def handle(self, chunk: Chunk) -> int:
         """Ask for the teasers that the chunk's detections call for.
 
         The requests are acknowledged by Kafka before the offset moves: a crash in between repeats
         them under the same job ids, which the dispatcher knows.
+
+        Returns:
+            How many detections became dead letters.
 
         Raises:
             psycopg.Error: PostgreSQL failed; the chunk may be handled again.
@@ -72,7 +75,7 @@ class TeaserPolicy:
         async with self._pool.connection() as conn, conn.transaction():
             fresh = await offsets.claim(conn, CONSUMER, chunk)
             if not fresh:
-                return
+                return 0
             decoded = self._decoder.decode(fresh)
             requests = []
             for detection in decoded.frame.iter_rows(named=True):
@@ -90,6 +93,7 @@ class TeaserPolicy:
             if requests or letters:
                 await asyncio.to_thread(self._send, requests, letters)
             await offsets.store(conn, CONSUMER, fresh)
+        return len(letters)
 
     def _send(self, requests: list[dict[str, Any]], letters: list[Any]) -> None:
         self._publisher.send_dead_letters(letters)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from infra.settings import Settings
 from schemas.catalogue import ENGAGEMENT, VIRALITY_SCORES
-from schemas.registry import Registry
 from streams.columnar.app import WorkerApp, run_worker
-from streams.columnar.folding import AgentSpec, FoldingHandler
+from streams.columnar.folding import AgentSpec
 from streams.virality.fold import ViralityFold
+from streams.workers import folding_worker
 
 NAME = "virality"
 
@@ -21,8 +21,7 @@ def app(settings: Settings) -> WorkerApp:
         fold=ViralityFold(),
         horizon=settings.duplicate_horizon,
     )
-    registry = Registry(settings.registry_config())
-    return WorkerApp(NAME, FoldingHandler(spec, settings.kafka_config(), registry), settings)
+    return folding_worker(spec, settings)
 
 
 def main(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""Engagement events into totals and decayed rates per video."""
+"""Engagement events into totals, decayed rates and unique viewers per video."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import polars as pl
 
 from schemas.avro_types import TIMESTAMP, frame_schema
 from schemas.catalogue import ENGAGEMENT
+from streams.columnar import hyperloglog
 from streams.columnar.fold import ROW, Folded
 from streams.virality.decay import TIME_CONSTANTS, weights
 from streams.virality.score import scored
@@ -28,9 +29,9 @@ Integers = npt.NDArray[np.int64]
 
 
 class ViralityFold:
-    """State per video: totals, decayed views, and the time at which they stand.
+    """State per video: totals, decayed views with the time at which they stand, and who viewed.
 
-    Sums and a maximum, so the order of events does not matter.
+    Sums and maxima, so the order of events does not matter.
     """
 
     state = pl.Schema(
@@ -52,9 +53,10 @@ class ViralityFold:
                 )
             },
             **{f"views_{suffix}": pl.Float64() for suffix in TIME_CONSTANTS},
+            "viewers": pl.Binary(),
         }
     )
-    columns = ("video_id", "channel_id", "occurred_at", "kind", "watch_ms")
+    columns = ("video_id", "channel_id", "viewer_id", "occurred_at", "kind", "watch_ms")
 
     def __call__(self, rows: pl.DataFrame, events: pl.DataFrame) -> Folded:
         """Add the events to the rows."""
@@ -64,6 +66,8 @@ class ViralityFold:
         times = events["occurred_at"].to_physical().to_numpy()
         stands = stood.copy()
         np.maximum.at(stands, row, times)
+        view = (events["kind"] == "view").to_numpy()
+        viewers = events["viewer_id"].filter(pl.Series(view))
         return Folded(
             rows.with_columns(
                 pl.coalesce("channel_id", _first_of_each(row, events["channel_id"], rows.height)),
@@ -72,13 +76,24 @@ class ViralityFold:
                     rows[name].fill_null(0) + pl.Series(name, total)
                     for name, total in added.items()
                 ),
-                *_moved(rows, stood, stands, *_viewed(events, row, times)),
+                *_moved(rows, stood, stands, row[view], times[view]),
+                hyperloglog.added(rows["viewers"], row[view], viewers).fill_null(b""),
             )
         )
 
     def render(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The rows with score, velocity, acceleration and reasons."""
-        return scored(rows)
+        """The rows with unique viewers, score, velocity, acceleration and reasons."""
+        return scored(rows.with_columns(unique_viewers(rows)))
+
+
+def unique_viewers(rows: pl.DataFrame) -> pl.Expr:
+    """`unique_viewers` Int64: distinct viewers, estimated; never above the views, which are exact.
+
+    Args:
+        rows: state rows.
+    """
+    estimate = pl.Series("unique_viewers", hyperloglog.estimated(rows["viewers"]))
+    return pl.min_horizontal(estimate.round().cast(pl.Int64), "views")
 
 
 def _totals(row: Integers, events: pl.DataFrame, count: int) -> dict[str, Integers]:
@@ -94,12 +109,6 @@ def _totals(row: Integers, events: pl.DataFrame, count: int) -> dict[str, Intege
         # Floats hold integers up to 2^53 exactly: 285,000 years of watching a chunk.
         "watch_ms": np.bincount(row, weights=watched, minlength=count).astype(np.int64),
     }
-
-
-def _viewed(events: pl.DataFrame, row: Integers, times: Integers) -> tuple[Integers, Integers]:
-    """Row and time of each view."""
-    view = (events["kind"] == "view").to_numpy()
-    return row[view], times[view]
 
 
 def _moved(

@@ -68,8 +68,12 @@ def scored(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _reasons() -> pl.Expr:
-    return pl.concat_list(
-        pl.format("{} views an hour over the last 6 h", pl.col("velocity").round(1)),
-        pl.format("last hour at {} times the day's rate", pl.col("acceleration").round(2)),
-        pl.format("{} responses per 100 views", (100 * pl.col("_response")).round(1)),
-    )
+    # One text that is split: Polars puts columns together into lists ten times as slowly.
+    return pl.format(
+        "{} views an hour over the last 6 h\n"
+        "last hour at {} times the day's rate\n"
+        "{} responses per 100 views",
+        pl.col("velocity").round(1),
+        pl.col("acceleration").round(2),
+        (100 * pl.col("_response")).round(1),
+    ).str.split("\n")

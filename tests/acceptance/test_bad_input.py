@@ -17,8 +17,9 @@ import pytest
 from confluent_kafka import Producer
 
 from infra.settings import Settings
-from schemas.catalogue import ENGAGEMENT, VIDEO_SNAPSHOTS, VIDEO_UPLOADS, Topic
+from schemas.catalogue import ENGAGEMENT, VIDEO_SNAPSHOTS, VIDEO_UPLOADS
 from schemas.registry import Registry
+from schemas.topic import Topic
 from schemas.wire import prefix
 from tests.acceptance.conftest import Platform
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -47,9 +48,11 @@ class Recount:
         events: how many events were counted.
         duplicates: how many were not, because their id stood within the horizon before them.
         unusable: records that are no events of this place: they belong to the dead letters.
+        viewers: who viewed each video.
     """
 
     rows: dict[str, Row] = field(default_factory=dict)
+    viewers: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     events: int = 0
     duplicates: int = 0
     unusable: int = 0
@@ -133,13 +136,16 @@ def recount(settings: Settings, topic: str, schema: Any, partitions: int, horizo
             continue
         found.events += 1
         _count(found.rows, event, offset, views)
+        if event["kind"] == "view" and event["viewer_id"] is not None:
+            found.viewers[event["video_id"]].add(event["viewer_id"])
     _decay(found.rows, views)
     return found
 
 
 @lru_cache(maxsize=1_000_000)
 def _home(key: str, partitions: int) -> int:
-    return (murmur2(key.encode()) & 0x7FFFFFFF) % partitions
+    hashed: int = murmur2(key.encode())
+    return (hashed & 0x7FFFFFFF) % partitions
 
 
 def _count(rows: dict[str, Row], event: Row, offset: int, views: dict[str, list[Any]]) -> None:

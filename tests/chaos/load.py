@@ -12,10 +12,10 @@ from confluent_kafka import Producer
 
 from infra.settings import Settings
 from schemas.avro_types import frame_schema
-from schemas.catalogue import Topic
 from schemas.encoding import FrameEncoder
 from schemas.publisher import producer_config
 from schemas.registry import Registry
+from schemas.topic import Topic
 from schemas.wire import prefix
 
 _KINDS = ["view", "like", "unlike", "dislike", "comment", "share", "save", "impression"]

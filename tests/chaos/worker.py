@@ -19,12 +19,13 @@ from pydantic import BaseModel
 
 from infra.logs import configure
 from infra.settings import Settings
-from schemas.registry import Registry
 from streams.columnar import app as app_module
-from streams.columnar.app import WorkerApp, run_worker
+from streams.columnar import options as worker_options
+from streams.columnar.app import run_worker
 from streams.columnar.folding import AgentSpec, FoldingHandler
 from streams.columnar.transport import Consumer
 from streams.virality.fold import ViralityFold
+from streams.workers import folding_worker
 from tests.integration.columnar.topics import output_topic, source_topic
 
 STEPS = ("fetched", "folded", "produced", "acknowledged", "before commit", "restored")
@@ -75,20 +76,21 @@ def main(options: Options) -> None:
         fold=ViralityFold(),
         horizon=options.horizon,
     )
-    registry = Registry(options.settings.registry_config())
-    handler = FoldingHandler(spec, options.settings.kafka_config(), registry)
+    app = folding_worker(spec, options.settings)
+    handler = app.handler
+    assert isinstance(handler, FoldingHandler)
     _Struck(options.strikes).into(handler, spec)
-    run_worker(WorkerApp(options.source, handler, options.settings))
+    run_worker(app)
 
 
 def _hurry(options: Options) -> None:
-    plain = app_module._faust_settings
+    plain = vars(app_module)["faust_settings"]
     short = {
         "broker_session_timeout": options.session,
         "broker_heartbeat_interval": options.session / 4,
     }
-    app_module._faust_settings = lambda settings: {**plain(settings), **short}
-    app_module._CHUNK_RECORDS = options.chunk_records
+    vars(app_module)["faust_settings"] = lambda told: {**plain(told), **short}
+    vars(worker_options)["CHUNK_RECORDS"] = options.chunk_records
 
 
 class _Struck:
@@ -125,12 +127,13 @@ class _Struck:
                 self.passed("produced")
             return count
 
-        def confirmed(timeout: float) -> None:
+        def confirmed(timeout: float) -> Any:
             nonlocal rows
-            acknowledged(timeout)
+            taken = acknowledged(timeout)
             if rows:
                 rows = 0
                 self.passed("acknowledged")
+            return taken
 
         sink.send, sink.acknowledged = sent, confirmed
 

@@ -25,11 +25,11 @@ from infra.settings import Settings
 from projections.catalogue import PROJECTIONS
 from projections.spans import Outcome, Span
 from projections.store import Store, migrate
-from schemas.catalogue import Topic
 from schemas.chunks import Chunk
 from schemas.codec import Codec
 from schemas.frames import FrameDecoder
 from schemas.registry import Registry
+from schemas.topic import Topic
 from streams.generation.schema import prepare
 
 KEY = "a-key-for-tests"

@@ -66,6 +66,8 @@ def score(video: str, as_of: dt.datetime, views_1h: float, **facts: Any) -> dict
             ("views", "likes", "dislikes", "comments", "shares", "saves", "impressions"), 10
         ),
         "watch_ms": 1000,
+        "unique_viewers": 4,
+        "viewers": b"\x01\x02",
         "views_1h": views_1h,
         "views_6h": views_1h * 3,
         "views_24h": views_1h * 6,
@@ -164,6 +166,8 @@ def test_decayed_figures_are_shown_as_of_and_now(api: Api, unique: Make) -> None
     assert body["now"]["views_1h"] == pytest.approx(100 * math.exp(-2), rel=0.02)
     assert body["now"]["velocity"] == pytest.approx(50 * math.exp(-2 / 6), rel=0.02)
     assert body["reasons"] == ["because"]
+    assert (body["views"], body["unique_viewers"]) == (10, 4)
+    assert "viewers" not in body
     history = api.client.get(f"/api/v1/virality/{video}/history").json()
     assert (history["total"], history["items"][0]["score"]) == (1, 50.0)
 
@@ -188,6 +192,7 @@ def test_the_top_list_ranks_by_what_is_left_now(api: Api, unique: Make) -> None:
     assert [item["video_id"] for item in week["items"]] == [stale, fresh, ancient]
     assert week["total"] == 3
     assert week["items"][0]["sparkline"] == [500.0]
+    assert [item["unique_viewers"] for item in week["items"]] == [4, 4, 4]
     assert api.client.get("/api/v1/virality/top?window=2h").status_code == 422
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import time
 from typing import Any
 
 from streams.columnar import app as app_module
@@ -25,11 +24,11 @@ def main(hindrances_json: str, options_json: str) -> None:
     faust_settings: dict[str, Any] = hindrances.get("faust", {})
 
     plain_restore: Any = vars(folding)["restore"]
-    plain_settings = app_module._faust_settings
+    plain_settings = vars(app_module)["faust_settings"]
 
-    def slow_restore(*arguments: Any) -> Any:
-        time.sleep(restores.pop(0) if len(restores) > 1 else restores[0])
-        return plain_restore(*arguments)
+    async def slow_restore(*arguments: Any) -> Any:
+        await asyncio.sleep(restores.pop(0) if len(restores) > 1 else restores[0])
+        return await plain_restore(*arguments)
 
     async def slow_revoked(handler: Any) -> None:
         handler._partitions = {}
@@ -37,7 +36,7 @@ def main(hindrances_json: str, options_json: str) -> None:
 
     vars(folding)["restore"] = slow_restore
     FoldingHandler.revoked = slow_revoked  # type: ignore[method-assign,assignment]
-    app_module._faust_settings = lambda settings: {**plain_settings(settings), **faust_settings}
+    vars(app_module)["faust_settings"] = lambda told: {**plain_settings(told), **faust_settings}
     options = worker.Options.model_validate_json(options_json)
     options.chunk_records = hindrances.get("chunk_records", 20_000)
     worker.main(options)

@@ -12,10 +12,11 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from infra.settings import Settings
 from schemas.avro_types import frame_schema
-from schemas.catalogue import ENGAGEMENT, VIRALITY_SCORES, Topic, dead_letter_config
+from schemas.catalogue import ENGAGEMENT, VIRALITY_SCORES
 from schemas.encoding import FrameEncoder
 from schemas.publisher import producer_config
 from schemas.registry import Registry
+from schemas.topic import Topic, dead_letter_config
 from schemas.wire import prefix
 
 PARTITIONS = 2

@@ -10,11 +10,12 @@ import fastavro
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 
-from schemas.catalogue import GENERATION_REQUESTS, OUTLIER_DETECTIONS, Topic
+from schemas.catalogue import GENERATION_REQUESTS, OUTLIER_DETECTIONS
 from schemas.chunks import Chunk
 from schemas.codec import Codec
 from schemas.deadletters import DeadLetter, facts_of
 from schemas.publisher import Publisher
+from schemas.topic import Topic
 from streams.generation.dispatch import Dispatcher
 from streams.generation.policy import TEASERS_PER_HOUR, TeaserPolicy
 from tests.integration.generation.stories import types
@@ -70,17 +71,17 @@ def queue_entries(dsn: str) -> list[tuple[Any, ...]]:
         ).fetchall()
 
 
-def dispatch(dsn: str, outbox: Outbox, *chunks: Chunk, at_once: bool = False) -> None:
-    async def scenario() -> None:
+def dispatch(dsn: str, outbox: Outbox, *chunks: Chunk, at_once: bool = False) -> list[int]:
+    """Dead letters of each chunk, as the dispatcher counts them."""
+
+    async def scenario() -> list[int]:
         async with AsyncConnectionPool(dsn, open=False) as pool:
             dispatcher = Dispatcher(pool, outbox)
             if at_once:
-                await asyncio.gather(*(dispatcher.handle(chunk) for chunk in chunks))
-            else:
-                for chunk in chunks:
-                    await dispatcher.handle(chunk)
+                return await asyncio.gather(*(dispatcher.handle(chunk) for chunk in chunks))
+            return [await dispatcher.handle(chunk) for chunk in chunks]
 
-    asyncio.run(scenario())
+    return asyncio.run(scenario())
 
 
 def test_a_request_becomes_a_queued_job(prepared: str) -> None:
@@ -117,7 +118,7 @@ def test_bad_requests_become_dead_letters_and_good_ones_go_on(prepared: str) -> 
         b"",
         request_bytes("also-good"),
     ]
-    dispatch(prepared, outbox, a_chunk(GENERATION_REQUESTS, values, first=100))
+    assert dispatch(prepared, outbox, a_chunk(GENERATION_REQUESTS, values, first=100)) == [5]
     assert [entry[0] for entry in queue_entries(prepared)] == ["good", "also-good"]
     letters = {facts_of(letter.headers)["offset"]: letter for letter in outbox.letters}
     assert sorted(letters) == [101, 102, 103, 104, 106]
@@ -131,7 +132,7 @@ def test_bad_requests_become_dead_letters_and_good_ones_go_on(prepared: str) -> 
 def test_dead_letters_are_not_sent_again_for_what_was_consumed(prepared: str) -> None:
     outbox = Outbox()
     chunk = a_chunk(GENERATION_REQUESTS, [request_bytes("bad", num_steps=0)])
-    dispatch(prepared, outbox, chunk, chunk)
+    assert dispatch(prepared, outbox, chunk, chunk) == [1, 0]
     assert len(outbox.letters) == 1
 
 

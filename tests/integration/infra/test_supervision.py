@@ -125,6 +125,23 @@ def test_processes_get_addresses_port_and_key(settings: Settings, run: Run) -> N
     )
 
 
+def test_a_worker_is_told_where_to_serve_its_metrics_and_the_stack_tells_too(
+    settings: Settings, run: Run
+) -> None:
+    script = "import os, time; print(os.environ['METRICS_PORT'], flush=True); time.sleep(600)"
+    worker = ProcessSpec("worker", (sys.executable, "-c", script), "", agent="virality")
+    run(worker, ProcessSpec("sleeper", SLEEP, ""))
+    log = settings.home / "logs" / "worker.log"
+    until(lambda: log.read_text().endswith("\n"), "its port")
+    port = int(log.read_text())
+    told = process(settings, "worker")
+    assert (told["agent"], told["metrics"]) == ("virality", f"http://127.0.0.1:{port}/metrics")
+    assert process(settings, "sleeper")["metrics"] is None
+    os.kill(told["pid"], signal.SIGKILL)
+    until(lambda: log.read_text().count("\n") == 2, "its second life")
+    assert log.read_text().split() == [str(port)] * 2
+
+
 def test_only_the_owner_can_read_what_the_stack_says(settings: Settings, run: Run) -> None:
     run()
     secrets = [settings.stack_file, settings.home / "run" / "api_key"]

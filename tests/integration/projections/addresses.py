@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from projections.projection import Projection
-from schemas.catalogue import Topic
+from schemas.topic import Topic
 
 
 def renamed(topic: Topic, suffix: str) -> Topic:

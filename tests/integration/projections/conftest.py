@@ -18,10 +18,11 @@ from infra.settings import Settings
 from projections.engine import Engine
 from projections.projection import Projection
 from projections.run import run
-from schemas.catalogue import TOPICS, Topic
+from schemas.catalogue import TOPICS
 from schemas.codec import Codec
 from schemas.publisher import Publisher
 from schemas.registry import Registry
+from schemas.topic import Topic
 from tests.integration.projections.addresses import readdressed, renamed
 
 PARTITIONS = 2

@@ -204,6 +204,8 @@ def _score(video: str, applied: int, minutes: float) -> dict[str, Any]:
         "channel_id": "c",
         "as_of": START + dt.timedelta(minutes=minutes),
         "views": applied,
+        "unique_viewers": applied - 1,
+        "viewers": b"\0\xff",
         **dict.fromkeys(counts, 1),
         **dict.fromkeys(figures, 2.5),
         "predicted_views_24h": 12.0,
@@ -222,8 +224,9 @@ def test_the_newest_score_is_a_row_and_each_minute_a_row_of_history(log: Log) ->
         log.publish(VIRALITY_SCORES, _score("v", 8, 2.5))  # from a worker that slept
         log.await_applied(virality)
     assert log.rows(
-        "SELECT views, predicted_views_24h, predicted_views_7d, reasons FROM virality_scores"
-    ) == [(9, 12.0, None, ["12 views an hour, usual are 3", 'say "hi"'])]
+        "SELECT views, unique_viewers, predicted_views_24h, predicted_views_7d, reasons"
+        " FROM virality_scores"
+    ) == [(9, 8, 12.0, None, ["12 views an hour, usual are 3", 'say "hi"'])]
     assert log.rows("SELECT views FROM virality_history ORDER BY minute") == [(5,), (8,), (9,)]
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from infra.settings import Settings
-from schemas.catalogue import AVRO, TOPICS, Topic
+from schemas.catalogue import TOPICS
 from schemas.errors import IncompatibleSchemaError
 from schemas.registry import COMPATIBILITY, Registry, Schema
+from schemas.topic import AVRO, Topic
 
 ROOT = Path(__file__).parents[3]
 

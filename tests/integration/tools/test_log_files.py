@@ -15,17 +15,18 @@ import pytest
 from infra.dead_letters import described, letters, summary
 from infra.ingest.formats import open_feed
 from infra.ingest.publishing import Report, publish_batches
-from infra.lag import bounds, topic_sizes
+from infra.lag import bounds, log_view, topic_sizes
 from infra.log_reader import LogReadError, opened
 from infra.provision import provision
 from infra.replay import ReplayError, replay
 from infra.settings import Settings
-from schemas.catalogue import CHANNEL_SNAPSHOTS, ENGAGEMENT, Topic
+from schemas.catalogue import CHANNEL_SNAPSHOTS, ENGAGEMENT
 from schemas.chunks import Chunk
 from schemas.codec import Codec
 from schemas.deadletters import dead_letter
 from schemas.publisher import Publisher
 from schemas.registry import Registry
+from schemas.topic import Topic
 
 
 @pytest.fixture
@@ -210,7 +211,9 @@ def test_topic_sizes_are_what_the_log_holds(
     settings: Settings, publisher: Publisher, channel: str, tmp_path: Path
 ) -> None:
     def size() -> int:
-        sizes = {one["name"]: one for one in topic_sizes(bounds(settings.kafka_config()))}
+        kafka = settings.kafka_config()
+        with closing(log_view(kafka)) as view:
+            sizes = {one["name"]: one for one in topic_sizes(bounds(view, kafka))}
         assert sizes[CHANNEL_SNAPSHOTS.name]["partitions"] == CHANNEL_SNAPSHOTS.partitions
         events = sizes[CHANNEL_SNAPSHOTS.name]["events"]
         assert isinstance(events, int)

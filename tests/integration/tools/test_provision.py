@@ -10,8 +10,9 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 from infra import provision as module
 from infra.provision import ProvisionError, provision
 from infra.settings import Settings
-from schemas.catalogue import TOPICS, Topic
+from schemas.catalogue import TOPICS
 from schemas.registry import COMPATIBILITY, Registry
+from schemas.topic import Topic
 
 
 @pytest.fixture

@@ -25,6 +25,9 @@ from tests.unit.schemas.fake_registry import FakeRegistry
 
 NOW = dt.datetime(2026, 5, 1, tzinfo=dt.UTC)
 NOW_MS = int(NOW.timestamp() * 1000)
+DECODER = FrameDecoder(
+    FakeRegistry({1: ENGAGEMENT.schema}), ENGAGEMENT, ("video_id", "event_id", "kind")
+)
 PARSED = fastavro.parse_schema(ENGAGEMENT.schema, named_schemas={})
 
 
@@ -66,12 +69,10 @@ def partition(fold_from: int = 0, horizon: int = 10, rows: pl.DataFrame | None =
     if rows is not None:
         table.put(rows, changed=False)
         highest = max(rows[APPLIED].to_list(), default=-1)
-    registry = FakeRegistry({1: ENGAGEMENT.schema})
     return Partition(
         name="counting",
         topic=ENGAGEMENT,
         fold=CountingFold(),
-        decoder=FrameDecoder(registry, ENGAGEMENT, ("video_id", "event_id", "kind")),
         table=table,
         duplicates=DuplicateWindow(horizon),
         fold_from=fold_from,
@@ -93,6 +94,10 @@ def chunk(values: list[bytes | None], first: int) -> Chunk:
     )
 
 
+def process(part: Partition, records: Chunk) -> None:
+    part.process(records, DECODER.decode(records))
+
+
 def state_of(part: Partition) -> dict[str, tuple[Any, ...]]:
     return {row[0]: row[1:] for row in part.table.all().iter_rows()}
 
@@ -104,7 +109,7 @@ logs = st.lists(st.tuples(st.integers(0, 25), st.sampled_from("abcd")), min_size
 def feed(part: Partition, log: list[bytes | None], cuts: list[int], first: int = 0) -> None:
     edges = sorted({first, *(c for c in cuts if first < c < len(log)), len(log)})
     for start, end in itertools.pairwise(edges):
-        part.process(chunk(log[start:end], start))
+        process(part, chunk(log[start:end], start))
 
 
 @given(logs, st.lists(st.integers(1, 60), max_size=8))
@@ -160,15 +165,15 @@ def test_a_flush_that_was_cut_off_in_the_middle_changes_nothing(
 def test_what_was_processed_is_not_processed_again() -> None:
     part = partition()
     values: list[bytes | None] = [value(n, "v") for n in range(4)]
-    part.process(chunk(values, 0))
-    part.process(chunk(values, 0))
-    part.process(chunk([*values[2:], value(4, "v")], 2))
+    process(part, chunk(values, 0))
+    process(part, chunk(values, 0))
+    process(part, chunk([*values[2:], value(4, "v")], 2))
     assert state_of(part) == {"v": (5, 4)}
 
 
 def test_poison_bytes_become_dead_letters_and_the_rest_counts() -> None:
     part = partition()
-    part.process(chunk([b"no avro", value(1, "v"), None, value(3, "v"), prefix(9)], 0))
+    process(part, chunk([b"no avro", value(1, "v"), None, value(3, "v"), prefix(9)], 0))
     box = part.take_outbox()
     assert state_of(part) == {"v": (2, 3)}
     assert [letter.key for letter in box.letters] == [
@@ -182,7 +187,7 @@ def test_poison_bytes_become_dead_letters_and_the_rest_counts() -> None:
 def test_an_event_that_the_fold_refuses_becomes_a_dead_letter_and_the_rest_counts() -> None:
     part = partition()
     videos = ["v", "v", "poison", "w", "v", "poison"]
-    part.process(chunk([value(n, video) for n, video in enumerate(videos)], 0))
+    process(part, chunk([value(n, video) for n, video in enumerate(videos)], 0))
     box = part.take_outbox()
     assert {key: views for key, (views, _) in state_of(part).items()} == {"v": 3, "w": 1}
     assert [letter.key[-1:] for letter in box.letters] == [b"2", b"5"]
@@ -192,17 +197,17 @@ def test_an_event_that_the_fold_refuses_becomes_a_dead_letter_and_the_rest_count
 @pytest.mark.parametrize("first", [0, 3])
 def test_gaps_in_the_offsets_are_no_loss(first: int) -> None:
     part = partition()
-    part.process(chunk([value(0, "v")], first))
-    part.process(chunk([value(1, "v")], first + 40))
+    process(part, chunk([value(0, "v")], first))
+    process(part, chunk([value(1, "v")], first + 40))
     assert state_of(part) == {"v": (2, first + 40)}
     assert part.next_offset == first + 41
 
 
 def test_an_outbox_holds_the_newest_row_of_each_changed_key_once() -> None:
     part = partition()
-    part.process(chunk([value(0, "v"), value(1, "w")], 0))
-    part.process(chunk([value(2, "v")], 2))
+    process(part, chunk([value(0, "v"), value(1, "w")], 0))
+    process(part, chunk([value(2, "v")], 2))
     assert dict(part.take_outbox().rows.select("video_id", "views").iter_rows()) == {"v": 2, "w": 1}
-    part.process(chunk([value(3, "w")], 3))
+    process(part, chunk([value(3, "w")], 3))
     assert dict(part.take_outbox().rows.select("video_id", "views").iter_rows()) == {"w": 2}
     assert part.pending == 0

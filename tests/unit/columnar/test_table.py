@@ -1,61 +1,140 @@
-"""State of a partition: the newest row of a key wins, and a flush takes what has changed."""
+"""State of a partition: a dict of rows, of which a flush takes what has changed."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import polars as pl
-from hypothesis import given
+import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from streams.columnar.slots import Hashing, hashes_of
 from streams.columnar.table import KeyedTable
+from tests.unit.columnar.rows import KEY, SCHEMA, Row, contents, frame, rows_of
 
-SCHEMA = pl.Schema({"key": pl.String(), "value": pl.Int64()})
-
-
-def rows(values: dict[str, int]) -> pl.DataFrame:
-    return pl.DataFrame({"key": list(values), "value": list(values.values())}, schema=SCHEMA)
-
-
-def as_dict(frame: pl.DataFrame) -> dict[str, int]:
-    assert frame["key"].is_unique().all()
-    return dict(frame.iter_rows())
+KEYS = [f"k{n}" for n in range(12)] + [
+    "a key of more than twelve bytes",
+    "another such key",
+    "",
+    "ü",
+]
+keys = st.sampled_from(KEYS)
 
 
-writes = st.lists(
-    st.dictionaries(st.sampled_from([f"k{n}" for n in range(12)]), st.integers(0, 99)), max_size=60
-)
+def all_alike(keys: pl.Series) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    return np.full(len(keys), 7, dtype=np.uint64)
 
 
-@given(writes, st.sets(st.integers(0, 60)))
-def test_it_behaves_like_a_dict_whose_flush_takes_the_changed_keys(
-    batches: list[dict[str, int]], flushes: set[int]
-) -> None:
-    table, model, changed = KeyedTable(SCHEMA, "key"), {}, {}
-    for at, batch in enumerate(batches):
-        table.put(rows(batch))
-        model |= batch
-        changed |= batch
-        if at in flushes:
-            assert as_dict(table.take_changed()) == changed
-            changed = {}
-    assert len(table) == len(model)
-    assert as_dict(table.all()) == model
-    assert as_dict(table.take_changed()) == changed
-    some = [f"k{n}" for n in range(0, 15, 2)]
-    assert table.take(some).rows() == [(key, model.get(key)) for key in some]
+def like_a_mark(keys: pl.Series) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    """Two hashes, both with the tag of the index's own marks."""
+    return np.uint64((1 << 64) - 1) - (hashes_of(keys) & np.uint64(1))
+
+
+class Table(RuleBasedStateMachine):
+    """A table beside a dict."""
+
+    @initialize(hashing=st.sampled_from([hashes_of, all_alike, like_a_mark]))
+    def begin(self, hashing: Hashing) -> None:
+        self.table = KeyedTable(SCHEMA, KEY, hashing=hashing)
+        self.rows: dict[str, Row] = {}
+        self.changed: set[str] = set()
+
+    @rule(rows=rows_of(keys), changed=st.booleans())
+    def put(self, rows: dict[str, Row], changed: bool) -> None:
+        self.table.put(frame(rows), changed=changed)
+        self.rows |= rows
+        self.changed |= rows.keys() if changed else set()
+
+    @rule(rows=rows_of(keys))
+    def fold(self, rows: dict[str, Row]) -> None:
+        """What a partition does with a chunk: take rows, put the same keys back changed."""
+        self.take(list(rows))
+        self.put(rows, changed=True)
+
+    @rule(wanted=st.lists(keys, unique=True))
+    def take(self, wanted: list[str]) -> None:
+        taken = self.table.take(wanted)
+        assert taken[KEY].to_list() == wanted
+        assert contents(taken) == self.expected(wanted)
+
+    @rule()
+    def flush(self) -> None:
+        taken = contents(self.table.take_changed())
+        assert taken == {key: self.rows[key] for key in self.changed}
+        self.changed = set()
+
+    @rule()
+    def look_at_everything(self) -> None:
+        assert contents(self.table.all()) == self.rows
+
+    @invariant()
+    def counts(self) -> None:
+        assert len(self.table) == len(self.rows)
+        assert self.table.changed_rows == len(self.changed)
+
+    def expected(self, wanted: list[str]) -> dict[str, Row]:
+        return {key: self.rows.get(key, (None,) * (len(SCHEMA) - 1)) for key in wanted}
+
+
+TestTable = Table.TestCase
+TestTable.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+
+
+def numbers(values: dict[str, int]) -> pl.DataFrame:
+    schema = pl.Schema({"key": pl.String(), "value": pl.Int64(), "text": pl.String()})
+    texts = [f"the text of value {value}" for value in values.values()]
+    return pl.DataFrame([list(values), list(values.values()), texts], schema=schema)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_many_keys_are_kept_through_every_growth_and_merge(seed: int) -> None:
+    """More keys and rewrites than any part of the table holds without moving."""
+    rng = np.random.default_rng(seed)
+    table = KeyedTable(numbers({}).schema, "key")
+    model: dict[str, int] = {}
+    for _ in range(20):
+        chosen = rng.integers(0, 60_000, 20_000).tolist()
+        rows = {f"key {n} of many": int(rng.integers(0, 99)) for n in chosen}
+        taken = table.take(list(rows))
+        assert taken["value"].to_list() == [model.get(key) for key in rows]
+        table.put(numbers(rows))
+        model |= rows
+    assert table.all().sort("key").equals(numbers(dict(sorted(model.items()))))
 
 
 def test_restored_rows_are_not_flushed_again() -> None:
-    table = KeyedTable(SCHEMA, "key")
+    table = KeyedTable(numbers({}).schema, "key")
     for number in range(30):
-        table.put(rows({"a": number, f"b{number}": number}), changed=False)
+        table.put(numbers({"a": number, f"b{number}": number}), changed=False)
     assert table.changed_rows == 0
     assert table.take_changed().is_empty()
-    assert as_dict(table.take(["a"])) == {"a": 29}
+    assert table.take(["a"])["value"].to_list() == [29]
 
 
-def test_rows_of_any_type_are_kept() -> None:
-    schema = pl.Schema({"key": pl.String(), "parts": pl.List(pl.Struct({"n": pl.Int32()}))})
-    table = KeyedTable(schema, "key")
-    table.put(pl.DataFrame({"key": ["a"], "parts": [[{"n": 1}]]}, schema=schema))
-    table.put(pl.DataFrame({"key": ["b"], "parts": [[]]}, schema=schema))
-    assert table.all().sort("key")["parts"].to_list() == [[{"n": 1}], []]
+def test_a_new_key_that_comes_twice_is_refused() -> None:
+    table = KeyedTable(numbers({}).schema, "key")
+    with pytest.raises(ValueError, match="twice"):
+        table.put(pl.concat([numbers({"a": 1}), numbers({"a": 2})]))
+
+
+def test_a_float_comes_back_bit_by_bit() -> None:
+    odd = np.array([0x7FF8000000000123, 0x8000000000000000, 0xFFF0000000000000], dtype=np.uint64)
+    rows = pl.DataFrame({"key": ["a", "b", "c"], "value": pl.Series(odd.view(np.float64))})
+    table = KeyedTable(rows.schema, "key")
+    table.put(rows)
+    found = table.take(["a", "b", "c"])["value"].to_numpy()
+    assert found.view(np.uint64).tolist() == odd.tolist()
+
+
+def test_bytes_outlive_the_chunks_they_came_in() -> None:
+    schema = pl.Schema({"key": pl.String(), "bytes": pl.Binary()})
+    table, model = KeyedTable(schema, "key"), {}
+    for number in range(60):
+        batch = {f"k{number}": b"\xff" * number, f"k{number // 2}": bytes(2_000), "null": None}
+        table.put(pl.DataFrame({"key": list(batch), "bytes": list(batch.values())}, schema=schema))
+        table.take_changed()
+        model |= batch
+    assert dict(table.all().iter_rows()) == model

@@ -10,23 +10,21 @@ from typing import Any
 import fastavro
 import polars as pl
 import pytest
-from confluent_kafka import KafkaError
 from polars.exceptions import PanicException
 
-from schemas import container
-from schemas.avro_types import frame_schema
-from schemas.catalogue import ENGAGEMENT, VIRALITY_SCORES
+from schemas import bodies
+from schemas.catalogue import ENGAGEMENT
 from schemas.frames import FrameDecoder
 from schemas.varint import zigzag
 from schemas.wire import prefix
 from streams.columnar.fold import Folded
-from streams.columnar.sink import NotAcknowledgedError, Sink
 from tests.unit.columnar.test_partition import (
     NOW,
     PARSED,
     CountingFold,
     chunk,
     partition,
+    process,
     state_of,
     value,
 )
@@ -94,12 +92,12 @@ def test_a_registered_schema_that_is_no_record_rejects_its_events(schema: Any) -
 
 
 def test_markers_asked_for_by_many_threads_at_once_are_right() -> None:
-    wanted = [zigzag(container._SALT | row) for row in range(3_000)]
+    wanted = [zigzag(bodies._SALT | row) for row in range(3_000)]
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
         for _ in range(30):
-            markers, start = container._Markers(), threading.Barrier(4)
+            markers, start = bodies._Markers(), threading.Barrier(4)
 
             def ask(markers: Any = markers, start: Any = start) -> None:
                 start.wait()
@@ -125,45 +123,6 @@ class PanickingFold(CountingFold):
 def test_an_event_at_which_polars_panics_becomes_a_dead_letter_too() -> None:
     part = partition()
     part.fold = PanickingFold()
-    part.process(chunk([value(0, "v"), value(1, "poison"), value(2, "v")], 0))
+    process(part, chunk([value(0, "v"), value(1, "poison"), value(2, "v")], 0))
     assert {key: views for key, (views, _) in state_of(part).items()} == {"v": 2}
     assert len(part.take_outbox().letters) == 1
-
-
-class RefusingProducer:
-    """librdkafka when a record is larger than its limit, or the topic does not exist."""
-
-    def __init__(self) -> None:
-        self.tries = 0
-
-    def produce_batch(self, _topic: str, batch: list[dict[str, Any]], **_: Any) -> int:
-        self.tries += 1
-        if self.tries > 100:
-            raise TimeoutError("tried for ever")
-        for record in batch:
-            record["_error"] = KafkaError(KafkaError.MSG_SIZE_TOO_LARGE)
-        return 0
-
-    def poll(self, _: float) -> int:
-        return 0
-
-    def flush(self, _: float) -> int:
-        return 0
-
-
-def test_a_row_that_the_producer_refuses_is_not_tried_for_ever() -> None:
-    schema = VIRALITY_SCORES.schema
-    sink = Sink({"bootstrap.servers": "127.0.0.1:1"}, FakeRegistry({1: schema}))
-    sink._producer = RefusingProducer()
-    row = pl.DataFrame(
-        {name: [None] for name in frame_schema(schema)}, schema=frame_schema(schema)
-    ).with_columns(
-        pl.col(pl.String).fill_null("v"),
-        pl.col(pl.Int64, pl.Int32).fill_null(0),
-        pl.col("score", "velocity", "acceleration", "^views_.*$").fill_null(0.0),
-        pl.lit(NOW).alias("as_of"),
-        pl.lit([], pl.List(pl.String)).alias("reasons"),
-    )
-    with pytest.raises(NotAcknowledgedError):
-        sink.send(VIRALITY_SCORES, row, partition=0)
-        sink.acknowledged(1)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from schemas.catalogue import TOPICS, Topic
+from schemas.catalogue import TOPICS
 from schemas.codec import Codec
 from schemas.publisher import Publisher
+from schemas.topic import Topic
 from tests.unit.schemas.fake_registry import FakeRegistry
 
 _SCHEMAS = {number: topic.schema for number, topic in enumerate(TOPICS.values(), 1)}

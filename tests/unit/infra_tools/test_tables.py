@@ -84,3 +84,14 @@ def test_csv_has_one_header_and_json_for_lists(tmp_path: Path) -> None:
     assert json.loads(rows[0]["tags"]) == ["a", 'b "c"']
     assert (rows[0]["t"], rows[1]["t"]) == ("", "x,y")
     assert rows[0]["at"] == "2026-05-01T00:00:00.000001Z"
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".ndjson"])
+def test_bytes_are_base64_in_text(tmp_path: Path, suffix: str) -> None:
+    schema = pl.Schema({"raw": pl.Binary()})
+    writer = WRITERS[suffix](tmp_path, schema)
+    writer.write(pl.DataFrame({"raw": [b"\xff\x00", None]}, schema=schema))
+    text = writer.close().read_text()
+    assert text.count("/wA=") == 1
+    if suffix == ".ndjson":
+        assert [json.loads(line) for line in text.splitlines()] == [{"raw": "/wA="}, {"raw": None}]

@@ -9,8 +9,9 @@ from typing import Any
 import polars as pl
 
 from schemas.avro_types import dtype_of
-from schemas.catalogue import VIDEO_SNAPSHOTS, Topic
+from schemas.catalogue import VIDEO_SNAPSHOTS
 from schemas.frames import COORDINATES
+from schemas.topic import Topic
 
 START = dt.datetime(2025, 3, 1, tzinfo=dt.UTC)
 

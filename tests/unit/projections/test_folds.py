@@ -14,7 +14,7 @@ from projections.channels import fold_baselines
 from projections.jobs import fold_events
 from projections.outliers import fold_detections
 from projections.videos import fold_snapshots, fold_uploads
-from projections.virality import fold_scores
+from projections.virality import VIRALITY, fold_scores
 from schemas.catalogue import (
     GENERATION_EVENTS,
     OUTLIER_BASELINES,
@@ -22,6 +22,7 @@ from schemas.catalogue import (
     VIDEO_UPLOADS,
     VIRALITY_SCORES,
 )
+from schemas.frames import COORDINATES
 from tests.unit.projections.frames import START, frame, snapshots
 
 
@@ -116,6 +117,16 @@ def _score(video: str, minutes: float, applied: int, views_1h: float = 1.0) -> d
 def test_a_score_written_late_by_a_sleeping_worker_does_not_win() -> None:
     rows = fold_scores(frame(VIRALITY_SCORES, [_score("a", 2, 20), _score("a", 1, 10)]))
     assert rows["scores"].select("views", "log_offset").rows() == [(20, 0)]
+
+
+def test_the_viewers_number_is_kept_and_their_sketch_is_not_even_read() -> None:
+    [source] = VIRALITY.sources
+    assert source.columns is not None
+    assert "viewers" not in source.columns
+    events = frame(VIRALITY_SCORES, [_score("a", 1, 10) | {"unique_viewers": 7}])
+    rows = fold_scores(events.select(*source.columns, *COORDINATES))["scores"]
+    assert rows.select("unique_viewers").rows() == [(7,)]
+    assert "viewers" not in rows.columns
 
 
 def test_history_keeps_one_score_a_minute() -> None:

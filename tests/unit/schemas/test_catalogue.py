@@ -7,10 +7,11 @@ import pytest
 
 from schemas.agents import AGENTS
 from schemas.avro_types import frame_schema, minimal_datum
-from schemas.catalogue import AVRO, TOPICS, Topic, topic_named
-from schemas.container import ContainerReader
+from schemas.bodies import BodyReader
+from schemas.catalogue import TOPICS, topic_named
 from schemas.encoding import FrameEncoder
 from schemas.errors import UnknownTopicError
+from schemas.topic import AVRO, Topic
 
 TOPIC = pytest.mark.parametrize("topic", TOPICS.values(), ids=list(TOPICS))
 
@@ -33,7 +34,7 @@ def test_a_topic_s_key_is_a_field_of_all_its_records(topic: Topic) -> None:
 )
 def test_a_columnar_topic_is_read_at_once_as_the_dtypes_it_promises(topic: Topic) -> None:
     body = minimal_datum(topic.schema)
-    frame = ContainerReader(topic.schema).read([body, body])
+    frame = BodyReader(topic.schema).read([body, body], list(frame_schema(topic.schema)))
     wanted = frame_schema(topic.schema)
     assert frame.select(wanted.names()).cast(wanted).schema == wanted
     assert FrameEncoder(topic.schema).encode(frame.select(wanted.names()).cast(wanted))

@@ -14,6 +14,7 @@ import pytest
 from schemas import catalogue
 from schemas.chunks import Chunk
 from schemas.frames import FrameDecoder
+from schemas.resolution import resolve
 from schemas.wire import HEADER, prefix
 from tests.unit.schemas.fake_registry import FakeRegistry, body_of
 
@@ -162,6 +163,37 @@ def test_several_writer_schemas_in_a_chunk_are_resolved_in_order() -> None:
     assert not decoded.rejects
     assert decoded.frame["event_id"].to_list() == [f"e{n}" for n in range(9)]
     assert decoded.frame["device"].to_list() == [None if n % 3 == 1 else "phone" for n in range(9)]
+
+
+def test_rows_of_a_time_without_a_sketch_are_read_with_an_empty_one() -> None:
+    topic = catalogue.VIRALITY_SCORES
+    old = copy.deepcopy(topic.schema)
+    old["fields"] = [f for f in old["fields"] if f["name"] not in ("unique_viewers", "viewers")]
+    sketch = bytes(range(256)) * 8
+    counts = ("views", "likes", "dislikes", "comments", "shares", "saves", "impressions")
+    row = {
+        "video_id": "v",
+        "channel_id": "c",
+        "as_of": NOW,
+        **dict.fromkeys((*counts, "watch_ms", "applied_offset"), 3),
+        **dict.fromkeys(("views_1h", "views_6h", "views_24h", "views_7d"), 1.5),
+        **dict.fromkeys(("score", "velocity", "acceleration"), 2.5),
+        "model_version": "m",
+    }
+    registry = FakeRegistry({1: old, 2: topic.schema})
+    new = {**row, "unique_viewers": 2, "viewers": sketch}
+    values = [prefix(1) + body_of(old, row), prefix(2) + body_of(topic.schema, new)]
+    chunk = Chunk(topic.name, 0, [1, 2], [NOW_MS] * 2, [b"v"] * 2, values, [()] * 2)
+    decoded = FrameDecoder(registry, topic, ["video_id", "unique_viewers", "viewers"]).decode(chunk)
+    assert not decoded.rejects
+    found = decoded.frame.select("video_id", "unique_viewers", "viewers").rows()
+    assert found == [("v", 0, b""), ("v", 2, sketch)]
+
+
+def test_a_default_of_bytes_is_one_byte_a_character() -> None:
+    field = {"name": "raw", "type": "bytes", "default": "a\xff\x00"}
+    frame = resolve(pl.DataFrame({"id": ["x"]}), [field], {})
+    assert frame["raw"].to_list() == [b"a\xff\x00"]
 
 
 def test_guid_and_header_framings_are_read() -> None:

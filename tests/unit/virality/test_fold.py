@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import math
+import random
 from typing import Any
 
 import polars as pl
@@ -15,15 +16,18 @@ from hypothesis import strategies as st
 from schemas.avro_types import TIMESTAMP, frame_schema
 from schemas.catalogue import VIRALITY_SCORES
 from streams.columnar.fold import numbered
+from streams.columnar.hyperloglog import STANDARD_ERROR, estimated
 from streams.virality.decay import TIME_CONSTANTS
-from streams.virality.fold import ViralityFold
+from streams.virality.fold import ViralityFold, unique_viewers
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 KINDS = ["view", "like", "unlike", "dislike", "comment", "share", "save", "impression"]
 FOLD = ViralityFold()
+VIEWERS = [f"u{n}" for n in range(20)]  # no two of them share a register
 EVENTS = {
     "video_id": pl.String,
     "channel_id": pl.String,
+    "viewer_id": pl.String,
     "occurred_at": TIMESTAMP,
     "kind": pl.Enum(KINDS),
     "watch_ms": pl.Int32,
@@ -34,6 +38,7 @@ events = st.lists(
     st.fixed_dictionaries(
         {
             "video_id": st.sampled_from(["a", "b", "c"]),
+            "viewer_id": st.none() | st.sampled_from(VIEWERS),
             "occurred_at": st.integers(0, 90 * 86400).map(
                 lambda s: START + dt.timedelta(seconds=s)
             ),
@@ -47,7 +52,8 @@ events = st.lists(
 
 
 def frame(records: list[dict[str, Any]]) -> pl.DataFrame:
-    full = [{"channel_id": "c", "_offset": n, **record} for n, record in enumerate(records)]
+    common = {"channel_id": "c", "viewer_id": None}
+    full = [{**common, "_offset": n, **record} for n, record in enumerate(records)]
     return pl.DataFrame(full, schema=EVENTS)
 
 
@@ -68,6 +74,7 @@ def folded(records: list[dict[str, Any]], cuts: list[int]) -> dict[str, dict[str
         )
         new = FOLD(touched, chunk).rows
         rows = pl.concat([rows.filter(~pl.col("video_id").is_in(keys)), new])
+    rows = rows.with_columns(unique_viewers(rows))
     return {row["video_id"]: row for row in rows.iter_rows(named=True)}
 
 
@@ -84,6 +91,9 @@ def by_hand(records: list[dict[str, Any]], video: str) -> dict[str, Any]:
         "likes": count("like") - count("unlike"),
         "comments": count("comment"),
         "watch_ms": sum(record["watch_ms"] or 0 for record in mine),
+        "unique_viewers": len(
+            {record["viewer_id"] for record in mine if record["kind"] == "view"} - {None}
+        ),
         **{
             f"views_{suffix}": sum(
                 math.exp(-(as_of - record["occurred_at"]).total_seconds() / tau)
@@ -108,6 +118,43 @@ def test_any_order_and_any_chunking_gives_what_the_definition_gives(
                     assert row[name] == pytest.approx(expected, rel=1e-9, abs=1e-12)
                 else:
                     assert row[name] == expected
+    sketches = [
+        {video: row["viewers"] for video, row in folded(*how).items()}
+        for how in ((records, cuts), (shuffled, cuts), (shuffled, []))
+    ]
+    assert sketches[0] == sketches[1] == sketches[2]
+
+
+def test_unique_viewers_are_those_of_views_within_the_error_of_a_sketch() -> None:
+    rng = random.Random(3)
+    records = [
+        {
+            "video_id": "a",
+            "viewer_id": f"viewer{rng.randrange(8_000):08d}",
+            "occurred_at": START,
+            "kind": rng.choice(["view", "view", "like"]),
+        }
+        for _ in range(12_000)
+    ]
+    views = [record["viewer_id"] for record in records if record["kind"] == "view"]
+    distinct = len(set(views))
+    row = folded(records, [1, 500, 7_000])["a"]
+    assert row["views"] == len(views) > distinct
+    assert row["unique_viewers"] == pytest.approx(distinct, rel=4 * STANDARD_ERROR)
+
+
+def test_unique_viewers_are_never_more_than_the_views() -> None:
+    viewers = [f"v{n}" for n in range(3_000)]
+    rows = first_rows(
+        [
+            {"video_id": video, "viewer_id": viewer, "occurred_at": START, "kind": "view"}
+            for number, viewer in enumerate(viewers)
+            for video in (f"first{number // 300}", f"second{number // 100}")
+        ]
+    )
+    rendered = FOLD.render(rows)
+    assert (estimated(rows["viewers"]) > rows["views"].to_numpy() + 1).any()
+    assert (rendered["unique_viewers"] <= rendered["views"]).all()
 
 
 def test_unlikes_take_likes_back_even_before_they_arrive() -> None:
@@ -150,3 +197,16 @@ def test_a_score_needs_no_views() -> None:
     row = FOLD.render(rows).row(0, named=True)
     assert row["score"] == 0
     assert row["acceleration"] == 0
+
+
+def test_the_score_is_said_in_words_with_its_figures() -> None:
+    earlier = {"video_id": "a", "occurred_at": START - dt.timedelta(hours=1), "kind": "view"}
+    records = [{"video_id": "a", "occurred_at": START, "kind": kind} for kind in ("view", "like")]
+    rendered = FOLD.render(first_rows([earlier, *records]))
+    assert rendered["reasons"].to_list() == [
+        [
+            "0.3 views an hour over the last 6 h",
+            "last hour at 16.76 times the day's rate",
+            "4.5 responses per 100 views",
+        ]
+    ]

@@ -1,0 +1,29 @@
+"""Workers of this house: the runtime, told what the settings say."""
+
+from __future__ import annotations
+
+from infra.settings import Settings
+from schemas.agents import group_of
+from schemas.registry import Registry
+from streams.columnar.app import WorkerApp
+from streams.columnar.folding import AgentSpec, FoldingHandler
+from streams.columnar.handler import ChunkHandler
+from streams.columnar.options import WorkerOptions
+
+
+def worker(name: str, handler: ChunkHandler, settings: Settings) -> WorkerApp:
+    """A worker of the agent of that name."""
+    options = WorkerOptions(
+        group=group_of(name),
+        kafka=settings.kafka_config(),
+        flush_seconds=settings.flush_seconds,
+        watchdog_seconds=settings.watchdog_seconds,
+        metrics_port=settings.metrics_port,
+    )
+    return WorkerApp(name, handler, options)
+
+
+def folding_worker(spec: AgentSpec, settings: Settings) -> WorkerApp:
+    """A worker of an agent that folds events into state."""
+    registry = Registry(settings.registry_config())
+    return worker(spec.name, FoldingHandler(spec, settings.kafka_config(), registry), settings)
