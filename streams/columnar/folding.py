@@ -74,7 +74,8 @@ class FoldingHandler:
         self._generation = -1
         self._room = asyncio.Event()  # set when something was taken to be flushed
         self._schema = pl.Schema({**spec.fold.state, APPLIED: pl.Int64()})
-        wanted = dict.fromkeys((spec.source.key, "event_id", *spec.fold.columns))
+        identity = ("event_id",) if spec.horizon else ()
+        wanted = dict.fromkeys((spec.source.key, *identity, *spec.fold.columns))
         # One decoder each for all partitions: parsed schemas are shared.
         self._decoder = FrameDecoder(registry, spec.source, tuple(wanted))
         self._state_decoder = FrameDecoder(registry, spec.output, self._schema.names())

@@ -197,7 +197,9 @@ class Cluster:
         if restored:
             self.log(log).owner = self.restored(self.log(log))
 
-    def write_late(self, log: int, published: list[Event], later: list[Event], restored: bool) -> None:
+    def write_late(
+        self, log: int, published: list[Event], later: list[Event], restored: bool
+    ) -> None:
         """What a worker has in hand comes in behind the rows of one that is further."""
         self.fall_asleep(log, published, ALL, later, ALL)
         self.wake(log, 0, ALL, restored)
