@@ -1,9 +1,9 @@
 """Engagement events a second: the whole virality agent beside what others do with the same topic.
 
 Ours decodes, tells duplicates apart, folds totals, four decayed rates and a sketch of the unique
-viewers per video, scores, and has every score acknowledged and the offsets committed. The peers do less: stock Faust hands raw bytes
-to an agent that drops them, quixstreams counts per key in ten-second windows, aiokafka only
-fetches.
+viewers per video, scores, and has every score acknowledged and the offsets committed. The peers do
+less: stock Faust hands raw bytes to an agent that drops them, quixstreams counts per key in
+ten-second windows, aiokafka only fetches.
 """
 
 from __future__ import annotations
