@@ -114,10 +114,14 @@ class WorkerApp(faust.App):
     async def flush(self) -> int:
         """Flush the handler and commit what it says, unless nothing has moved.
 
+        Nothing happens while it is not certain that the partitions are ours.
+
         Returns:
             Offsets that were gone through since the last flush.
         """
         async with self._flushing:
+            if not self.consumer.holds(self.consumer_generation_id):
+                return 0
             offsets = dict(await self.handler.flush())
             moved = {at: o for at, o in offsets.items() if self._committed.get(at) != o}
             gone = sum(offset - self._committed.get(at, offset) for at, offset in moved.items())

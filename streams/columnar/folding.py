@@ -19,6 +19,7 @@ from streams.columnar.errors import BrokenGroundError
 from streams.columnar.fold import Fold
 from streams.columnar.groups import log_end, partition_counts
 from streams.columnar.handler import Ground, TopicPartition
+from streams.columnar.late_writers import OutputWatch
 from streams.columnar.metrics import FoldingMetrics
 from streams.columnar.partition import APPLIED, Outbox, Partition
 from streams.columnar.restore import Restored, restore
@@ -27,6 +28,8 @@ from streams.columnar.table import KeyedTable
 
 log = structlog.get_logger()
 
+# Of one partition, not flushed: while a flush hangs, reading waits instead of filling the memory.
+_MOST_PENDING = 500_000
 _ACKNOWLEDGE_S = 120.0  # a broker restart fits in; beyond it the worker gives up and starts again
 _RESTORES = 2  # partitions at once: more would only cost memory
 
@@ -63,13 +66,16 @@ class FoldingHandler:
         self._kafka = kafka
         self._registry = registry
         self._sink = Sink(kafka, registry)
+        self._watch = OutputWatch(kafka, spec.output, registry)
         self._partitions: dict[TopicPartition, Partition] = {}
         self._decoding = ThreadPoolExecutor(1, thread_name_prefix="decode")
         self._decoded: dict[Chunk, Future[Decoded]] = {}
         self._restoring = asyncio.Semaphore(_RESTORES)
         self._generation = -1
+        self._room = asyncio.Event()  # set when something was taken to be flushed
         self._schema = pl.Schema({**spec.fold.state, APPLIED: pl.Int64()})
-        wanted = dict.fromkeys((spec.source.key, "event_id", *spec.fold.columns))
+        identity = ("event_id",) if spec.horizon else ()
+        wanted = dict.fromkeys((spec.source.key, *identity, *spec.fold.columns))
         # One decoder each for all partitions: parsed schemas are shared.
         self._decoder = FrameDecoder(registry, spec.source, tuple(wanted))
         self._state_decoder = FrameDecoder(registry, spec.output, self._schema.names())
@@ -84,12 +90,14 @@ class FoldingHandler:
             RestoreError: the state cannot be read.
         """
         self._partitions = {}
-        await asyncio.to_thread(self._check_partitions)
+        count = await asyncio.to_thread(self._check_partitions)
         restored = await asyncio.gather(
-            *(self._restored(where, facts) for where, facts in ground.items())
+            *(self._restored(where, facts, count) for where, facts in ground.items())
         )
         self._generation = generation
-        self._partitions = dict(zip(ground, restored, strict=True))
+        self._partitions = dict(zip(ground, (one for one, _ in restored), strict=True))
+        ends = zip(ground, (end for _, end in restored), strict=True)
+        self._watch.owned({where.partition: end for where, end in ends})
         for where, partition in self._partitions.items():
             self._measure(where, partition)
         return {
@@ -111,10 +119,14 @@ class FoldingHandler:
         # Only now: the partition may have been revoked in the meantime.
         where = TopicPartition(chunk.topic, chunk.partition)
         partition = self._partitions.get(where)
-        if partition is not None:
-            with self.metrics.folding():
-                partition.process(chunk, decoded)
-            self._measure(where, partition)
+        if partition is None:
+            return
+        with self.metrics.folding():
+            partition.process(chunk, decoded)
+        self._measure(where, partition)
+        while partition.pending > _MOST_PENDING and self._partitions.get(where) is partition:
+            self._room.clear()
+            await self._room.wait()
 
     async def flush(self) -> Mapping[TopicPartition, int]:
         """Send what has changed; see `ChunkHandler`.
@@ -122,17 +134,22 @@ class FoldingHandler:
         Raises:
             NotAcknowledgedError: the broker did not take everything; the worker has to stop.
         """
-        boxes = {where: part.take_outbox() for where, part in self._partitions.items()}
-        if any(box.rows.height or box.emitted or box.letters for box in boxes.values()):
-            with self.metrics.flushing():
-                rows = await asyncio.to_thread(self._send, boxes)
-            self._measure_flush(boxes, rows)
+        again = 1
+        while again:
+            boxes = {where: part.take_outbox() for where, part in self._partitions.items()}
+            self._room.set()
+            if any(box.rows.height or box.emitted or box.letters for box in boxes.values()):
+                with self.metrics.flushing():
+                    rows = await asyncio.to_thread(self._send, boxes)
+                self._measure_flush(boxes, rows)
+            again = self._write_again(await self._watch.others())
         return {where: box.next_offset for where, box in boxes.items()}
 
     async def revoked(self) -> None:
         """Forget the state: the next owner restores it from the output topic."""
         self._partitions = {}
         self._decoded = {}
+        self._room.set()
 
     def skip(self, where: TopicPartition, offset: int) -> None:
         """Go on at `offset`; see `ChunkHandler`."""
@@ -163,9 +180,21 @@ class FoldingHandler:
                     pl.lit(self._generation, dtype=pl.Int32).alias("generation")
                 )
                 rows += self._sink.send(self._spec.output, rendered, partition=where.partition)
-        self._sink.acknowledged(_ACKNOWLEDGE_S)
+        for where, written in self._sink.acknowledged(_ACKNOWLEDGE_S).items():
+            self._watch.wrote(where.partition, written)
         log.debug("flushed", agent=self._spec.name, rows=rows)
         return rows
+
+    def _write_again(self, others: Mapping[int, pl.DataFrame]) -> int:
+        """Rows of ours that older ones of somebody else stand behind: how many there are."""
+        count = 0
+        for where, partition in self._partitions.items():
+            if where.partition in others:
+                count += partition.write_again(others[where.partition])
+        if others:
+            log.warning("rows written again", agent=self._spec.name, rows=count)
+            self.metrics.repaired(count)
+        return count
 
     def _measure_flush(self, boxes: Mapping[TopicPartition, Outbox], rows: int) -> None:
         self.metrics.flushed(rows)
@@ -178,8 +207,12 @@ class FoldingHandler:
         table = partition.table
         self.metrics.set_rows(where, keys=len(table), dirty=table.changed_rows)
 
-    def _check_partitions(self) -> None:
-        """State stands beside its input: a key's row in the partition of the key's events."""
+    def _check_partitions(self) -> int:
+        """State stands beside its input: a key's row in the partition of the key's events.
+
+        Returns:
+            How many partitions the input has.
+        """
         source, output = self._spec.source, self._spec.output
         counts = partition_counts(self._kafka, source.name, output.name)
         if counts[source.name] != counts[output.name]:
@@ -188,16 +221,23 @@ class FoldingHandler:
                 f"{counts[output.name]}: keys have moved away from their state. Publish to a topic "
                 "with the old number, or make a new version of both and replay into it"
             )
+        return counts[source.name]
 
-    async def _restored(self, where: TopicPartition, ground: Ground) -> Partition:
+    async def _restored(
+        self, where: TopicPartition, ground: Ground, count: int
+    ) -> tuple[Partition, int]:
+        """A partition as the output topic has it, and up to which offset that was read."""
         spec = self._spec
         async with self._restoring:
             restored = await restore(
                 self._kafka, spec.output, where.partition, self._state_decoder, self._schema
             )
-            return await asyncio.to_thread(self._partition, where, ground, restored)
+            partition = await asyncio.to_thread(self._partition, where, ground, restored, count)
+        return partition, restored.end
 
-    def _partition(self, where: TopicPartition, ground: Ground, restored: Restored) -> Partition:
+    def _partition(
+        self, where: TopicPartition, ground: Ground, restored: Restored, count: int
+    ) -> Partition:
         spec = self._spec
         table = KeyedTable(self._schema, spec.source.key)
         table.put(restored.rows, changed=False)
@@ -226,6 +266,7 @@ class FoldingHandler:
             fold_from=fold_from,
             next_offset=max(ground.low, fold_from - spec.horizon),
             restored_offset=highest,
+            partitions=count,
         )
 
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import structlog
 from polars.exceptions import PanicException
@@ -16,6 +17,7 @@ from schemas.frames import Decoded
 from schemas.topic import Topic
 from streams.columnar.duplicates import DuplicateWindow
 from streams.columnar.fold import ROW, Fold, Folded, numbered
+from streams.columnar.partitioner import partitions_of
 from streams.columnar.table import KeyedTable
 
 log = structlog.get_logger()
@@ -50,6 +52,7 @@ class Partition:
         next_offset: the first offset that has not been processed.
         restored_offset: highest applied offset among the restored rows. Beyond it no row can be
             ahead of the log, and the guard has nothing to do.
+        partitions: how many the topic has; 0 takes a key wherever it comes.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Partition:
     fold_from: int
     next_offset: int
     restored_offset: int = -1
+    partitions: int = 0
     _emitted: defaultdict[Topic, list[pl.DataFrame]] = field(
         default_factory=lambda: defaultdict(list)
     )
@@ -96,6 +100,20 @@ class Partition:
         reached = max(self.next_offset, self.fold_from)
         return Outbox(self.table.take_changed(), emitted, letters, reached)
 
+    def write_again(self, last: pl.DataFrame) -> int:
+        """Let the next flush write rows that somebody else's stand behind.
+
+        Args:
+            last: the key and `applied_offset` of the last row in the output topic, per key.
+
+        Returns:
+            How many of our rows are newer than the last one there.
+        """
+        ours = self.table.take(last[self.topic.key].to_list())
+        newer = ours.filter(ours[APPLIED] > last[APPLIED])
+        self.table.put(newer)
+        return newer.height
+
     @property
     def pending(self) -> int:
         """Rows, events and letters that wait for a flush."""
@@ -105,6 +123,10 @@ class Partition:
     def _fold(self, events: pl.DataFrame, chunk: Chunk) -> int:
         keys, events = numbered(events, self.topic.key)
         rows = self.table.take(keys)
+        astray = self._astray(rows, chunk)
+        if astray.any():
+            at_home = self._bury_astray(events, astray[events[ROW].to_numpy()], chunk)
+            return self._fold(at_home, chunk) if at_home.height else 0
         if events["_offset"][0] <= self.restored_offset:
             fresh = guarded(events, rows)
             if fresh.height < events.height:
@@ -151,6 +173,45 @@ class Partition:
         row = list(chunk.offsets).index(offset)
         self._bury(chunk, row, f"the fold refused it: {type(error).__name__}: {error}")
         return 0
+
+    def _astray(self, rows: pl.DataFrame, chunk: Chunk) -> npt.NDArray[np.bool_]:
+        """Which keys belong to another partition. Only those without a row are looked at."""
+        astray = np.zeros(rows.height, dtype=np.bool_)
+        new = rows[APPLIED].is_null().arg_true().to_numpy()
+        if self.partitions and len(new):
+            keys = rows[self.topic.key].gather(new).to_list()
+            astray[new] = partitions_of(keys, self.partitions) != chunk.partition
+        return astray
+
+    def _bury_astray(
+        self, events: pl.DataFrame, astray: npt.NDArray[np.bool_], chunk: Chunk
+    ) -> pl.DataFrame:
+        """The events without those of a key that belongs elsewhere; these become dead letters.
+
+        Their key's state would be in two partitions, each with a part of the counts, and nobody
+        could tell which row is the newer one.
+        """
+        lost = events.filter(pl.Series(astray))
+        key = self.topic.key
+        reason = (
+            f"its {key} belongs to another partition than {chunk.partition}: publish with the "
+            f"murmur2 partitioner (librdkafka: partitioner=murmur2_random) and {key} as the key"
+        )
+        log.error(
+            "events in the wrong partition",
+            agent=self.name,
+            topic=chunk.topic,
+            partition=chunk.partition,
+            events=lost.height,
+            first=lost["_offset"][0],
+            reason=reason,
+        )
+        row_of = {offset: row for row, offset in enumerate(chunk.offsets)}
+        self._letters += [
+            dead_letter(chunk, row_of[offset], reason=reason, component=self.name)
+            for offset in lost["_offset"].to_list()
+        ]
+        return events.filter(pl.Series(~astray)).drop(ROW)
 
     def _bury(self, chunk: Chunk, row: int, reason: str) -> None:
         log.warning(

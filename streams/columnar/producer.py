@@ -139,7 +139,6 @@ class ColumnProducer:
             key = ctypes.string_at(int(message["key"]), int(message["key_len"]))
             self._refused.append(_reason(key, int(message["err"])))
         again: _Messages = messages[full]
-        again["err"] = 0
         return again
 
     def _topic(self, name: str) -> int:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncIterator, Mapping
+from typing import Self, cast
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from schemas.chunks import Chunk
 from streams.columnar import batches
+from streams.columnar.batches import FetchedBatches
 from streams.columnar.connection import aiokafka_options
 
 _FETCH_BYTES = 4 << 20
@@ -19,42 +21,79 @@ _SILENCE_S = 60.0
 batches.install()
 
 
-async def read_partition(
-    kafka: Mapping[str, str], topic: str, partition: int, *, silence_s: float = _SILENCE_S
-) -> AsyncGenerator[Chunk, None]:
-    """Read every record up to the end that the partition has when this begins, or further.
+class PartitionReader:
+    """Reads every record of a partition up to the end that it has when reading begins, or further.
 
-    The next fetch is under way while a chunk is used.
+    Used as an asynchronous context manager and iterated over. The next fetch is under way while a
+    chunk is used.
 
     Args:
         kafka: connection settings (librdkafka's names).
+        start: offset to begin at; None is the beginning of the log.
         silence_s: seconds without progress after which it gives up.
+
+    Attributes:
+        position: offset up to which everything was read.
 
     Raises:
         KafkaError: of aiokafka; the broker refused.
         TimeoutError: the broker stopped answering.
     """
-    where = TopicPartition(topic, partition)
-    consumer = AIOKafkaConsumer(
-        **aiokafka_options(kafka),
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        max_partition_fetch_bytes=_FETCH_BYTES,
-        fetch_max_wait_ms=_FETCH_WAIT_MS,
-    )
-    consumer.assign([where])
-    async with asyncio.timeout(silence_s):
-        await consumer.start()
-    try:
-        async with asyncio.timeout(silence_s) as patience:
-            end = (await consumer.end_offsets([where]))[where]
-            while await consumer.position(where) < end:
-                fetched = (await consumer.getmany(where, timeout_ms=_FETCH_WAIT_MS)).get(where)
-                if not fetched:
-                    continue
-                patience.reschedule(None)  # whoever takes the chunk may take its time
-                yield Chunk.of_batches(topic, partition, fetched.batches, fetched.start)
-                patience.reschedule(asyncio.get_running_loop().time() + silence_s)
-    finally:
-        await consumer.stop()
+
+    def __init__(
+        self,
+        kafka: Mapping[str, str],
+        topic: str,
+        partition: int,
+        start: int | None = None,
+        *,
+        silence_s: float = _SILENCE_S,
+    ) -> None:
+        self.position = 0
+        self._where = TopicPartition(topic, partition)
+        self._start = start
+        self._silence_s = silence_s
+        self._consumer = AIOKafkaConsumer(
+            **aiokafka_options(kafka),
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_partition_fetch_bytes=_FETCH_BYTES,
+            fetch_max_wait_ms=_FETCH_WAIT_MS,
+        )
+
+    async def __aenter__(self) -> Self:
+        self._consumer.assign([self._where])
+        try:
+            async with asyncio.timeout(self._silence_s):
+                await self._consumer.start()
+                if self._start is not None:
+                    self._consumer.seek(self._where, self._start)
+        except BaseException:
+            await self._consumer.stop()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._consumer.stop()
+
+    async def __aiter__(self) -> AsyncIterator[Chunk]:
+        async with asyncio.timeout(self._silence_s):
+            end = (await self._consumer.end_offsets([self._where]))[self._where]
+            self.position = await self._consumer.position(self._where)
+        while self.position < end:
+            async with asyncio.timeout(self._silence_s):
+                batches = await self._fetched()
+            self.position = await self._consumer.position(self._where)
+            if batches is not None:
+                topic, partition = self._where
+                yield Chunk.of_batches(topic, partition, batches.batches, batches.start)
+
+    async def _fetched(self) -> FetchedBatches | None:
+        """The next batches; None where offsets without records were passed."""
+        before = await self._consumer.position(self._where)
+        while await self._consumer.position(self._where) == before:
+            found = await self._consumer.getmany(self._where, timeout_ms=_FETCH_WAIT_MS)
+            if found:
+                return cast("FetchedBatches", found[self._where])
+        return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import aclosing
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +15,7 @@ from schemas.frames import FrameDecoder
 from schemas.topic import Topic
 from streams.columnar.errors import RestoreError
 from streams.columnar.partition import APPLIED
-from streams.columnar.reading import read_partition
+from streams.columnar.reading import PartitionReader
 
 _SPARE_ROWS = 500_000  # rows that may be kept in vain before they are looked through
 
@@ -30,10 +29,12 @@ class Restored:
         overtaken: those of them that are not the last of their key in the log: a worker that had
             lost the partition wrote an older row behind. They have to be written again, or
             compaction would keep the wrong one.
+        end: offset up to which the topic was read.
     """
 
     rows: pl.DataFrame
     overtaken: pl.DataFrame
+    end: int
 
 
 async def restore(
@@ -51,16 +52,22 @@ async def restore(
     """
     newest = _Newest(topic.key, schema)
     try:
-        async with aclosing(read_partition(kafka, topic.name, partition)) as chunks:
-            async for chunk in chunks:
-                newest.add(await asyncio.to_thread(_decoded, chunk, decoder))
+        async with PartitionReader(kafka, topic.name, partition) as reader:
+            async for chunk in reader:
+                newest.add(await asyncio.to_thread(decoded_rows, chunk, decoder))
     except (KafkaError, TimeoutError) as error:
         reason = str(error) or "the broker stopped answering"
         raise RestoreError(f"{topic.name}/{partition} cannot be read: {reason}") from error
-    return await asyncio.to_thread(newest.result)
+    rows, overtaken = await asyncio.to_thread(newest.result)
+    return Restored(rows, overtaken, reader.position)
 
 
-def _decoded(chunk: Chunk, decoder: FrameDecoder) -> pl.DataFrame:
+def decoded_rows(chunk: Chunk, decoder: FrameDecoder) -> pl.DataFrame:
+    """State rows of a chunk.
+
+    Raises:
+        RestoreError: something in it is no state row.
+    """
     decoded = decoder.decode(chunk)
     if decoded.rejects:
         # Going on without a row would count its events again, or never.
@@ -93,17 +100,17 @@ class _Newest:
             self._keep(np.union1d(newest, last))
             self._enough = 2 * self._rows + _SPARE_ROWS
 
-    def result(self) -> Restored:
-        """What is left of all that was taken in."""
+    def result(self) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """The newest rows, and those of them that were overtaken."""
         if not self._frames:
             empty = pl.DataFrame(schema=self._schema)
-            return Restored(empty, empty)
+            return empty, empty
         newest, last = self._found()
         overtaken = ~np.isin(newest, last)
         self._keep(newest)
         rows = pl.concat(self._frames, rechunk=True).select(self._schema.names())
         self._frames = []
-        return Restored(rows, rows.filter(pl.Series(overtaken)))
+        return rows, rows.filter(pl.Series(overtaken))
 
     def _found(self) -> tuple[np.ndarray, np.ndarray]:
         """Places of the newest rows and of the last ones, each rising."""

@@ -18,7 +18,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from schemas.chunks import Chunk
-from streams.columnar import batches
+from streams.columnar import batches, lease
 from streams.columnar.options import SCHEME
 
 log = structlog.get_logger()
@@ -125,6 +125,11 @@ class Consumer(driver.Consumer):
         self._take_over = None
         return True
 
+    def holds(self, generation: int) -> bool:
+        """Whether the partitions of that generation are certainly still ours; see `lease`."""
+        coordinator = self._thread._ensure_consumer()._coordinator
+        return bool(coordinator.holds(generation))
+
     async def _positions(self) -> dict[TP, int]:
         """Offset of the next record to fetch, of the partitions that have one."""
         consumer = self._thread._ensure_consumer()
@@ -218,4 +223,5 @@ class Transport(driver.Transport):
 
 
 batches.install()
+lease.install()
 TRANSPORTS.aliases[SCHEME] = f"{__name__}:Transport"

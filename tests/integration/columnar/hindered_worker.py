@@ -1,6 +1,6 @@
 """A virality worker whose restore and revocation take as long as a test wants.
 
-python -m tests.integration.columnar.hindered_worker HINDRANCES_JSON SETTINGS_JSON SOURCE OUTPUT
+python -m tests.integration.columnar.hindered_worker HINDRANCES_JSON OPTIONS_JSON
 """
 
 from __future__ import annotations
@@ -11,21 +11,20 @@ import sys
 from typing import Any
 
 from streams.columnar import app as app_module
-from streams.columnar import folding, options
+from streams.columnar import folding
 from streams.columnar.folding import FoldingHandler
-from tests.integration.columnar import worker
+from tests.chaos import worker
 
 
-def main(hindrances_json: str, settings_json: str, source: str, output: str) -> None:
+def main(hindrances_json: str, options_json: str) -> None:
     """Seconds of each restore (the last for all further ones) and of each revocation."""
     hindrances: dict[str, Any] = json.loads(hindrances_json)
     restores: list[float] = hindrances.get("restores", [0.0])
     revocations: list[float] = hindrances.get("revocations", [0.0])
     faust_settings: dict[str, Any] = hindrances.get("faust", {})
-    vars(options)["CHUNK_RECORDS"] = hindrances.get("chunk_records", 20_000)
 
     plain_restore: Any = vars(folding)["restore"]
-    plain_settings = app_module.faust_settings
+    plain_settings = vars(app_module)["faust_settings"]
 
     async def slow_restore(*arguments: Any) -> Any:
         await asyncio.sleep(restores.pop(0) if len(restores) > 1 else restores[0])
@@ -38,7 +37,9 @@ def main(hindrances_json: str, settings_json: str, source: str, output: str) -> 
     vars(folding)["restore"] = slow_restore
     FoldingHandler.revoked = slow_revoked  # type: ignore[method-assign,assignment]
     vars(app_module)["faust_settings"] = lambda told: {**plain_settings(told), **faust_settings}
-    worker.main(settings_json, source, output)
+    options = worker.Options.model_validate_json(options_json)
+    options.chunk_records = hindrances.get("chunk_records", 20_000)
+    worker.main(options)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ import time
 from confluent_kafka.admin import NewTopic
 
 from schemas.wire import prefix
+from tests.chaos.independent import last_rows, messages
 from tests.integration.columnar.conftest import Pipeline
-from tests.integration.columnar.topics import messages, newest_scores
+from tests.integration.columnar.topics import PARTITIONS
 
 
 def test_a_worker_killed_again_and_again_loses_and_doubles_nothing(pipeline: Pipeline) -> None:
@@ -53,7 +54,7 @@ def test_poison_goes_to_the_dead_letter_topic_with_coordinates_and_reason(
     pipeline.wait_until_caught_up()
     letters = {
         message.key().decode(): dict(message.headers())
-        for message in messages(pipeline.settings, pipeline.source.dlq, partitions=1)
+        for message in messages(pipeline.settings, pipeline.source.dlq, 1)
     }
     assert len(letters) == 3
     assert f"{pipeline.source.name}/0/0" in letters
@@ -68,11 +69,12 @@ def test_the_output_is_written_beside_its_input(pipeline: Pipeline) -> None:
     pipeline.feed.events(2_000)
     pipeline.start_worker()
     pipeline.wait_until_caught_up()
-    where = {m.key(): m.partition() for m in messages(pipeline.settings, pipeline.source.name)}
-    rows = list(messages(pipeline.settings, pipeline.output.name))
+    settings, source, output = pipeline.settings, pipeline.source, pipeline.output
+    where = {m.key(): m.partition() for m in messages(settings, source.name, PARTITIONS)}
+    rows = list(messages(settings, output.name, PARTITIONS))
     assert rows
     assert all(where[row.key()] == row.partition() for row in rows)
-    scores = newest_scores(pipeline.settings, pipeline.output)
+    scores = last_rows(settings, output.name, output.schema, PARTITIONS)
     assert all(0 <= row["score"] <= 100 for row in scores.values())
 
 

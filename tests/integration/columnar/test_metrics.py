@@ -11,8 +11,9 @@ import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
 from schemas.wire import prefix
+from tests.chaos.independent import messages
 from tests.integration.columnar.conftest import Pipeline
-from tests.integration.columnar.topics import messages
+from tests.integration.columnar.topics import PARTITIONS
 
 Samples = dict[str, float]
 
@@ -46,8 +47,10 @@ def test_figures_are_those_of_the_log_and_for_this_machine_alone(pipeline: Pipel
     pipeline.wait_until_caught_up()
 
     first = scrape(url)
-    sent = sum(1 for _ in messages(pipeline.settings, pipeline.source.name))
-    rows = [message.key() for message in messages(pipeline.settings, pipeline.output.name)]
+    sent = sum(1 for _ in messages(pipeline.settings, pipeline.source.name, PARTITIONS))
+    rows = [
+        message.key() for message in messages(pipeline.settings, pipeline.output.name, PARTITIONS)
+    ]
     assert first["agent_chunk_records_sum"] == sent
     assert first["agent_decode_seconds_count"] == first["agent_chunk_records_count"]
     assert first["agent_fold_seconds_count"] == first["agent_chunk_records_count"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import threading
 import time
 from typing import Any
@@ -15,22 +14,11 @@ from tests.integration.columnar.conftest import Pipeline
 
 
 def hindered(pipeline: Pipeline, **hindrances: Any) -> subprocess.Popen[bytes]:
-    with (pipeline.logs / f"worker-{len(pipeline.workers)}.log").open("wb") as log:
-        worker = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "tests.integration.columnar.hindered_worker",
-                json.dumps(hindrances),
-                pipeline.settings.model_dump_json(),
-                pipeline.source.name,
-                pipeline.output.name,
-            ],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    pipeline.workers.append(worker)
-    return worker
+    return pipeline.start(
+        "tests.integration.columnar.hindered_worker",
+        json.dumps(hindrances),
+        pipeline.said().model_dump_json(),
+    )
 
 
 @pytest.mark.slow

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import fastavro
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -23,7 +26,8 @@ from schemas.topic import MAX_LETTER_BYTES, Topic
 from schemas.wire import prefix
 from streams.columnar.handler import TopicPartition
 from streams.columnar.sink import NotAcknowledgedError, Sink
-from tests.integration.columnar.topics import PARTITIONS, messages, records
+from tests.chaos.independent import messages
+from tests.integration.columnar.topics import PARTITIONS
 from tests.unit.columnar.frames import scores
 from tests.unit.schemas.fake_registry import FakeRegistry
 
@@ -34,7 +38,7 @@ def topic(stack_settings: Settings, unique: Callable[[str], str]) -> Topic:
 
 
 def made(settings: Settings, name: str, **config: str) -> Topic:
-    topic = replace(VIRALITY_SCORES, name=name)
+    topic = replace(VIRALITY_SCORES, name=name, partitions=PARTITIONS)
     admin = AdminClient(settings.kafka_config())
     wanted = NewTopic(name, PARTITIONS, 1, config={**topic.config(), **config})
     admin.create_topics([wanted])[name].result()
@@ -46,10 +50,20 @@ def sink_of(settings: Settings) -> Sink:
     return Sink(quiet, FakeRegistry({7: VIRALITY_SCORES.schema}))
 
 
+def records(settings: Settings, topic: Topic) -> list[dict[str, Any]]:
+    """Decoded one at a time, with their places."""
+    schema = fastavro.parse_schema(topic.schema, named_schemas={})
+    found = []
+    for message in messages(settings, topic.name, topic.partitions):
+        record: Any = fastavro.schemaless_reader(io.BytesIO(message.value()[5:]), schema, None)
+        found.append({**record, "_partition": message.partition(), "_offset": message.offset()})
+    return found
+
+
 def keys_of(settings: Settings, topic: Topic, partition: int) -> list[str]:
     return [
         str(message.key(), "utf-8")
-        for message in messages(settings, topic.name)
+        for message in messages(settings, topic.name, topic.partitions)
         if message.partition() == partition
     ]
 
@@ -70,7 +84,9 @@ def test_rows_are_read_back_as_they_were_sent(
         for partition, frame in enumerate((second, first))
         for offset, row in enumerate(frame.to_dicts())
     ]
-    assert {m.value()[:5] for m in messages(stack_settings, topic.name)} == {prefix(7)}
+    assert {m.value()[:5] for m in messages(stack_settings, topic.name, topic.partitions)} == {
+        prefix(7)
+    }
     assert keys_of(stack_settings, topic, 0) == second["video_id"].to_list()
     assert keys_of(stack_settings, topic, 1) == first["video_id"].to_list()
 
@@ -115,7 +131,7 @@ def test_rows_and_letters_are_acknowledged_together(
     sink.send_letters([DeadLetter(dead.name, b"where", b"\xff", [("why", b"bad")])])
     sink.send(topic, scores(["a"]), partition=0)
     sink.acknowledged(30)
-    letters = list(messages(stack_settings, dead.name))
+    letters = list(messages(stack_settings, dead.name, dead.partitions))
     assert [(m.key(), m.value(), m.headers()) for m in letters] == [
         (b"where", b"\xff", [("why", b"bad")])
     ]

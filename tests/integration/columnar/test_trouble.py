@@ -9,8 +9,9 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import NewPartitions
 
+from tests.chaos.independent import messages
 from tests.integration.columnar.conftest import Pipeline
-from tests.integration.columnar.topics import messages
+from tests.integration.columnar.topics import PARTITIONS
 
 
 def ended(pipeline: Pipeline, seconds: float) -> int | None:
@@ -32,7 +33,7 @@ def test_a_dead_letter_as_large_as_its_topic_allows_does_not_stop_the_agent(
     worker = pipeline.start_worker()
     pipeline.wait_until_caught_up(40)
     assert worker.poll() is None, pipeline.log(worker)[-1500:]
-    letters = list(messages(pipeline.settings, pipeline.source.dlq, partitions=1))
+    letters = list(messages(pipeline.settings, pipeline.source.dlq, 1))
     assert len(letters) == 1
 
 
@@ -45,7 +46,7 @@ def test_an_input_that_got_more_partitions_is_refused(pipeline: Pipeline) -> Non
     pipeline.kill(worker)
     name = pipeline.source.name
     pipeline.admin.create_partitions([NewPartitions(name, 4)])[name].result()
-    known = list(messages(pipeline.settings, name, partitions=1))[:50]
+    known = list(messages(pipeline.settings, name, 1))[:50]
     producer = Producer(pipeline.settings.kafka_config())  # it asks for the partitions anew
     for message in known:
         producer.produce(name, message.value(), message.key(), partition=3)
@@ -62,7 +63,7 @@ def test_an_idle_log_that_ends_in_a_transaction_marker_is_no_standstill(
     """A transactional producer's commit takes an offset that no consumer ever sees."""
     pipeline.settings = pipeline.settings.model_copy(update={"watchdog_seconds": 8.0})
     pipeline.feed.events(100)
-    body = next(m for m in messages(pipeline.settings, pipeline.source.name))
+    body = next(m for m in messages(pipeline.settings, pipeline.source.name, PARTITIONS))
     producer = Producer({**pipeline.settings.kafka_config(), "transactional.id": "marker"})
     producer.init_transactions(30)
     producer.begin_transaction()

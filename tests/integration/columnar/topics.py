@@ -1,17 +1,13 @@
-"""Topics of a test's own that carry the catalogue's events, and an independent fold of them."""
+"""Topics of a test's own that carry the catalogue's events, and a feed of them."""
 
 from __future__ import annotations
 
 import datetime as dt
-import io
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
-import fastavro
 import numpy as np
 import polars as pl
-from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, Producer, TopicPartition
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from infra.settings import Settings
@@ -27,16 +23,16 @@ PARTITIONS = 2
 KINDS = ["view", "like", "unlike", "dislike", "comment", "share", "save", "impression"]
 
 
-def source_topic(name: str) -> Topic:
-    return replace(ENGAGEMENT, name=name, partitions=PARTITIONS)
+def source_topic(name: str, partitions: int = PARTITIONS) -> Topic:
+    return replace(ENGAGEMENT, name=name, partitions=partitions)
 
 
-def output_topic(name: str) -> Topic:
-    return replace(VIRALITY_SCORES, name=name, partitions=PARTITIONS)
+def output_topic(name: str, partitions: int = PARTITIONS) -> Topic:
+    return replace(VIRALITY_SCORES, name=name, partitions=partitions)
 
 
 def create(settings: Settings, *topics: Topic) -> None:
-    admin = AdminClient(settings.kafka_config())
+    admin = AdminClient({**settings.kafka_config(), "log_level": "0"})
     wanted = [NewTopic(t.name, t.partitions, 1, config=t.config()) for t in topics]
     wanted += [NewTopic(t.dlq, 1, 1, config=dead_letter_config()) for t in topics]
     for future in admin.create_topics(wanted).values():
@@ -53,7 +49,7 @@ class Feed:
         self._topic = topic
         with Registry(settings.registry_config()) as registry:
             self._encoder = FrameEncoder(topic.schema, prefix(registry.id_of(topic)))
-        self._producer = Producer(producer_config(settings.kafka_config()))
+        self._producer = Producer(producer_config(settings.kafka_config(), log_level=0))
         self._rng = np.random.default_rng(seed)
         self._sent = 0
 
@@ -97,78 +93,3 @@ class Feed:
 
     def flush(self) -> None:
         assert self._producer.flush(60) == 0
-
-
-def messages(settings: Settings, name: str, partitions: int = PARTITIONS) -> Iterator[Message]:
-    """Every record of a topic, partition by partition."""
-    for partition in range(partitions):
-        consumer = Consumer(
-            {
-                **settings.kafka_config(),
-                "group.id": "tests.reader",
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-            }
-        )
-        consumer.assign([TopicPartition(name, partition, OFFSET_BEGINNING)])
-        at_end = False
-        while not at_end:
-            for message in consumer.consume(5000, 0.1):
-                if message.error():
-                    at_end = True
-                else:
-                    yield message
-        consumer.close()
-
-
-def records(settings: Settings, topic: Topic) -> list[dict[str, Any]]:
-    """Decoded records, read one at a time: shares nothing with the columnar path."""
-    schema = fastavro.parse_schema(topic.schema, named_schemas={})
-    found = []
-    for message in messages(settings, topic.name):
-        value = message.value()
-        if value is None or value[:1] != b"\0":
-            continue
-        record: Any = fastavro.schemaless_reader(io.BytesIO(value[5:]), schema, None)
-        found.append({**record, "_partition": message.partition(), "_offset": message.offset()})
-    return found
-
-
-def newest_scores(settings: Settings, topic: Topic) -> dict[str, dict[str, Any]]:
-    """Per video the row with the highest applied offset."""
-    newest: dict[str, dict[str, Any]] = {}
-    for row in records(settings, topic):
-        known = newest.get(row["video_id"])
-        if known is None or row["applied_offset"] >= known["applied_offset"]:
-            newest[row["video_id"]] = row
-    return newest
-
-
-@dataclass
-class Expected:
-    """What the events of one video come to."""
-
-    totals: dict[str, int] = field(
-        default_factory=lambda: dict.fromkeys(("views", "likes", "shares", "watch_ms"), 0)
-    )
-    viewers: set[str] = field(default_factory=set)
-
-
-def expected_rows(settings: Settings, topic: Topic, horizon: int) -> dict[str, Expected]:
-    """By the definition: every event once, unless its id came within the horizon before."""
-    last: dict[tuple[int, str], int] = {}
-    videos: dict[str, Expected] = {}
-    for event in records(settings, topic):
-        identity = (event["_partition"], event["event_id"])
-        before, last[identity] = last.get(identity), event["_offset"]
-        if before is not None and event["_offset"] - before <= horizon:
-            continue
-        video = videos.setdefault(event["video_id"], Expected())
-        sums, kind = video.totals, event["kind"]
-        if kind == "view":
-            video.viewers.add(event["viewer_id"])
-        sums["views"] += kind == "view"
-        sums["likes"] += (kind == "like") - (kind == "unlike")
-        sums["shares"] += kind == "share"
-        sums["watch_ms"] += event["watch_ms"] or 0
-    return videos

@@ -37,8 +37,8 @@ class KeepingSink(Sink):
     def send_letters(self, letters: Iterable[DeadLetter]) -> None:
         pass
 
-    def acknowledged(self, timeout: float) -> None:
-        pass
+    def acknowledged(self, timeout: float) -> dict[object, int]:
+        return {}
 
 
 @pytest.fixture

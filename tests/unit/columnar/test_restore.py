@@ -35,7 +35,7 @@ def test_the_highest_applied_offset_wins_wherever_it_stands(
         newest = restore._Newest("key", SCHEMA)
         for at in range(0, len(log), size):
             newest.add(frame(log[at : at + size]))
-        found = newest.result()
-    assert sorted(found.rows.rows()) == [(k, 100 * a, a) for k, a in sorted(expected.items())]
-    assert set(found.overtaken["key"]) == overtaken
-    assert found.rows.schema == SCHEMA
+        found, written_over = newest.result()
+    assert sorted(found.rows()) == [(k, 100 * a, a) for k, a in sorted(expected.items())]
+    assert set(written_over["key"]) == overtaken
+    assert found.schema == SCHEMA

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 from schemas import catalogue, encoding
 from schemas.avro_types import NotColumnarError, frame_schema
 from schemas.encoding import FrameEncoder
+from schemas.ragged import lay
+from schemas.varint import zigzag
 from tests.unit.schemas.fake_registry import body_of
 
 RECORD: dict[str, Any] = {
@@ -123,13 +126,13 @@ def test_bodies_do_not_depend_on_the_block_that_they_are_encoded_in(
             assert_equal_to_fastavro(records)
 
 
-@given(st.lists(rows, min_size=1, max_size=5))
-def test_texts_that_together_are_too_long_for_one_text_are_encoded_too(
-    records: list[dict[str, Any]],
-) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(encoding, "_TEXT_LIMIT", 20)
-        assert_equal_to_fastavro(records)
+@pytest.mark.parametrize("power", range(64))
+def test_the_longest_number_of_a_column_may_have_any_length(power: int) -> None:
+    sizes = (2**power - 1, 2**power, 2**power + 1)
+    numbers = [n for size in sizes for n in (size, -size) if -(2**63) <= n < 2**63]
+    for column in [[number] for number in numbers] + [numbers]:
+        varints = encoding.varints(np.array(column, dtype=np.int64))
+        assert lay([varints], len(column)).to_list() == list(map(zigzag, column))
 
 
 @pytest.mark.parametrize("count", [1, 2, 8, 9])

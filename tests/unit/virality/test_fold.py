@@ -200,12 +200,13 @@ def test_a_score_needs_no_views() -> None:
 
 
 def test_the_score_is_said_in_words_with_its_figures() -> None:
+    earlier = {"video_id": "a", "occurred_at": START - dt.timedelta(hours=1), "kind": "view"}
     records = [{"video_id": "a", "occurred_at": START, "kind": kind} for kind in ("view", "like")]
-    rendered = FOLD.render(first_rows(records))
+    rendered = FOLD.render(first_rows([earlier, *records]))
     assert rendered["reasons"].to_list() == [
         [
-            "0.2 views an hour over the last 6 h",
-            "last hour at 24.0 times the day's rate",
-            "4.8 responses per 100 views",
+            "0.3 views an hour over the last 6 h",
+            "last hour at 16.76 times the day's rate",
+            "4.5 responses per 100 views",
         ]
     ]

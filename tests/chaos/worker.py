@@ -1,0 +1,153 @@
+"""A virality worker that a signal strikes at a named step of its work.
+
+python -m tests.chaos.worker OPTIONS_JSON; see `Options`. The runtime has no hooks for it: methods
+of this process's handler, sink and consumer are wrapped.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import BaseModel
+
+from infra.logs import configure
+from infra.settings import Settings
+from streams.columnar import app as app_module
+from streams.columnar import options as worker_options
+from streams.columnar.app import run_worker
+from streams.columnar.folding import AgentSpec, FoldingHandler
+from streams.columnar.transport import Consumer
+from streams.virality.fold import ViralityFold
+from streams.workers import folding_worker
+from tests.integration.columnar.topics import output_topic, source_topic
+
+STEPS = ("fetched", "folded", "produced", "acknowledged", "before commit", "restored")
+
+
+class Strike(BaseModel):
+    """A signal that the worker gets from itself.
+
+    Attributes:
+        step: one of STEPS.
+        count: at which passage of the step.
+        delay: at most so many seconds after it, so that what goes on meanwhile is caught half done.
+        signal: SIGKILL, or SIGSTOP for a worker that somebody will wake.
+    """
+
+    step: str
+    count: int = 1
+    delay: float = 0.0
+    signal: int = signal.SIGKILL
+
+
+class Options(BaseModel):
+    """What a worker is told.
+
+    Attributes:
+        strikes: where signals strike it.
+        session: seconds without a heartbeat after which the group gives a member up.
+    """
+
+    settings: Settings
+    source: str
+    output: str
+    partitions: int = 2
+    horizon: int = 5_000
+    strikes: list[Strike] = []
+    session: float = 10.0
+    chunk_records: int = 60_000
+
+
+def main(options: Options) -> None:
+    """Run until the signal."""
+    configure(options.settings, process=options.source)
+    _hurry(options)
+    spec = AgentSpec(
+        name=options.source,
+        source=source_topic(options.source, options.partitions),
+        output=output_topic(options.output, options.partitions),
+        fold=ViralityFold(),
+        horizon=options.horizon,
+    )
+    app = folding_worker(spec, options.settings)
+    handler = app.handler
+    assert isinstance(handler, FoldingHandler)
+    _Struck(options.strikes).into(handler, spec)
+    run_worker(app)
+
+
+def _hurry(options: Options) -> None:
+    plain = vars(app_module)["faust_settings"]
+    short = {
+        "broker_session_timeout": options.session,
+        "broker_heartbeat_interval": options.session / 4,
+    }
+    vars(app_module)["faust_settings"] = lambda told: {**plain(told), **short}
+    vars(worker_options)["CHUNK_RECORDS"] = options.chunk_records
+
+
+class _Struck:
+    """Counts passages of the steps, and strikes at the right ones."""
+
+    def __init__(self, strikes: list[Strike]) -> None:
+        assert {strike.step for strike in strikes} <= set(STEPS), strikes
+        self._strikes = strikes
+        self._passed: Counter[str] = Counter()
+
+    def passed(self, step: str) -> None:
+        """A step was reached; perhaps this process does not return from here."""
+        self._passed[step] += 1
+        for strike in self._strikes:
+            if (strike.step, strike.count) == (step, self._passed[step]):
+                time.sleep(strike.delay * random.random())
+                os.kill(os.getpid(), strike.signal)
+
+    def into(self, handler: FoldingHandler, spec: AgentSpec) -> None:
+        """Wrap what the steps are seen at."""
+        self._around(handler, "process", before="fetched", after="folded")
+        self._around(handler, "assigned", after="restored")
+        self._around(Consumer, "commit_offsets", before="before commit")
+        sink: Any = handler._sink
+        send: Callable[..., int] = sink.send
+        acknowledged = sink.acknowledged
+        rows = 0
+
+        def sent(topic: Any, frame: Any, **where: Any) -> int:
+            nonlocal rows
+            count = send(topic, frame, **where)
+            if topic == spec.output:
+                rows += count
+                self.passed("produced")
+            return count
+
+        def confirmed(timeout: float) -> Any:
+            nonlocal rows
+            taken = acknowledged(timeout)
+            if rows:
+                rows = 0
+                self.passed("acknowledged")
+            return taken
+
+        sink.send, sink.acknowledged = sent, confirmed
+
+    def _around(self, owner: Any, name: str, *, before: str = "", after: str = "") -> None:
+        plain = getattr(owner, name)
+
+        async def wrapped(*arguments: Any) -> Any:
+            self.passed(before)
+            result = await plain(*arguments)
+            self.passed(after)
+            return result
+
+        setattr(owner, name, wrapped)
+
+
+if __name__ == "__main__":
+    main(Options.model_validate_json(sys.argv[1]))

@@ -1,0 +1,105 @@
+"""Workers that lost their partitions and write all the same."""
+
+from __future__ import annotations
+
+import signal
+
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
+
+from tests.chaos.independent import messages
+from tests.chaos.worker import Strike
+from tests.integration.columnar.conftest import Pipeline
+from tests.integration.columnar.topics import PARTITIONS
+from tests.integration.infra.waiting import until
+
+
+def test_a_worker_that_slept_past_its_session_writes_nothing_when_it_wakes(
+    struck: Pipeline,
+) -> None:
+    struck.feed.events(2_000)
+    sleeper = struck.start_worker(strikes=[Strike(step="folded", signal=signal.SIGSTOP)])
+    struck.wait_until_stopped(sleeper)
+    struck.start_worker()
+    struck.feed.events(2_000)
+    struck.wait_until_caught_up()
+    before = struck.output_ends()
+    sleeper.send_signal(signal.SIGCONT)
+    struck.wait_until_logged(sleeper, "] assigned ", times=2)
+    struck.wait_until_caught_up()
+    assert struck.output_ends() == before
+    struck.assert_exact()
+
+
+def test_the_owner_writes_its_rows_again_behind_those_of_a_worker_that_wakes_and_dies(
+    struck: Pipeline,
+) -> None:
+    """The late rows were on their way already, and no rebalance makes anybody restore."""
+    owner = late_rows(struck)
+    struck.wait_until_logged(owner, "rows written again", times=1)
+    struck.wait_until_caught_up()
+    struck.assert_exact()
+
+
+def test_what_compaction_leaves_of_late_rows_and_of_those_written_again_is_right(
+    struck: Pipeline,
+) -> None:
+    owner = late_rows(struck)
+    struck.wait_until_logged(owner, "rows written again", times=1)
+    compact(struck)
+    struck.kill(owner)
+    struck.start_worker()
+    struck.feed.events(2_000)
+    struck.wait_until_caught_up()
+    struck.assert_exact()
+
+
+def late_rows(struck: Pipeline) -> object:
+    """Rows of a worker that was stopped in a flush come in while another one owns the partitions.
+
+    Returns:
+        The owner, which has folded more of the same keys.
+    """
+    struck.feed.events(2_000)
+    sleeper = struck.start_worker(
+        strikes=[
+            Strike(step="produced", signal=signal.SIGSTOP),
+            Strike(step="acknowledged", signal=signal.SIGKILL),
+        ]
+    )
+    struck.wait_until_stopped(sleeper)
+    owner = struck.start_worker()
+    struck.feed.events(2_000)
+    struck.wait_until_caught_up()
+    before = struck.output_ends()
+    sleeper.send_signal(signal.SIGCONT)
+    struck.wait_until_ended(sleeper, -signal.SIGKILL)
+    assert sum(struck.output_ends()) > sum(before)
+    return owner
+
+
+def compact(struck: Pipeline) -> None:
+    """Have the broker compact the output topic at once, and wait until it has."""
+    at_once = {
+        "min.compaction.lag.ms": "0",
+        "min.cleanable.dirty.ratio": "0.01",
+        "segment.ms": "500",
+    }
+    topic = ConfigResource(
+        ConfigResource.Type.TOPIC,
+        struck.output.name,
+        incremental_configs=[
+            ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+            for name, value in at_once.items()
+        ],
+    )
+    for future in struck.admin.incremental_alter_configs([topic]).values():
+        future.result()
+    all_rows = sum(struck.output_ends())
+
+    def compacted() -> bool:
+        # A segment ends when a record comes in after its time.
+        struck.feed.events(20)
+        left = sum(1 for _ in messages(struck.settings, struck.output.name, PARTITIONS))
+        return left < all_rows / 2
+
+    until(compacted, "the broker to compact", 60)
