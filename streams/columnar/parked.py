@@ -55,7 +55,7 @@ class ParkedRows:
         """
         size = max(rows.estimated_size(), 1)
         written = []
-        for part in rows.iter_slices(max(1, min(_ROWS, _BYTES * rows.height // size))):
+        for part in rows.iter_slices(max(1, min(_ROWS, int(_BYTES * rows.height / size)))):
             hashes = self._hashing(part[self._key])
             written.append((self._written(_pieces(part, hashes)), hashes))
         for segment, hashes in written:
@@ -148,9 +148,7 @@ class ParkedRows:
         """Rows in the order of their numbers."""
         owners = numbers >> _ROW_BITS
         order = [np.flatnonzero(owners == owner) for owner in np.unique(owners)]
-        parts = [
-            self._segments[int(owners[at[0]])].read(numbers[at] & (_ROWS - 1)) for at in order
-        ]
+        parts = [self._segments[int(owners[at[0]])].read(numbers[at] & (_ROWS - 1)) for at in order]
         if not parts:
             return pl.DataFrame(schema=self._schema)
         return pl.concat(parts, rechunk=True)[np.argsort(np.concatenate(order))]

@@ -124,6 +124,11 @@ class KeyedTable:
         if self._last_seen is not None:
             self._last_seen.note(slots, at)
 
+    def reach(self, time: int) -> None:
+        """The log's time is at least this, in milliseconds."""
+        if self._last_seen is not None:
+            self._last_seen.begin(time)
+
     def take_changed(self) -> pl.DataFrame:
         """Newest rows of the keys that changed since the last call."""
         slots = np.flatnonzero(self._changed)
@@ -143,7 +148,7 @@ class KeyedTable:
             How many; at most `most`.
 
         Raises:
-            OSError: they cannot be written; the table is as it was.
+            OSError: they cannot be written; every row is where it was, or parked.
         """
         if self._parked is None or self._last_seen is None:
             return 0
