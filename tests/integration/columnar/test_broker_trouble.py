@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-import threading
-from pathlib import Path
-
 import pytest
 
-from infra.processes import ProcessSpec
-from infra.supervisor import Supervisor
 from tests.chaos.broker import Broker
 from tests.integration.columnar.conftest import Pipeline
-from tests.integration.infra.waiting import until
 
 COMES_BACK_S = 30
 
