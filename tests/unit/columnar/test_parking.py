@@ -238,3 +238,14 @@ def test_parked_rows_come_back_through_every_growth_and_merge(tmp_path: Path) ->
     parked.take(pl.Series(list(model)))
     parked.tidy()
     assert (len(parked), parked._segments) == (0, {})
+
+
+def test_many_small_segments_become_few(tmp_path: Path) -> None:
+    parked = ParkedRows(NUMBERS, "key", hashes_of, tmp_path)
+    model = {f"key {n} of many": n for n in range(100)}
+    for key, value in model.items():
+        parked.put(numbers({key: value}))
+        parked.tidy()
+    assert len(parked._segments) < 12
+    assert parked.all().sort("key").equals(numbers(dict(sorted(model.items()))))
+    parked.close()
