@@ -87,7 +87,9 @@ class Pipeline:
     def caught_up(self) -> bool:
         where = [TopicPartition(self.source.name, p) for p in range(PARTITIONS)]
         try:
-            asked = self.admin.list_offsets({tp: OffsetSpec.latest() for tp in where})
+            # A new client: an old one keeps the leader's epoch from before a broker's restart.
+            admin = AdminClient(self.settings.kafka_config())
+            asked = admin.list_offsets({tp: OffsetSpec.latest() for tp in where})
             ends = {(tp.topic, tp.partition): asked[tp].result().offset for tp in where}
             committed = committed_offsets(self.settings.kafka_config(), self.group, ends)
         except KafkaException:  # the broker's coordinator is still loading
