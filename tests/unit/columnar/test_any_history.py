@@ -24,7 +24,7 @@ from schemas.frames import FrameDecoder
 from schemas.wire import prefix
 from streams.columnar.duplicates import DuplicateWindow
 from streams.columnar.partition import APPLIED, Partition
-from streams.columnar.restore import newest
+from streams.columnar.restore import _Newest
 from streams.columnar.table import KeyedTable
 from streams.virality.fold import ViralityFold
 from tests.unit.schemas.fake_registry import FakeRegistry
@@ -216,17 +216,16 @@ class Cluster:
         records = before[len(before) - again :] + after[:size]
         if not records:
             return
-        owner.part.process(
-            Chunk(
-                ENGAGEMENT.name,
-                log.number,
-                [offset for offset, _ in records],
-                [int(START.timestamp() * 1000) + 10**10] * len(records),
-                [b"k"] * len(records),
-                [encoded(event) for _, event in records],
-                [()] * len(records),
-            )
+        chunk = Chunk(
+            ENGAGEMENT.name,
+            log.number,
+            [offset for offset, _ in records],
+            [int(START.timestamp() * 1000) + 10**10] * len(records),
+            [b"k"] * len(records),
+            [encoded(event) for _, event in records],
+            [()] * len(records),
         )
+        owner.part.process(chunk, DECODER.decode(chunk))
 
     def flushed(self, log: Log, owner: Owner) -> int:
         """As `FoldingHandler.flush`: what is returned may be committed."""
@@ -243,23 +242,24 @@ class Cluster:
         return box.next_offset
 
     def restored(self, log: Log) -> Owner:
-        found = newest([log.rows], "video_id", SCHEMA, log.rows_end)
+        newest = _Newest("video_id", SCHEMA)
+        newest.add(log.rows)
+        rows, overtaken = newest.result()
         table = KeyedTable(SCHEMA, "video_id")
-        table.put(found.rows, changed=False)
-        table.put(found.overtaken)
+        table.put(rows, changed=False)
+        table.put(overtaken)
         part = Partition(
             name="virality",
             topic=ENGAGEMENT,
             fold=FOLD,
-            decoder=DECODER,
             table=table,
             duplicates=DuplicateWindow(HORIZON),
             fold_from=log.committed,
             next_offset=max(0, log.committed - HORIZON),
-            restored_offset=max(found.rows[APPLIED].to_list(), default=-1),
+            restored_offset=max(rows[APPLIED].to_list(), default=-1),
             partitions=len(self.logs),
         )
-        return Owner(part, found.end)
+        return Owner(part, log.rows_end)
 
     def end(self) -> None:
         """Everything is read and flushed; what compaction would keep is right."""
