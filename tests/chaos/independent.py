@@ -18,7 +18,14 @@ import fastavro
 import httpx
 import polars as pl
 from aiokafka.partitioner import murmur2
-from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 
 from infra.settings import Settings
 
@@ -59,25 +66,28 @@ class Recount:
 
 
 def messages(settings: Settings, topic: str, partitions: int) -> Iterator[Message]:
-    """Every record of a topic that no transaction took back, partition by partition."""
-    for partition in range(partitions):
-        consumer = Consumer(
-            {
-                **settings.kafka_config(),
-                "group.id": "tests.recount",
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-            }
-        )
-        consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING)])
-        at_end = False
-        while not at_end:
-            for message in consumer.consume(_BATCH, 0.1):
-                if message.error():
-                    at_end = True
-                else:
-                    yield message
-        consumer.close()
+    """Every record of a topic that no transaction took back; each partition in its order."""
+    consumer = Consumer(
+        {
+            **settings.kafka_config(),
+            "group.id": "tests.recount",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "fetch.wait.max.ms": 10,
+        }
+    )
+    consumer.assign([TopicPartition(topic, n, OFFSET_BEGINNING) for n in range(partitions)])
+    open_ = set(range(partitions))
+    while open_:
+        for message in consumer.consume(_BATCH, 0.1):
+            error = message.error()
+            if error is None:
+                yield message
+            elif error.code() == KafkaError._PARTITION_EOF:
+                open_.discard(message.partition())
+            else:
+                raise KafkaException(error)
+    consumer.close()
 
 
 class Decoder:

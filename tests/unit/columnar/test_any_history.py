@@ -37,12 +37,16 @@ START = dt.datetime(2026, 5, 1, tzinfo=dt.UTC)
 VIDEOS = [f"v{n}" for n in range(8)]
 COUNTED = {"view": ("views", 1), "like": ("likes", 1), "unlike": ("likes", -1)}
 HOURS = {"views_1h": 1, "views_6h": 6, "views_24h": 24, "views_7d": 168}
-PARSED = fastavro.parse_schema(ENGAGEMENT.schema, named_schemas={})
-REGISTRY = FakeRegistry({1: ENGAGEMENT.schema})
+# Producers of two ages write side by side.
+FIELDS = ENGAGEMENT.schema["fields"]
+WRITERS = {1: ENGAGEMENT.schema, 2: {**ENGAGEMENT.schema, "fields": FIELDS[8::-1]}}
+PARSED = {ref: fastavro.parse_schema(schema, named_schemas={}) for ref, schema in WRITERS.items()}
+REGISTRY = FakeRegistry(WRITERS)
 DECODER = FrameDecoder(REGISTRY, ENGAGEMENT, ("video_id", "event_id", *FOLD.columns[1:]))
 
 Event = tuple[int, str, str, int]  # identity, video, kind, minutes after START
 POISON = (-1, "", "", 0)
+TOMBSTONE = (-2, "", "", 0)
 
 events = st.tuples(
     st.integers(0, 30),
@@ -60,7 +64,7 @@ happenings = st.one_of(
     st.tuples(
         st.just("publish_where_it_may_not_belong"),
         numbers,
-        events | st.just(POISON),
+        events | st.sampled_from([POISON, TOMBSTONE]),
         st.integers(0, 4),
     ),
     st.tuples(st.just("fold"), numbers, sizes, st.integers(0, 3)),
@@ -75,9 +79,9 @@ happenings = st.one_of(
 )
 
 
-def encoded(event: Event) -> bytes:
-    if event == POISON:
-        return b"poison"
+def encoded(event: Event) -> bytes | None:
+    if event in (POISON, TOMBSTONE):
+        return b"poison" if event == POISON else None
     identity, video, kind, minutes = event
     body = io.BytesIO()
     record = {
@@ -89,8 +93,9 @@ def encoded(event: Event) -> bytes:
         "kind": kind,
         "watch_ms": identity,
     }
-    fastavro.schemaless_writer(body, PARSED, record)
-    return prefix(1) + body.getvalue()
+    writer = 1 + minutes % 2
+    fastavro.schemaless_writer(body, PARSED[writer], record)
+    return prefix(writer) + body.getvalue()
 
 
 @dataclass
@@ -275,7 +280,7 @@ class Cluster:
         seen: dict[int, int] = {}
         for offset, event in log.records:
             identity, video, _, _ = event
-            if event == POISON:
+            if event in (POISON, TOMBSTONE):
                 continue
             before, seen[identity] = seen.get(identity), offset
             fresh = before is None or offset - before > HORIZON
