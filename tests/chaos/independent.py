@@ -11,14 +11,19 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import fastavro
 import httpx
 import polars as pl
-from aiokafka.partitioner import murmur2
-from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 
 from infra.settings import Settings
 
@@ -47,7 +52,7 @@ class Recount:
         rows: TOTALS, HOURS, `as_of` in microseconds since 1970, and `applied_offset`.
         events: how many events were counted.
         duplicates: how many were not, because their id stood within the horizon before them.
-        unusable: records that are no events of this place: they belong to the dead letters.
+        unusable: records that are no events: they belong to the dead letters.
         viewers: who viewed each video.
     """
 
@@ -59,25 +64,28 @@ class Recount:
 
 
 def messages(settings: Settings, topic: str, partitions: int) -> Iterator[Message]:
-    """Every record of a topic that no transaction took back, partition by partition."""
-    for partition in range(partitions):
-        consumer = Consumer(
-            {
-                **settings.kafka_config(),
-                "group.id": "tests.recount",
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-            }
-        )
-        consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING)])
-        at_end = False
-        while not at_end:
-            for message in consumer.consume(_BATCH, 0.1):
-                if message.error():
-                    at_end = True
-                else:
-                    yield message
-        consumer.close()
+    """Every record of a topic that no transaction took back; each partition in its order."""
+    consumer = Consumer(
+        {
+            **settings.kafka_config(),
+            "group.id": "tests.recount",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "fetch.wait.max.ms": 10,
+        }
+    )
+    consumer.assign([TopicPartition(topic, n, OFFSET_BEGINNING) for n in range(partitions)])
+    open_ = set(range(partitions))
+    while open_:
+        for message in consumer.consume(_BATCH, 0.1):
+            error = message.error()
+            if error is None:
+                yield message
+            elif error.code() == KafkaError._PARTITION_EOF:
+                open_.discard(message.partition())
+            else:
+                raise KafkaException(error)
+    consumer.close()
 
 
 class Decoder:
@@ -113,7 +121,7 @@ class Decoder:
 
 
 def recount(settings: Settings, topic: str, schema: Any, partitions: int, horizon: int) -> Recount:
-    """Fold the topic by the definition: each event once, where its key belongs.
+    """Fold the topic by the definition: each event once.
 
     An event is a duplicate if its id stands at one of the `horizon` offsets before it in the same
     partition.
@@ -126,7 +134,7 @@ def recount(settings: Settings, topic: str, schema: Any, partitions: int, horizo
         if message.value() is None:
             continue
         event = decode(message.value())
-        if event is None or _home(event["video_id"], partitions) != message.partition():
+        if event is None:
             found.unusable += 1
             continue
         offset, identity = message.offset(), (message.partition(), event["event_id"])
@@ -140,12 +148,6 @@ def recount(settings: Settings, topic: str, schema: Any, partitions: int, horizo
             found.viewers[event["video_id"]].add(event["viewer_id"])
     _decay(found.rows, views)
     return found
-
-
-@lru_cache(maxsize=1_000_000)
-def _home(key: str, partitions: int) -> int:
-    hashed: int = murmur2(key.encode())
-    return (hashed & 0x7FFFFFFF) % partitions
 
 
 def _count(rows: dict[str, Row], event: Row, offset: int, views: dict[str, list[Any]]) -> None:

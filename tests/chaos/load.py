@@ -50,7 +50,9 @@ class Load:
         with Registry(settings.registry_config()) as registry:
             self._encoder = FrameEncoder(topic.schema, prefix(registry.id_of(topic)))
         self._producer = Producer(
-            producer_config(settings.kafka_config(), **{"message.timeout.ms": 120_000})
+            producer_config(
+                settings.kafka_config(), **{"message.timeout.ms": 120_000, "log_level": 0}
+            )
         )
 
     def publish(self, count: int) -> None:

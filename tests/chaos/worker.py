@@ -28,7 +28,15 @@ from streams.virality.fold import ViralityFold
 from streams.workers import folding_worker
 from tests.integration.columnar.topics import output_topic, source_topic
 
-STEPS = ("fetched", "folded", "produced", "acknowledged", "before commit", "restored")
+STEPS = (
+    "restored",
+    "fetched",
+    "folded",
+    "emitted",  # events that follow and dead letters are acknowledged, state rows are not sent
+    "produced",
+    "acknowledged",
+    "before commit",
+)
 
 
 class Strike(BaseModel):
@@ -52,7 +60,9 @@ class Options(BaseModel):
 
     Attributes:
         strikes: where signals strike it.
+        pauses: seconds that it stays at a step whenever it gets there, by step.
         session: seconds without a heartbeat after which the group gives a member up.
+        rebalance: seconds that the others wait for a member when partitions are handed out anew.
     """
 
     settings: Settings
@@ -61,7 +71,9 @@ class Options(BaseModel):
     partitions: int = 2
     horizon: int = 5_000
     strikes: list[Strike] = []
+    pauses: dict[str, float] = {}
     session: float = 10.0
+    rebalance: float = 60.0
     chunk_records: int = 60_000
 
 
@@ -79,7 +91,7 @@ def main(options: Options) -> None:
     app = folding_worker(spec, options.settings)
     handler = app.handler
     assert isinstance(handler, FoldingHandler)
-    _Struck(options.strikes).into(handler, spec)
+    _Steps(options.strikes, options.pauses).seen_at(handler, spec)
     run_worker(app)
 
 
@@ -88,29 +100,32 @@ def _hurry(options: Options) -> None:
     short = {
         "broker_session_timeout": options.session,
         "broker_heartbeat_interval": options.session / 4,
+        "broker_rebalance_timeout": options.rebalance,
     }
     vars(app_module)["faust_settings"] = lambda told: {**plain(told), **short}
     vars(worker_options)["CHUNK_RECORDS"] = options.chunk_records
 
 
-class _Struck:
-    """Counts passages of the steps, and strikes at the right ones."""
+class _Steps:
+    """Counts passages of the steps, and strikes or stays there as told."""
 
-    def __init__(self, strikes: list[Strike]) -> None:
-        assert {strike.step for strike in strikes} <= set(STEPS), strikes
+    def __init__(self, strikes: list[Strike], pauses: dict[str, float]) -> None:
+        assert {*pauses, *(strike.step for strike in strikes)} <= set(STEPS)
         self._strikes = strikes
+        self._pauses = pauses
         self._passed: Counter[str] = Counter()
 
     def passed(self, step: str) -> None:
         """A step was reached; perhaps this process does not return from here."""
         self._passed[step] += 1
+        time.sleep(self._pauses.get(step, 0.0))
         for strike in self._strikes:
             if (strike.step, strike.count) == (step, self._passed[step]):
                 time.sleep(strike.delay * random.random())
                 os.kill(os.getpid(), strike.signal)
 
-    def into(self, handler: FoldingHandler, spec: AgentSpec) -> None:
-        """Wrap what the steps are seen at."""
+    def seen_at(self, handler: FoldingHandler, spec: AgentSpec) -> None:
+        """Wrap the methods at which a step is reached."""
         self._around(handler, "process", before="fetched", after="folded")
         self._around(handler, "assigned", after="restored")
         self._around(Consumer, "commit_offsets", before="before commit")
@@ -130,9 +145,8 @@ class _Struck:
         def confirmed(timeout: float) -> Any:
             nonlocal rows
             taken = acknowledged(timeout)
-            if rows:
-                rows = 0
-                self.passed("acknowledged")
+            step, rows = "acknowledged" if rows else "emitted", 0
+            self.passed(step)
             return taken
 
         sink.send, sink.acknowledged = sent, confirmed

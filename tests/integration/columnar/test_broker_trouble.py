@@ -15,15 +15,15 @@ def test_a_worker_goes_on_by_itself_when_the_broker_is_back(
     struck: Pipeline, own_broker: Broker, how: str
 ) -> None:
     worker = struck.start_worker()
-    struck.feed.events(3_000)
+    struck.load.publish(3_000)
     struck.wait_until_caught_up()
-    struck.feed.events(3_000)
+    struck.load.publish(3_000)
     if how == "killed":
         own_broker.kill()
     else:
         own_broker.stop()
     own_broker.start()
-    struck.feed.events(3_000)
+    struck.load.publish(3_000)
     struck.wait_until_caught_up(COMES_BACK_S)
     assert worker.poll() is None, struck.log(worker)[-3000:]
     struck.assert_exact()

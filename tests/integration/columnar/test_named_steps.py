@@ -10,12 +10,12 @@ from tests.integration.columnar.conftest import Pipeline
 
 def test_a_kill_at_any_step_loses_and_doubles_nothing(struck: Pipeline) -> None:
     """One worker after the other dies at its step; the next takes over what that left."""
-    for count, step in enumerate(STEPS, start=1):
-        struck.feed.events(3_000)
+    for step in STEPS:
+        struck.load.publish(3_000)
         # A flush of theirs is let through first, so that state, log and commit differ.
         strike = Strike(step=step, count=1 if step == "restored" else 2, delay=0.02)
         worker = struck.start_worker(strikes=[strike], chunk_records=700)
-        struck.feed.events(2_000 + count)
+        struck.load.publish(2_000)
         struck.wait_until_ended(worker, -signal.SIGKILL)
     struck.start_worker()
     struck.wait_until_caught_up()
