@@ -44,10 +44,38 @@ class Pipeline:
     horizon: int
     options: dict[str, Any] = field(default_factory=dict)
     workers: list[Process] = field(default_factory=list)
+    # It has loaded everything, which takes longer than the rest of a start, and waits to be told.
+    _spare: Process | None = None
+    _logs: dict[int, Path] = field(default_factory=dict)
 
     def start_worker(self, **options: Any) -> Process:
         """A worker; `tests.chaos.worker.Options` says what can be done to it."""
-        return self.start("tests.chaos.worker", self.said(**options).model_dump_json())
+        worker = self._spare or self._opened("tests.chaos.worker", stdin=subprocess.PIPE)
+        assert worker.stdin is not None
+        with worker.stdin as told:
+            told.write(self.said(**options).model_dump_json().encode() + b"\n")
+        self.workers.append(worker)
+        self._spare = self._opened("tests.chaos.worker", stdin=subprocess.PIPE)
+        return worker
+
+    def start(self, module: str, *arguments: str) -> Process:
+        """A worker that is a module of its own."""
+        self.workers.append(self._opened(module, *arguments))
+        return self.workers[-1]
+
+    def _opened(
+        self, module: str, *arguments: str, stdin: int = subprocess.DEVNULL
+    ) -> subprocess.Popen[bytes]:
+        path = self.logs / f"worker-{len(self._logs)}.log"
+        with path.open("wb") as log:
+            opened = subprocess.Popen(
+                [sys.executable, "-m", module, *arguments],
+                stdin=stdin,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        self._logs[opened.pid] = path
+        return opened
 
     def said(self, **options: Any) -> Options:
         """What a worker of this pipeline is told."""
@@ -62,15 +90,6 @@ class Pipeline:
         }
         return Options(**told)
 
-    def start(self, module: str, *arguments: str) -> Process:
-        """A process whose output goes to a file of its own."""
-        with (self.logs / f"worker-{len(self.workers)}.log").open("wb") as log:
-            worker = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments], stdout=log, stderr=subprocess.STDOUT
-            )
-        self.workers.append(worker)
-        return worker
-
     def kill(self, worker: Process) -> None:
         """kill -9."""
         worker.send_signal(signal.SIGKILL)
@@ -84,13 +103,15 @@ class Pipeline:
 
     def log(self, worker: Process) -> str:
         """What a worker has said so far."""
-        return (self.logs / f"worker-{self.workers.index(worker)}.log").read_text()
+        return self._logs[worker.pid].read_text()
 
     def end(self) -> None:
         """Kill every worker that is left."""
-        for worker in self.workers:
+        for worker in [*self.workers, *filter(None, [self._spare])]:
             if worker.poll() is None:
                 self.kill(worker)
+        if self._spare is not None and self._spare.stdin is not None:
+            self._spare.stdin.close()
 
     def caught_up(self) -> bool:
         """Whether everything in the input is flushed and committed."""
