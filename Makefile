@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status test test-unit test-slow lint format bench lock clean distclean
+.PHONY: help setup demo up down status test test-unit test-slow chaos lint format bench lock clean distclean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -42,6 +42,9 @@ test-unit: setup ## tests that need no server
 
 test-slow: setup ## the long tests
 	$(BIN)/pytest -m slow $(ARGS)
+
+chaos: setup ## faults for minutes, then a recount (SHORT=1: two minutes)
+	@$(BIN)/python -m tests.chaos $(if $(SHORT),--short,)
 
 lint: setup ## ruff, mypy --strict, the floors
 	$(BIN)/ruff check .

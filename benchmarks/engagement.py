@@ -1,9 +1,9 @@
 """Engagement events a second: the whole virality agent beside what others do with the same topic.
 
-Ours decodes, tells duplicates apart, folds totals and four decayed rates per video, scores, and has
-every score acknowledged and the offsets committed. The peers do less: stock Faust hands raw bytes
-to an agent that drops them, quixstreams counts per key in ten-second windows, aiokafka only
-fetches.
+Ours decodes, tells duplicates apart, folds totals, four decayed rates and a sketch of the unique
+viewers per video, scores, and has every score acknowledged and the offsets committed. The peers do
+less: stock Faust hands raw bytes to an agent that drops them, quixstreams counts per key in
+ten-second windows, aiokafka only fetches.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from infra.settings import Settings
 from schemas.agents import group_of
 from schemas.catalogue import ENGAGEMENT, VIRALITY_SCORES
 
-EVENTS = 3_000_000
+EVENTS = 5_000_000
 SLOW_PEER_EVENTS = 50_000  # of the same topic; a per-message peer's rate does not depend on it
-RUNS = 3
+RUNS = 5
 
 
 def run(events: int = EVENTS, runs: int = RUNS) -> dict[str, Any]:

@@ -7,10 +7,10 @@ import json
 import os
 import resource
 import sys
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from benchmarks.machine import resident_mib
 from infra.settings import Settings
 from schemas.catalogue import ENGAGEMENT
 from streams.columnar.handler import Ground, TopicPartition
@@ -29,15 +29,10 @@ def main(settings: dict[str, Any], rows: int, **_: Any) -> None:
     facts = {
         "events": rows,
         "seconds": seconds,
-        "rss_mib": _resident_mib(),
+        "rss_mib": resident_mib(),
         "peak_rss_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
     os.write(1, json.dumps(facts).encode())
-
-
-def _resident_mib() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 if __name__ == "__main__":

@@ -13,11 +13,14 @@ from collections.abc import Mapping
 from time import perf_counter, process_time
 from typing import Any
 
+from benchmarks.machine import resident_mib
 from infra.settings import Settings
 from schemas.chunks import Chunk
 from streams.columnar.app import WorkerApp, run_worker
 from streams.columnar.handler import TopicPartition
 from streams.virality.agent import app
+
+_EVERY = 1_000_000  # events between two looks at the memory
 
 
 def main(settings: dict[str, Any], events: int, **_: Any) -> None:
@@ -25,6 +28,7 @@ def main(settings: dict[str, Any], events: int, **_: Any) -> None:
     handler = worker.handler
     expect, flush = handler.expect, worker.flush
     started = 0.0
+    memory: list[tuple[int, int]] = []
 
     def timed_expect(chunk: Chunk) -> None:
         nonlocal started
@@ -34,8 +38,16 @@ def main(settings: dict[str, Any], events: int, **_: Any) -> None:
     async def timed_flush() -> int:
         gone = await flush()
         done: Mapping[TopicPartition, int] = worker._committed
-        if sum(done.values()) >= events:
-            facts = {"events": events, "seconds": perf_counter() - started, "cpu": process_time()}
+        passed = sum(done.values())
+        if passed - (memory[-1][0] if memory else 0) >= _EVERY:
+            memory.append((passed, round(resident_mib())))
+        if passed >= events:
+            facts = {
+                "events": events,
+                "seconds": perf_counter() - started,
+                "cpu": process_time(),
+                "rss_mib": memory,
+            }
             line = json.dumps(facts)
             os.write(1, line.encode())
             os._exit(0)

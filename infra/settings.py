@@ -78,6 +78,13 @@ class Settings(BaseSettings):
         ge=0,
         description="Events of a partition within which a repeated event_id counts once.",
     )
+    park_after_hours: float = Field(
+        72.0,
+        ge=0,
+        description="A key without an event for so long, in the log's time, leaves an agent's "
+        "memory for a scratch file in the data directory, and comes back with its next event. "
+        "0: everything stays in memory.",
+    )
     outlier_multiple: float = Field(
         3.0, gt=1, description="Times the channel's usual views from which a video is an outlier."
     )

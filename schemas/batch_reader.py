@@ -4,11 +4,12 @@ A record of Kafka's format 2 is, byte for byte, an Avro record: its lengths and 
 numbers, its key is Avro's bytes, and the value's five-byte prefix and body are fields like any
 other. So an uncompressed batch is a block of an Avro container, with a schema of that form.
 
-What guards it: offsets must be those that the batch's header announces, every prefix must be the
-writer's, no record may have headers, and behind each batch stands a sentinel with a secret salt,
-which must be found where the batch ends. A body that is longer or shorter than its schema says
-moves all that follows, up to the sentinel. Batches are blocks of their own: what a producer sends
-can only spoil what it sent with it.
+What guards it: offsets must be those that the batch's header announces, the records' lengths must
+add up to the batch, every prefix must be the writer's, no record may have attributes or headers,
+and behind each batch stands a sentinel with a secret salt, which must be found where the batch
+ends. A body that is longer or shorter than its schema says moves all that follows, up to the
+sentinel. Batches are blocks of their own: what a producer sends can only spoil what it sent with
+it.
 """
 
 from __future__ import annotations
@@ -29,14 +30,19 @@ from schemas.record_batches import RecordBatch
 from schemas.varint import zigzag
 from schemas.wire import PREFIX
 
+_LENGTH = "_record_length"
+_ATTRIBUTES = "_record_attributes"
 _TIME = "_record_time"
 _DELTA = "_record_offset"
 _SCHEMA = "_record_schema"
 _MAGIC = "_record_magic"
 _HEADERS = "_record_headers"
-_GUARDS = (_TIME, _DELTA, _SCHEMA, _MAGIC, _HEADERS)
+_GUARDS = (_LENGTH, _ATTRIBUTES, _TIME, _DELTA, _SCHEMA, _MAGIC, _HEADERS)
 
 _SALT = secrets.randbits(62)
+
+# The first lengths whose zigzag number takes a byte more.
+_VARINT_ENDS = [1 << bits for bits in (6, 13, 20, 27)]
 
 
 def _field(name: str, kind: str) -> dict[str, Any]:
@@ -65,8 +71,8 @@ class BatchReader:
         self._schema_id = np.frombuffer(prefix[1:], dtype="<u4")[0]
         self._header = container_header(
             [
-                _field("_record_length", "long"),
-                _field("_record_attributes", "int"),
+                _field(_LENGTH, "long"),
+                _field(_ATTRIBUTES, "int"),
                 _field(_TIME, "long"),
                 _field(_DELTA, "long"),
                 _KEYS[keyed],
@@ -117,6 +123,7 @@ class BatchReader:
         records = np.ones(frame.height, dtype=np.bool_)
         records[sentinels] = False
         self._check(frame)
+        _check_lengths(batches, frame[_LENGTH].to_numpy(), sentinels)
         offsets = np.repeat([batch.base_offset for batch in batches], counts) + deltas[records]
         _check_offsets(batches, counts, offsets)
         received = _microseconds(batches, counts, times[records])
@@ -129,8 +136,19 @@ class BatchReader:
         schemas = frame[_SCHEMA].to_numpy().view(np.uint32)
         if not (schemas == self._schema_id).all() or (frame[_MAGIC] != 0).any():
             raise UndecodableError("a record has another prefix")
-        if (frame[_HEADERS] != 0).any():
-            raise UndecodableError("a record has headers")
+        if (frame[_ATTRIBUTES] != 0).any() or (frame[_HEADERS] != 0).any():
+            raise UndecodableError("a record has attributes or headers")
+
+
+def _check_lengths(
+    batches: Sequence[RecordBatch], lengths: npt.NDArray[np.int64], sentinels: npt.NDArray[np.int64]
+) -> None:
+    """The lengths that records tell of themselves add up to their batch. Sentinels tell 0."""
+    whole = lengths + 1 + np.searchsorted(_VARINT_ENDS, lengths, side="right")
+    starts = np.concatenate(([0], sentinels[:-1] + 1))
+    expected = [len(batch.records) + 1 for batch in batches]  # a sentinel's length takes a byte
+    if (lengths < 0).any() or not (np.add.reduceat(whole, starts) == expected).all():
+        raise UndecodableError("records are longer or shorter than their batch")
 
 
 def _check_offsets(

@@ -1,7 +1,7 @@
 """Frames to Avro bodies, a column at a time.
 
 Every column becomes one or a few pieces (`schemas.ragged`): numbers are encoded for all rows at
-once, texts are joined by Polars. The pieces of all columns are then laid side by side.
+once, texts are put end to end by Polars. The pieces of all columns are then laid side by side.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from schemas.varint import zigzag
 _BLOCK = 32_768  # rows at once
 _BLOCK_BYTES = 64 << 20  # fewer rows at once where they are long
 _FEW_ITEMS = 8  # arrays that all have the same few items are laid item by item
-_TEXT_LIMIT = 1 << 30  # bytes; Polars keeps the length of a text in 32 bits
 
 _GROUP = 7  # payload bits in a byte of a varint
 _ONE_BYTE = 1 << _GROUP  # coded numbers below take a byte
@@ -86,13 +85,9 @@ class _NullError(Exception):
 
 def texts(column: pl.Series) -> Ragged:
     """The bytes of Strings or Binaries, which must not be null."""
-    if column.dtype == pl.String:
-        lengths = column.str.len_bytes().to_numpy()
-        if lengths.sum(dtype=np.int64) <= _TEXT_LIMIT:
-            joined: bytes = column.str.join("").cast(pl.Binary)[0]
-            return ragged(joined, lengths)
-        column = column.cast(pl.Binary)
-    return ragged(b"".join(column.to_list()), column.bin.size("b").to_numpy())
+    cells = column.cast(pl.Binary)
+    data = cells.cast(pl.List(pl.UInt8)).explode(empty_as_null=False)
+    return ragged(data.to_numpy(), cells.bin.size().to_numpy())
 
 
 def varints(numbers: npt.NDArray[np.int64]) -> Padded:
@@ -219,13 +214,12 @@ def _array(encode: Encoder, column: pl.Series) -> list[Piece]:
     end = Constant(zigzag(0))
     if not most:
         return [end]
-    some = counts > 0
-    items = (column if least else column.filter(pl.Series(some))).explode()
-    pieces = encode(items)
+    pieces = encode(column.explode(empty_as_null=False))
     if least == most <= _FEW_ITEMS:
         places = (slice(first, None, most) for first in range(most))
         inner = [piece.part(place) for place in places for piece in pieces]
         return [Constant(zigzag(most)), *inner, end]
+    some = counts > 0
     return [_counts(counts[some]).spread(some), _grouped(pieces, counts), end]
 
 

@@ -21,7 +21,7 @@ Lengths = npt.NDArray[Any]  # of integers
 Mask = npt.NDArray[np.bool_]
 Windows = npt.NDArray[np.void]
 
-SPARE = 128  # bytes behind the data of a Ragged; no window of one is wider
+WIDEST = 128  # bytes of a window that may be wider than its row
 
 
 class Constant(NamedTuple):
@@ -93,8 +93,7 @@ class Ragged(NamedTuple):
     """Bytes anywhere in a buffer.
 
     Attributes:
-        data: the bytes of row i are `data[starts[i] : starts[i] + lengths[i]]`; behind those of
-            the last row there are `SPARE` more.
+        data: the bytes of row i are `data[starts[i] : starts[i] + lengths[i]]`.
         starts: shape (rows,).
         lengths: bytes per row, shape (rows,).
     """
@@ -112,14 +111,17 @@ class Ragged(NamedTuple):
     def window(self) -> int:
         """Bytes that `put` writes for a row; 0 when it writes no more than the row has."""
         longest = int(self.lengths.max(initial=0))
-        return longest if longest <= SPARE else 0
+        return longest if longest <= WIDEST else 0
 
     def put(self, data: Bytes, at: Integers) -> None:
         """Write row i from address `at[i]` on."""
-        if width := self.window:
-            _windows(data, width)[at] = _windows(self.data, width)[self.starts]
-        else:
+        if not (width := self.window):
             self._put_exactly(data, at)
+            return
+        source = self.data
+        if int(self.starts.max()) + width > len(source):
+            source = np.append(source, np.zeros(width, dtype=np.uint8))
+        _windows(data, width)[at] = _windows(source, width)[self.starts]
 
     def part(self, rows: slice) -> Ragged:
         """Some of the rows."""
@@ -132,7 +134,7 @@ class Ragged(NamedTuple):
     def packed(self) -> Ragged:
         """The same rows, each right behind the one before."""
         starts = np.cumsum(self.lengths) - self.lengths
-        data = np.empty(int(self.lengths.sum()) + SPARE, dtype=np.uint8)
+        data = np.empty(int(self.lengths.sum()), dtype=np.uint8)
         self._put_exactly(data, starts)
         return Ragged(data, starts, self.lengths)
 
@@ -162,11 +164,10 @@ class Ragged(NamedTuple):
 Piece = Constant | Padded | Ragged
 
 
-def ragged(data: bytes, lengths: Lengths) -> Ragged:
+def ragged(data: Bytes, lengths: Lengths) -> Ragged:
     """Rows that stand one right behind the other in `data`."""
     lengths = lengths.astype(np.int64, copy=False)
-    spared = np.frombuffer(data + bytes(SPARE), dtype=np.uint8)
-    return Ragged(spared, np.cumsum(lengths) - lengths, lengths)
+    return Ragged(data, np.cumsum(lengths) - lengths, lengths)
 
 
 def lay(pieces: Sequence[Piece], count: int) -> Ragged:
@@ -177,7 +178,7 @@ def lay(pieces: Sequence[Piece], count: int) -> Ragged:
         lengths += piece.sizes
     gap = max((piece.window for piece in pieces), default=0)
     starts = np.cumsum(lengths + gap) - lengths - gap
-    data = np.empty(int(lengths.sum()) + count * gap + SPARE, dtype=np.uint8)
+    data = np.empty(int(lengths.sum()) + count * gap, dtype=np.uint8)
     at = starts.copy()
     for piece in pieces:
         piece.put(data, at)
@@ -227,4 +228,5 @@ def _spread(values: Lengths | int, there: Mask) -> Integers:
 
 def _windows(data: Bytes, width: int) -> Windows:
     """The window at every address of the data: they overlap."""
-    return np.ndarray((len(data) - width + 1,), dtype=f"V{width}", buffer=data, strides=(1,))
+    count = max(0, len(data) - width + 1)
+    return np.ndarray((count,), dtype=f"V{width}", buffer=data, strides=(1,))

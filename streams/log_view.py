@@ -118,6 +118,8 @@ class LogView:
             }
         except KafkaException:
             self._layout = None  # a topic may have gone
+            # After a restart of the broker a client insists on the leader's epoch from before.
+            self._client = None
             raise
 
     def _partitions(self) -> list[TopicPartition]:

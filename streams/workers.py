@@ -9,6 +9,7 @@ from streams.columnar.app import WorkerApp
 from streams.columnar.folding import AgentSpec, FoldingHandler
 from streams.columnar.handler import ChunkHandler
 from streams.columnar.options import WorkerOptions
+from streams.columnar.quiet import Parking
 
 
 def worker(name: str, handler: ChunkHandler, settings: Settings) -> WorkerApp:
@@ -26,4 +27,13 @@ def worker(name: str, handler: ChunkHandler, settings: Settings) -> WorkerApp:
 def folding_worker(spec: AgentSpec, settings: Settings) -> WorkerApp:
     """A worker of an agent that folds events into state."""
     registry = Registry(settings.registry_config())
-    return worker(spec.name, FoldingHandler(spec, settings.kafka_config(), registry), settings)
+    kafka, parking = settings.kafka_config(), _parking(settings)
+    return worker(spec.name, FoldingHandler(spec, kafka, registry, parking), settings)
+
+
+def _parking(settings: Settings) -> Parking | None:
+    if not settings.park_after_hours:
+        return None
+    folder = settings.home / "parked"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Parking(after_ms=int(settings.park_after_hours * 3_600_000), folder=folder)

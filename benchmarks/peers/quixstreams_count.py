@@ -11,7 +11,7 @@ from datetime import timedelta
 from time import perf_counter
 from typing import Any
 
-from quixstreams import Application
+from quixstreams import Application  # type: ignore[import-not-found]
 
 
 def main(kafka: str, topic: str, events: int, **_: Any) -> None:

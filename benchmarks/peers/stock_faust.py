@@ -28,7 +28,7 @@ def main(kafka: str, topic: str, events: int, **_: Any) -> None:
         topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
     )
 
-    @app.agent(raw)
+    @app.agent(raw)  # type: ignore[untyped-decorator]
     async def nothing(stream: Any) -> None:
         started, seen = 0.0, 0
         async for _value in stream:

@@ -51,7 +51,7 @@ class Supervisor:
         self,
         settings: Settings,
         processes: Sequence[ProcessSpec] = (),
-        provision: Callable[[Settings], None] | None = None,
+        provision: Callable[[Settings], object] | None = None,
         on_event: Listener = lambda event: None,
     ) -> None:
         self.settings = settings

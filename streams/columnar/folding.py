@@ -17,11 +17,12 @@ from schemas.topic import Topic
 from streams.columnar.duplicates import DuplicateWindow
 from streams.columnar.errors import BrokenGroundError
 from streams.columnar.fold import Fold
-from streams.columnar.groups import log_end, partition_counts
+from streams.columnar.groups import log_end, newest_time, partition_counts
 from streams.columnar.handler import Ground, TopicPartition
 from streams.columnar.late_writers import OutputWatch
 from streams.columnar.metrics import FoldingMetrics
 from streams.columnar.partition import APPLIED, Outbox, Partition
+from streams.columnar.quiet import Parking
 from streams.columnar.restore import Restored, restore
 from streams.columnar.sink import Sink
 from streams.columnar.table import KeyedTable
@@ -57,14 +58,24 @@ class FoldingHandler:
 
     A flush sends, each acknowledged before the next: events that follow and dead letters; then the
     state rows. So a row in the output topic says that all that follows from it is there too.
+
+    Args:
+        parking: when rows of quiet keys leave the memory; None is never.
     """
 
-    def __init__(self, spec: AgentSpec, kafka: dict[str, str], registry: Registry) -> None:
+    def __init__(
+        self,
+        spec: AgentSpec,
+        kafka: dict[str, str],
+        registry: Registry,
+        parking: Parking | None = None,
+    ) -> None:
         self.topics: Sequence[Topic] = (spec.source,)
         self.metrics = FoldingMetrics(spec.name, spec.source.name)
         self._spec = spec
         self._kafka = kafka
         self._registry = registry
+        self._parking = parking
         self._sink = Sink(kafka, registry)
         self._watch = OutputWatch(kafka, spec.output, registry)
         self._partitions: dict[TopicPartition, Partition] = {}
@@ -74,7 +85,8 @@ class FoldingHandler:
         self._generation = -1
         self._room = asyncio.Event()  # set when something was taken to be flushed
         self._schema = pl.Schema({**spec.fold.state, APPLIED: pl.Int64()})
-        wanted = dict.fromkeys((spec.source.key, "event_id", *spec.fold.columns))
+        identity = ("event_id",) if spec.horizon else ()
+        wanted = dict.fromkeys((spec.source.key, *identity, *spec.fold.columns))
         # One decoder each for all partitions: parsed schemas are shared.
         self._decoder = FrameDecoder(registry, spec.source, tuple(wanted))
         self._state_decoder = FrameDecoder(registry, spec.output, self._schema.names())
@@ -88,7 +100,7 @@ class FoldingHandler:
             BrokenGroundError: the input is not what the state was made from.
             RestoreError: the state cannot be read.
         """
-        self._partitions = {}
+        self._give_up()
         count = await asyncio.to_thread(self._check_partitions)
         restored = await asyncio.gather(
             *(self._restored(where, facts, count) for where, facts in ground.items())
@@ -135,18 +147,23 @@ class FoldingHandler:
         """
         again = 1
         while again:
-            boxes = {where: part.take_outbox() for where, part in self._partitions.items()}
+            owned = dict(self._partitions)
+            boxes = {where: part.take_outbox() for where, part in owned.items()}
             self._room.set()
             if any(box.rows.height or box.emitted or box.letters for box in boxes.values()):
                 with self.metrics.flushing():
                     rows = await asyncio.to_thread(self._send, boxes)
                 self._measure_flush(boxes, rows)
+            for where, partition in owned.items():
+                if self._partitions.get(where) is partition:
+                    partition.acknowledged()
+                    self._measure(where, partition)
             again = self._write_again(await self._watch.others())
         return {where: box.next_offset for where, box in boxes.items()}
 
     async def revoked(self) -> None:
         """Forget the state: the next owner restores it from the output topic."""
-        self._partitions = {}
+        self._give_up()
         self._decoded = {}
         self._room.set()
 
@@ -160,6 +177,11 @@ class FoldingHandler:
         """The first offset that was not processed yet."""
         partition = self._partitions.get(where)
         return None if partition is None else partition.next_offset
+
+    def _give_up(self) -> None:
+        for partition in self._partitions.values():
+            partition.table.close()
+        self._partitions = {}
 
     def _decode(self, chunk: Chunk) -> Decoded:
         with self.metrics.decoding():
@@ -199,12 +221,11 @@ class FoldingHandler:
         self.metrics.flushed(rows)
         for where, box in boxes.items():
             self.metrics.buried(where.topic, len(box.letters))
-        for where, partition in self._partitions.items():
-            self._measure(where, partition)
 
     def _measure(self, where: TopicPartition, partition: Partition) -> None:
         table = partition.table
         self.metrics.set_rows(where, keys=len(table), dirty=table.changed_rows)
+        self.metrics.set_parked(where, table.parked_rows)
 
     def _check_partitions(self) -> int:
         """State stands beside its input: a key's row in the partition of the key's events.
@@ -228,21 +249,33 @@ class FoldingHandler:
         """A partition as the output topic has it, and up to which offset that was read."""
         spec = self._spec
         async with self._restoring:
+            table = KeyedTable(self._schema, spec.source.key, self._parking)
+            if self._parking is not None:
+                table.reach(
+                    await asyncio.to_thread(
+                        newest_time, self._kafka, spec.output.name, where.partition
+                    )
+                )
             restored = await restore(
-                self._kafka, spec.output, where.partition, self._state_decoder, self._schema
+                self._kafka, spec.output, where.partition, self._state_decoder, table
             )
-            partition = await asyncio.to_thread(self._partition, where, ground, restored, count)
+            partition = await asyncio.to_thread(
+                self._partition, where, ground, restored, table, count
+            )
         return partition, restored.end
 
     def _partition(
-        self, where: TopicPartition, ground: Ground, restored: Restored, count: int
+        self,
+        where: TopicPartition,
+        ground: Ground,
+        restored: Restored,
+        table: KeyedTable,
+        count: int,
     ) -> Partition:
         spec = self._spec
-        table = KeyedTable(self._schema, spec.source.key)
-        table.put(restored.rows, changed=False)
-        table.put(restored.overtaken)
-        self.metrics.repaired(restored.overtaken.height)
-        highest = -1 if restored.rows.is_empty() else int(restored.rows[APPLIED].max())  # type: ignore[arg-type]
+        table.put(table.take(restored.overtaken))
+        self.metrics.repaired(len(restored.overtaken))
+        highest = restored.highest
         if highest >= ground.high:
             # The log may have grown since it was asked, by another worker's last flush.
             end = log_end(self._kafka, where.topic, where.partition)
@@ -253,7 +286,8 @@ class FoldingHandler:
             agent=spec.name,
             partition=where.partition,
             keys=len(table),
-            overtaken=restored.overtaken.height,
+            parked=table.parked_rows,
+            overtaken=len(restored.overtaken),
             fold_from=fold_from,
         )
         return Partition(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from contextlib import closing
 
 from confluent_kafka import Consumer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 Place = tuple[str, int]  # topic, partition
 
@@ -68,3 +68,16 @@ def log_end(kafka: dict[str, str], topic: str, partition: int, seconds: float = 
     with closing(Consumer({**kafka, "group.id": "groundswell.ends"})) as consumer:
         where = TopicPartition(topic, partition)
         return int(consumer.get_watermark_offsets(where, timeout=seconds)[1])
+
+
+def newest_time(kafka: dict[str, str], topic: str, partition: int, seconds: float = 30.0) -> int:
+    """The highest timestamp of a partition's records in milliseconds; -1 without one.
+
+    Raises:
+        KafkaException: the broker did not answer within `seconds`.
+    """
+    where = TopicPartition(topic, partition)
+    asked = AdminClient(kafka).list_offsets(
+        {where: OffsetSpec.max_timestamp()}, request_timeout=seconds
+    )
+    return int(asked[where].result().timestamp)

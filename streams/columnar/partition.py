@@ -24,6 +24,8 @@ log = structlog.get_logger()
 
 APPLIED = "applied_offset"
 
+_SAMPLE = 500  # events whose timestamps are looked at
+
 
 @dataclass
 class Outbox:
@@ -68,6 +70,7 @@ class Partition:
         default_factory=lambda: defaultdict(list)
     )
     _letters: list[DeadLetter] = field(default_factory=list)
+    _time: int = 0
 
     def process(self, chunk: Chunk, decoded: Decoded) -> int:
         """Fold a chunk in. Records before `next_offset` were processed already and are ignored.
@@ -84,7 +87,10 @@ class Partition:
         events = self.duplicates.filter(events, "event_id")
         if chunk.first_offset < self.fold_from:
             events = events.filter(pl.col("_offset") >= self.fold_from)
-        folded = self._fold(events, chunk) if events.height else 0
+        folded = 0
+        if events.height:
+            self._time = log_time(events["_timestamp"])
+            folded = self._fold(events, chunk)
         self.next_offset = max(self.next_offset, chunk.last_offset + 1)
         return folded
 
@@ -99,6 +105,14 @@ class Partition:
         # While the window is read again, what was flushed long ago stays flushed.
         reached = max(self.next_offset, self.fold_from)
         return Outbox(self.table.take_changed(), emitted, letters, reached)
+
+    def acknowledged(self) -> None:
+        """All that was taken so far is with the broker: what has been quiet for long is parked."""
+        self.table.acknowledged()
+        try:
+            self.table.park()
+        except OSError as error:
+            log.warning("rows stay in memory", agent=self.name, reason=str(error))
 
     def write_again(self, last: pl.DataFrame) -> int:
         """Let the next flush write rows that somebody else's stand behind.
@@ -153,9 +167,10 @@ class Partition:
         applied[events[ROW].to_numpy()] = events["_offset"].to_numpy()
         offsets = pl.Series(APPLIED, applied)
         if folded.rows[keys.name].equals(keys):
-            self.table.put(folded.rows.with_columns(offsets))
+            self.table.put(folded.rows.with_columns(offsets), at=self._time)
         else:
-            self.table.put(folded.rows.join(pl.DataFrame([keys, offsets]), on=keys.name))
+            rows = folded.rows.join(pl.DataFrame([keys, offsets]), on=keys.name)
+            self.table.put(rows, at=self._time)
         for topic, frame in folded.emitted.items():
             if frame.height:
                 self._emitted[topic].append(frame)
@@ -223,6 +238,16 @@ class Partition:
             reason=reason,
         )
         self._letters.append(dead_letter(chunk, row, reason=reason, component=self.name))
+
+
+def log_time(timestamps: pl.Series) -> int:
+    """The time of a chunk of the log in milliseconds: the median, for some clocks are wrong.
+
+    Args:
+        timestamps: of the chunk's records, Datetime in microseconds.
+    """
+    some = timestamps.gather_every(-(-len(timestamps) // _SAMPLE)).to_physical()
+    return int(np.median(some.to_numpy())) // 1000
 
 
 def guarded(events: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:

@@ -73,6 +73,15 @@ class RecordColumns:
         """Replace the records of slots."""
         self._records[slots] = records.view(self._bytes)
 
+    def as_bytes(self, records: Records) -> pl.Series:
+        """Each record as one binary."""
+        content = records.view(np.uint8).reshape(len(records), self.dtype.itemsize)
+        return pl.Series(content).cast(pl.List(pl.UInt8)).cast(pl.Binary)
+
+    def of_bytes(self, binaries: pl.Series) -> Records:
+        """The records that were such binaries."""
+        return np.frombuffer(b"".join(binaries.to_list()), dtype=self.dtype)
+
     def records(self, rows: pl.DataFrame) -> Records:
         """Rows as records."""
         records = np.empty(rows.height, dtype=self.dtype)
@@ -96,8 +105,6 @@ class RecordColumns:
             unknown: where there is no record; everything is null there.
         """
         nulls = records[_NULLS]
-        if unknown is not None:
-            nulls[unknown] = 0
         somewhere = np.bitwise_or.reduce(nulls, axis=0, initial=0).tolist()
         known = None if unknown is None else pl.Series(~unknown)
         found = []

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 from aiokafka.errors import KafkaError
 
@@ -16,50 +15,51 @@ from schemas.topic import Topic
 from streams.columnar.errors import RestoreError
 from streams.columnar.partition import APPLIED
 from streams.columnar.reading import PartitionReader
+from streams.columnar.table import KeyedTable
 
-_SPARE_ROWS = 500_000  # rows that may be kept in vain before they are looked through
+_PARKED_AT_ONCE = 1 << 18  # rows; nobody waits for this thread
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """State of a partition as the output topic has it.
+    """What was read back.
 
     Attributes:
-        rows: per key the row with the highest `applied_offset`.
-        overtaken: those of them that are not the last of their key in the log: a worker that had
-            lost the partition wrote an older row behind. They have to be written again, or
-            compaction would keep the wrong one.
+        highest: the highest `applied_offset`; -1 without a row.
+        overtaken: keys whose row with the highest `applied_offset` is not their last in the log: a
+            worker that had lost the partition wrote an older row behind. They have to be written
+            again, or compaction would keep the wrong one.
         end: offset up to which the topic was read.
     """
 
-    rows: pl.DataFrame
-    overtaken: pl.DataFrame
+    highest: int
+    overtaken: list[str]
     end: int
 
 
 async def restore(
-    kafka: Mapping[str, str], topic: Topic, partition: int, decoder: FrameDecoder, schema: pl.Schema
+    kafka: Mapping[str, str], topic: Topic, partition: int, decoder: FrameDecoder, table: KeyedTable
 ) -> Restored:
     """Read the partition to the end that it has now. It can be cancelled at any time.
 
     Args:
         kafka: connection settings (librdkafka's names).
-        decoder: of the output topic, with all columns of `schema`.
-        schema: columns of a state row, `applied_offset` among them.
+        decoder: of the output topic, with all columns of the table.
+        table: gets the row with the highest `applied_offset` of every key.
 
     Raises:
         RestoreError: a state row cannot be decoded, or the broker stopped answering.
     """
-    newest = _Newest(topic.key, schema)
+    newest = Newest(table, topic.key)
     try:
         async with PartitionReader(kafka, topic.name, partition) as reader:
             async for chunk in reader:
-                newest.add(await asyncio.to_thread(decoded_rows, chunk, decoder))
+                rows = await asyncio.to_thread(decoded_rows, chunk, decoder)
+                await asyncio.to_thread(newest.add, rows)
     except (KafkaError, TimeoutError) as error:
         reason = str(error) or "the broker stopped answering"
         raise RestoreError(f"{topic.name}/{partition} cannot be read: {reason}") from error
-    rows, overtaken = await asyncio.to_thread(newest.result)
-    return Restored(rows, overtaken, reader.position)
+    return Restored(newest.highest, sorted(newest.overtaken), reader.position)
 
 
 def decoded_rows(chunk: Chunk, decoder: FrameDecoder) -> pl.DataFrame:
@@ -79,57 +79,55 @@ def decoded_rows(chunk: Chunk, decoder: FrameDecoder) -> pl.DataFrame:
     return decoded.frame
 
 
-class _Newest:
-    """Of every key the row with the highest applied offset, and the last row of the log."""
+class Newest:
+    """Puts rows of the log into a table, of every key the one with the highest applied offset.
 
-    def __init__(self, key: str, schema: pl.Schema) -> None:
+    Rows of keys that are quiet by the time of their records are parked on the way, so that memory
+    holds no more than what is alive.
+
+    Args:
+        table: empty.
+        key: name of the key column.
+
+    Attributes:
+        highest: the highest applied offset; -1 without a row.
+        overtaken: keys whose last row in the log is not the newest.
+    """
+
+    def __init__(self, table: KeyedTable, key: str) -> None:
+        self.highest = -1
+        self.overtaken: set[str] = set()
+        self._table = table
         self._key = key
-        self._schema = schema
-        self._frames: list[pl.DataFrame] = []
-        self._rows = 0
-        self._enough = _SPARE_ROWS
 
     def add(self, frame: pl.DataFrame) -> None:
-        """Take the next rows of the log in."""
-        if frame.is_empty():
-            return
-        self._frames.append(frame)
-        self._rows += frame.height
-        if self._rows > self._enough:
-            newest, last = self._found()
-            self._keep(np.union1d(newest, last))
-            self._enough = 2 * self._rows + _SPARE_ROWS
+        """Take the next rows of the log in.
 
-    def result(self) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """The newest rows, and those of them that were overtaken."""
-        if not self._frames:
-            empty = pl.DataFrame(schema=self._schema)
-            return empty, empty
-        newest, last = self._found()
-        overtaken = ~np.isin(newest, last)
-        self._keep(newest)
-        rows = pl.concat(self._frames, rechunk=True).select(self._schema.names())
-        self._frames = []
-        return rows, rows.filter(pl.Series(overtaken))
-
-    def _found(self) -> tuple[np.ndarray, np.ndarray]:
-        """Places of the newest rows and of the last ones, each rising."""
-        narrow = pl.concat(
-            [frame.select(self._key, APPLIED) for frame in self._frames]
-        ).with_row_index("place")
-        last = narrow.unique(self._key, keep="last")
+        Args:
+            frame: the table's columns, and `_timestamp`.
+        """
         # A later row with the same applied offset is the same row; only a lower one was overtaken.
-        newest = narrow.sort(APPLIED, "place").unique(self._key, keep="last")
-        return (np.sort(newest["place"].to_numpy()), np.sort(last["place"].to_numpy()))
+        last = frame.select(self._key, APPLIED)
+        if frame[self._key].n_unique() < frame.height:
+            last = last.unique(self._key, keep="last", maintain_order=True)
+            places = frame.select(self._key, APPLIED).with_row_index("place")
+            newest = places.sort(APPLIED, "place").unique(self._key, keep="last")
+            frame = last.select(self._key).join(
+                frame[newest["place"]], on=self._key, maintain_order="left"
+            )
+        stood = self._table.take(frame[self._key])[APPLIED].fill_null(-1)
+        newer = frame[APPLIED] >= stood
+        behind = last[APPLIED] < pl.select(pl.max_horizontal(stood, frame[APPLIED])).to_series()
+        self._note(last[self._key], behind)
+        if not newer.all():
+            frame = frame.filter(newer)
+        if frame.height:
+            self.highest = max(self.highest, int(frame[APPLIED].max()))  # type: ignore[arg-type]
+        times = frame["_timestamp"].to_physical().to_numpy() // 1000
+        self._table.put(frame, changed=False, at=times)
+        self._table.park(_PARKED_AT_ONCE)
 
-    def _keep(self, places: np.ndarray) -> None:
-        """Drop all other rows."""
-        kept, start = [], 0
-        for frame in self._frames:
-            end = start + frame.height
-            here = places[np.searchsorted(places, start) : np.searchsorted(places, end)]
-            if len(here):
-                kept.append(frame if len(here) == frame.height else frame[here - start])
-            start = end
-        self._frames = kept
-        self._rows = len(places)
+    def _note(self, keys: pl.Series, behind: pl.Series) -> None:
+        if self.overtaken:
+            self.overtaken.difference_update(keys.filter(~behind).to_list())
+        self.overtaken.update(keys.filter(behind).to_list())

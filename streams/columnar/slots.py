@@ -39,6 +39,12 @@ class KeySlots:
         """All slots that were ever given out are below."""
         return self._end
 
+    def used(self) -> Numbers:
+        """The slots that belong to a key, rising."""
+        used = np.ones(self._end, dtype=np.bool_)
+        used[self._free] = False
+        return np.flatnonzero(used)
+
     def find(self, keys: pl.Series) -> Numbers:
         """The slot of each key, negative without one.
 
@@ -77,6 +83,13 @@ class KeySlots:
         self._index.add(hashes, slots)
         self._hashes[slots] = hashes
         return slots
+
+    def release(self, slots: Numbers) -> None:
+        """Take slots away from their keys."""
+        self._index.remove(self._hashes[slots], slots)
+        self._keys.clear(slots)
+        self._free = np.concatenate((self._free, slots))
+        self._asked = None
 
     def keys(self, slots: Numbers) -> pl.Series:
         """The keys of slots that were given out."""

@@ -192,13 +192,16 @@ def _decay(rows: dict[str, Row], views: dict[str, list[Any]]) -> None:
         rows[one.pop("video_id")].update(one)
 
 
-def last_rows(settings: Settings, topic: str, schema: Any, partitions: int) -> dict[str, Row]:
-    """Per video the last row of the output topic: what compaction keeps."""
+def last_rows(
+    settings: Settings, topic: str, schema: Any, partitions: int, key: str = "video_id"
+) -> dict[str, Row]:
+    """Per key the last row of the output topic: what compaction keeps."""
     decode = Decoder(settings, schema)
     rows: dict[str, Row] = {}
     for message in messages(settings, topic, partitions):
         row = decode(message.value())
         assert row is not None, f"{topic}/{message.partition()}/{message.offset()} is no row"
-        row["as_of"] = round(row["as_of"].timestamp() * 1e6)
-        rows[row["video_id"]] = row
+        if "as_of" in row:
+            row["as_of"] = round(row["as_of"].timestamp() * 1e6)
+        rows[row[key]] = row
     return rows

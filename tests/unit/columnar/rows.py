@@ -51,9 +51,9 @@ _ROWS = st.tuples(*(st.none() | _VALUES[name] for name in SCHEMA if name != KEY)
 Row = tuple[Any, ...]
 
 
-def rows_of(keys: st.SearchStrategy[str]) -> st.SearchStrategy[dict[str, Row]]:
+def rows_of(keys: st.SearchStrategy[str], *, least: int = 0) -> st.SearchStrategy[dict[str, Row]]:
     """Rows by key."""
-    return st.dictionaries(keys, _ROWS, max_size=6)
+    return st.dictionaries(keys, _ROWS, min_size=least, max_size=6)
 
 
 def frame(rows: dict[str, Row]) -> pl.DataFrame:

@@ -24,7 +24,7 @@ from schemas.frames import FrameDecoder
 from schemas.wire import prefix
 from streams.columnar.duplicates import DuplicateWindow
 from streams.columnar.partition import APPLIED, Partition
-from streams.columnar.restore import _Newest
+from streams.columnar.restore import Newest
 from streams.columnar.table import KeyedTable
 from streams.virality.fold import ViralityFold
 from tests.unit.schemas.fake_registry import FakeRegistry
@@ -247,12 +247,12 @@ class Cluster:
         return box.next_offset
 
     def restored(self, log: Log) -> Owner:
-        newest = _Newest("video_id", SCHEMA)
-        newest.add(log.rows)
-        rows, overtaken = newest.result()
         table = KeyedTable(SCHEMA, "video_id")
-        table.put(rows, changed=False)
-        table.put(overtaken)
+        newest = Newest(table, "video_id")
+        if log.rows.height:
+            received = pl.lit(START).cast(pl.Datetime("us", "UTC")).alias("_timestamp")
+            newest.add(log.rows.with_columns(received))
+        table.put(table.take(sorted(newest.overtaken)))
         part = Partition(
             name="virality",
             topic=ENGAGEMENT,
@@ -261,7 +261,7 @@ class Cluster:
             duplicates=DuplicateWindow(HORIZON),
             fold_from=log.committed,
             next_offset=max(0, log.committed - HORIZON),
-            restored_offset=max(rows[APPLIED].to_list(), default=-1),
+            restored_offset=newest.highest,
             partitions=len(self.logs),
         )
         return Owner(part, log.rows_end)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from streams.columnar.quiet import Parking
 from streams.columnar.slots import Hashing, hashes_of
 from streams.columnar.table import KeyedTable
 from tests.unit.columnar.rows import KEY, SCHEMA, Row, contents, frame, rows_of
@@ -33,20 +37,43 @@ def like_a_mark(keys: pl.Series) -> np.ndarray[Any, np.dtype[np.uint64]]:
     return np.uint64((1 << 64) - 1) - (hashes_of(keys) & np.uint64(1))
 
 
-class Table(RuleBasedStateMachine):
-    """A table beside a dict."""
+AFTER = 4
 
-    @initialize(hashing=st.sampled_from([hashes_of, all_alike, like_a_mark]))
-    def begin(self, hashing: Hashing) -> None:
-        self.table = KeyedTable(SCHEMA, KEY, hashing=hashing)
+
+class Table(RuleBasedStateMachine):
+    """A table beside a dict; its rows may be parked, which nobody sees."""
+
+    @initialize(hashing=st.sampled_from([hashes_of, all_alike, like_a_mark]), parking=st.booleans())
+    def begin(self, hashing: Hashing, parking: bool) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        where = Parking(AFTER, Path(self.folder.name)) if parking else None
+        self.table = KeyedTable(SCHEMA, KEY, where, hashing=hashing)
         self.rows: dict[str, Row] = {}
         self.changed: set[str] = set()
+        self.sent: set[str] = set()
+        self.parks = parking
+        self.parked: set[str] = set()
+        self.last: list[str] = []
+        self.seen: dict[str, int] = {}
+        self.now = self.looked = 0
 
-    @rule(rows=rows_of(keys), changed=st.booleans())
-    def put(self, rows: dict[str, Row], changed: bool) -> None:
-        self.table.put(frame(rows), changed=changed)
+    @rule(rows=rows_of(keys), changed=st.booleans(), passed=st.integers(-6, 6))
+    def put(self, rows: dict[str, Row], changed: bool, passed: int = 0) -> None:
+        self.now = max(0, self.now + passed)
+        self.table.put(frame(rows), changed=changed, at=self.now)
         self.rows |= rows
         self.changed |= rows.keys() if changed else set()
+        self.returned(rows)
+
+    @rule(rows=rows_of(keys), ages=st.data())
+    def restore(self, rows: dict[str, Row], ages: st.DataObject) -> None:
+        """Rows of known times, of which the last is now."""
+        times = ages.draw(st.lists(st.integers(0, 20), min_size=len(rows), max_size=len(rows)))
+        self.table.put(frame(rows), changed=False, at=np.array(times, dtype=np.int64))
+        self.now = max([self.now, *times])
+        self.rows |= rows
+        self.returned(rows)
+        self.seen |= dict(zip(rows, times, strict=True))
 
     @rule(rows=rows_of(keys))
     def fold(self, rows: dict[str, Row]) -> None:
@@ -56,15 +83,46 @@ class Table(RuleBasedStateMachine):
 
     @rule(wanted=st.lists(keys, unique=True))
     def take(self, wanted: list[str]) -> None:
+        self.last = wanted
         taken = self.table.take(wanted)
         assert taken[KEY].to_list() == wanted
-        assert contents(taken) == self.expected(wanted)
+        nothing = (None,) * (len(SCHEMA) - 1)
+        assert contents(taken) == {key: self.rows.get(key, nothing) for key in wanted}
+        self.returned([key for key in wanted if key in self.parked])
 
     @rule()
     def flush(self) -> None:
         taken = contents(self.table.take_changed())
         assert taken == {key: self.rows[key] for key in self.changed}
+        self.sent |= self.changed
         self.changed = set()
+
+    @rule()
+    def acknowledge(self) -> None:
+        self.table.acknowledged()
+        self.sent = set()
+
+    @rule()
+    def park(self) -> None:
+        """Neither what the broker may not have, nor what had an event of late."""
+        quiet = set()
+        if self.now != self.looked and self.parks:
+            self.looked = self.now
+            self.seen = {key: min(time, self.now) for key, time in self.seen.items()}
+            quiet = {key for key, time in self.seen.items() if time < self.now - AFTER}
+        quiet -= self.changed | self.sent | self.parked
+        assert self.table.park() == len(quiet)
+        self.parked |= quiet
+
+    @rule(alone=keys, values=rows_of(st.just("alone"), least=1))
+    def fall_quiet(self, alone: str, values: dict[str, Row]) -> None:
+        """Everything is flushed, and then only one key has events for long."""
+        self.flush()
+        self.acknowledge()
+        self.put({alone: values["alone"]}, changed=True, passed=AFTER + 2)
+        self.take(self.last)
+        self.park()
+        self.take(self.last)
 
     @rule()
     def look_at_everything(self) -> None:
@@ -74,13 +132,20 @@ class Table(RuleBasedStateMachine):
     def counts(self) -> None:
         assert len(self.table) == len(self.rows)
         assert self.table.changed_rows == len(self.changed)
+        assert self.table.parked_rows == len(self.parked)
 
-    def expected(self, wanted: list[str]) -> dict[str, Row]:
-        return {key: self.rows.get(key, (None,) * (len(SCHEMA) - 1)) for key in wanted}
+    def returned(self, keys: Iterable[str]) -> None:
+        self.parked.difference_update(keys)
+        self.seen |= dict.fromkeys(keys, self.now)
+
+    def teardown(self) -> None:
+        self.table.close()
+        assert list(Path(self.folder.name).iterdir()) == []
+        self.folder.cleanup()
 
 
 TestTable = Table.TestCase
-TestTable.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestTable.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
 
 
 def numbers(values: dict[str, int]) -> pl.DataFrame:

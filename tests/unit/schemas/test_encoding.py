@@ -126,15 +126,6 @@ def test_bodies_do_not_depend_on_the_block_that_they_are_encoded_in(
             assert_equal_to_fastavro(records)
 
 
-@given(st.lists(rows, min_size=1, max_size=5))
-def test_texts_that_together_are_too_long_for_one_text_are_encoded_too(
-    records: list[dict[str, Any]],
-) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(encoding, "_TEXT_LIMIT", 20)
-        assert_equal_to_fastavro(records)
-
-
 @pytest.mark.parametrize("power", range(64))
 def test_the_longest_number_of_a_column_may_have_any_length(power: int) -> None:
     sizes = (2**power - 1, 2**power, 2**power + 1)
