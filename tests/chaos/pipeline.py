@@ -18,12 +18,11 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from infra.settings import Settings
 from schemas.topic import Topic
 from tests.chaos.independent import Recount, last_rows, recount
+from tests.chaos.spare import Process, told
 from tests.chaos.verdict import Verdict, compare
 from tests.chaos.worker import Options
 
 _ANSWER_S = 10.0
-
-Process = subprocess.Popen[bytes]
 
 
 @dataclass
@@ -31,7 +30,7 @@ class Pipeline:
     """The workers of one agent, and how far they are.
 
     Attributes:
-        logs: where their output goes, a file for each.
+        logs: where the output of workers goes that are modules of their own.
         horizon: offsets within which a repeated event_id counts once.
         options: what every worker is told besides; see `tests.chaos.worker.Options`.
         workers: all that were started, also those that are gone.
@@ -44,38 +43,24 @@ class Pipeline:
     horizon: int
     options: dict[str, Any] = field(default_factory=dict)
     workers: list[Process] = field(default_factory=list)
-    # It has loaded everything, which takes longer than the rest of a start, and waits to be told.
-    _spare: Process | None = None
     _logs: dict[int, Path] = field(default_factory=dict)
 
     def start_worker(self, **options: Any) -> Process:
         """A worker; `tests.chaos.worker.Options` says what can be done to it."""
-        worker = self._spare or self._opened("tests.chaos.worker", stdin=subprocess.PIPE)
-        assert worker.stdin is not None
-        with worker.stdin as told:
-            told.write(self.said(**options).model_dump_json().encode() + b"\n")
-        self.workers.append(worker)
-        self._spare = self._opened("tests.chaos.worker", stdin=subprocess.PIPE)
-        return worker
+        return self._known(*told(self.said(**options).model_dump_json()))
 
     def start(self, module: str, *arguments: str) -> Process:
         """A worker that is a module of its own."""
-        self.workers.append(self._opened(module, *arguments))
-        return self.workers[-1]
-
-    def _opened(
-        self, module: str, *arguments: str, stdin: int = subprocess.DEVNULL
-    ) -> subprocess.Popen[bytes]:
-        path = self.logs / f"worker-{len(self._logs)}.log"
+        path = self.logs / f"worker-{len(self.workers)}.log"
+        command = [sys.executable, "-m", module, *arguments]
         with path.open("wb") as log:
-            opened = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
-                stdin=stdin,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        self._logs[opened.pid] = path
-        return opened
+            worker = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        return self._known(worker, path)
+
+    def _known(self, worker: Process, log: Path) -> Process:
+        self.workers.append(worker)
+        self._logs[worker.pid] = log
+        return worker
 
     def said(self, **options: Any) -> Options:
         """What a worker of this pipeline is told."""
@@ -107,11 +92,9 @@ class Pipeline:
 
     def end(self) -> None:
         """Kill every worker that is left."""
-        for worker in [*self.workers, *filter(None, [self._spare])]:
+        for worker in self.workers:
             if worker.poll() is None:
                 self.kill(worker)
-        if self._spare is not None and self._spare.stdin is not None:
-            self._spare.stdin.close()
 
     def caught_up(self) -> bool:
         """Whether everything in the input is flushed and committed."""
