@@ -29,14 +29,15 @@ def publish_state(settings: Settings, keys: int, rows_per_key: int, *, seed: int
     for turn in range(rows_per_key):
         for first in range(0, keys, _BATCH):
             numbers = np.arange(first, min(keys, first + _BATCH))
-            frame = _rows(rng, numbers, turn)
+            frame = state_rows(rng, numbers, turn)
             for partition in range(partitions):
                 part = frame.filter(pl.Series(numbers % partitions == partition))
                 sink.send(VIRALITY_SCORES, part, partition=partition)
         sink.acknowledged(300)
 
 
-def _rows(rng: np.random.Generator, numbers: np.ndarray, turn: int) -> pl.DataFrame:
+def state_rows(rng: np.random.Generator, numbers: np.ndarray, turn: int) -> pl.DataFrame:
+    """Rows of the output topic for the keys of these numbers."""
     count = len(numbers)
     now = int(time.time() * 1e6)
     fold = ViralityFold()

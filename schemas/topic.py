@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ class Topic:
     retention_days: int | None = None
     columnar: bool = True
     events: str = ""
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[Rule, ...] = field(default=(), compare=False)  # expressions have no hash
     folder: Path = AVRO
 
     def __post_init__(self) -> None:

@@ -58,7 +58,8 @@ class Kafka(Server):
         shutil.rmtree(data, ignore_errors=True)
         data.mkdir(parents=True)
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        arguments = ["format", "--cluster-id", cluster_id, "--config", str(self._properties)]
+        # One in 64 ids begins with a dash.
+        arguments = ["format", f"--cluster-id={cluster_id}", "--config", str(self._properties)]
         result = subprocess.run(
             [*self._java("64m"), "-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", *arguments],
             capture_output=True,

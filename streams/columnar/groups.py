@@ -76,8 +76,7 @@ def newest_time(kafka: dict[str, str], topic: str, partition: int, seconds: floa
     Raises:
         KafkaException: the broker did not answer within `seconds`.
     """
+    admin = AdminClient(kafka)  # the answer does not come if it is gone
     where = TopicPartition(topic, partition)
-    asked = AdminClient(kafka).list_offsets(
-        {where: OffsetSpec.max_timestamp()}, request_timeout=seconds
-    )
+    asked = admin.list_offsets({where: OffsetSpec.max_timestamp()}, request_timeout=seconds)
     return int(asked[where].result().timestamp)

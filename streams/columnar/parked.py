@@ -25,8 +25,8 @@ class ParkedRows:
 
     A row is looked up by the hash of its key, and is the wanted one only if its key is; so what is
     not here costs no access to the disk. Rows stand in segments. Four of about one size become one,
-    and one of which less than half is left is written anew: a row is moved a few times, and few
-    files are open.
+    and those of which less than half is left too: a row is moved a few times, and few files are
+    open.
 
     Args:
         schema: columns of a row.
@@ -93,28 +93,38 @@ class ParkedRows:
         return pl.concat([pl.DataFrame(schema=self._schema), *pieces])
 
     def tidy(self) -> None:
-        """Write one group of segments anew, where it is worth it.
+        """Write some segments anew as one, where it is worth it.
 
         Raises:
             OSError: they cannot be written; nothing has changed then.
         """
+        sparse: list[int] = []
         tiers: dict[int, list[int]] = {}
         for number, segment in list(self._segments.items()):
-            alive = np.count_nonzero(segment.alive)
+            alive = int(np.count_nonzero(segment.alive))
             if not alive:
                 self._segments.pop(number).close()
             elif 2 * alive < len(segment):
-                return self._merge([number])
+                sparse.append(number)
             else:
                 # Powers of four, so that what has become one is of the next.
-                tiers.setdefault((len(segment).bit_length() - 1) // 2, []).append(number)
+                tiers.setdefault((alive.bit_length() - 1) // 2, []).append(number)
+        if sparse:
+            self._merge(self._fitting(sparse))
+            return
         for numbers in tiers.values():
-            group = numbers[:_MERGED]
-            rows = sum(len(self._segments[number]) for number in group)
-            size = sum(self._segments[number].size for number in group)
-            if len(group) == _MERGED and rows <= _ROWS and size <= _BYTES:
-                return self._merge(group)
-        return None
+            group = self._fitting(numbers)
+            if len(group) >= _MERGED:
+                self._merge(group)
+                return
+
+    def _fitting(self, numbers: list[int]) -> list[int]:
+        """The first of the segments: one, or as many as one could hold."""
+        segments = [self._segments[number] for number in numbers]
+        rows = np.cumsum([np.count_nonzero(segment.alive) for segment in segments])
+        size = np.cumsum([segment.size for segment in segments])
+        fit = int(np.count_nonzero((rows <= _ROWS) & (size <= _BYTES)))
+        return numbers[: max(fit, 1)]
 
     def close(self) -> None:
         """Give the files up."""

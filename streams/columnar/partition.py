@@ -54,7 +54,8 @@ class Partition:
         next_offset: the first offset that has not been processed.
         restored_offset: highest applied offset among the restored rows. Beyond it no row can be
             ahead of the log, and the guard has nothing to do.
-        partitions: how many the topic has; 0 takes a key wherever it comes.
+        partitions: how many the topic has, to notice keys that are elsewhere than the murmur2
+            partitioner puts them; 0 does not look.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Partition:
         default_factory=lambda: defaultdict(list)
     )
     _letters: list[DeadLetter] = field(default_factory=list)
+    _warned: bool = False
     _time: int = 0
 
     def process(self, chunk: Chunk, decoded: Decoded) -> int:
@@ -139,8 +141,7 @@ class Partition:
         rows = self.table.take(keys)
         astray = self._astray(rows, chunk)
         if astray.any():
-            at_home = self._bury_astray(events, astray[events[ROW].to_numpy()], chunk)
-            return self._fold(at_home, chunk) if at_home.height else 0
+            self._warn_of_strangers(keys.filter(pl.Series(astray))[0], chunk)
         if events["_offset"][0] <= self.restored_offset:
             fresh = guarded(events, rows)
             if fresh.height < events.height:
@@ -198,35 +199,24 @@ class Partition:
             astray[new] = partitions_of(keys, self.partitions) != chunk.partition
         return astray
 
-    def _bury_astray(
-        self, events: pl.DataFrame, astray: npt.NDArray[np.bool_], chunk: Chunk
-    ) -> pl.DataFrame:
-        """The events without those of a key that belongs elsewhere; these become dead letters.
+    def _warn_of_strangers(self, stranger: str, chunk: Chunk) -> None:
+        """Say once that a producer has another partitioner.
 
-        Their key's state would be in two partitions, each with a part of the counts, and nobody
-        could tell which row is the newer one.
+        Its events count: as long as all producers agree, a key is in one partition. Where they do
+        not, a key has a row in each of its partitions, each with a part of the counts.
         """
-        lost = events.filter(pl.Series(astray))
-        key = self.topic.key
-        reason = (
-            f"its {key} belongs to another partition than {chunk.partition}: publish with the "
-            f"murmur2 partitioner (librdkafka: partitioner=murmur2_random) and {key} as the key"
-        )
+        if self._warned:
+            return
+        self._warned = True
         log.error(
-            "events in the wrong partition",
+            "keys in a partition that is not theirs",
             agent=self.name,
             topic=chunk.topic,
             partition=chunk.partition,
-            events=lost.height,
-            first=lost["_offset"][0],
-            reason=reason,
+            key=stranger,
+            mend="let every producer use the murmur2 partitioner (librdkafka: "
+            "partitioner=murmur2_random), or one key's counts are split",
         )
-        row_of = {offset: row for row, offset in enumerate(chunk.offsets)}
-        self._letters += [
-            dead_letter(chunk, row_of[offset], reason=reason, component=self.name)
-            for offset in lost["_offset"].to_list()
-        ]
-        return events.filter(pl.Series(~astray)).drop(ROW)
 
     def _bury(self, chunk: Chunk, row: int, reason: str) -> None:
         log.warning(

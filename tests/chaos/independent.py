@@ -11,13 +11,11 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import fastavro
 import httpx
 import polars as pl
-from aiokafka.partitioner import murmur2
 from confluent_kafka import (
     OFFSET_BEGINNING,
     Consumer,
@@ -54,7 +52,7 @@ class Recount:
         rows: TOTALS, HOURS, `as_of` in microseconds since 1970, and `applied_offset`.
         events: how many events were counted.
         duplicates: how many were not, because their id stood within the horizon before them.
-        unusable: records that are no events of this place: they belong to the dead letters.
+        unusable: records that are no events: they belong to the dead letters.
         viewers: who viewed each video.
     """
 
@@ -123,7 +121,7 @@ class Decoder:
 
 
 def recount(settings: Settings, topic: str, schema: Any, partitions: int, horizon: int) -> Recount:
-    """Fold the topic by the definition: each event once, where its key belongs.
+    """Fold the topic by the definition: each event once.
 
     An event is a duplicate if its id stands at one of the `horizon` offsets before it in the same
     partition.
@@ -136,7 +134,7 @@ def recount(settings: Settings, topic: str, schema: Any, partitions: int, horizo
         if message.value() is None:
             continue
         event = decode(message.value())
-        if event is None or _home(event["video_id"], partitions) != message.partition():
+        if event is None:
             found.unusable += 1
             continue
         offset, identity = message.offset(), (message.partition(), event["event_id"])
@@ -150,12 +148,6 @@ def recount(settings: Settings, topic: str, schema: Any, partitions: int, horizo
             found.viewers[event["video_id"]].add(event["viewer_id"])
     _decay(found.rows, views)
     return found
-
-
-@lru_cache(maxsize=1_000_000)
-def _home(key: str, partitions: int) -> int:
-    hashed: int = murmur2(key.encode())
-    return (hashed & 0x7FFFFFFF) % partitions
 
 
 def _count(rows: dict[str, Row], event: Row, offset: int, views: dict[str, list[Any]]) -> None:

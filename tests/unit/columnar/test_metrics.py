@@ -43,7 +43,7 @@ class KeepingSink(Sink):
 
 @pytest.fixture
 def handler() -> FoldingHandler:
-    spec = AgentSpec("counting", ENGAGEMENT, VIRALITY_SCORES, CountingFold())
+    spec = AgentSpec("counting", ENGAGEMENT, VIRALITY_SCORES, CountingFold(), horizon=10)
     registry = FakeRegistry({1: ENGAGEMENT.schema, 2: VIRALITY_SCORES.schema})
     handler = FoldingHandler(spec, {"bootstrap.servers": "127.0.0.1:1"}, registry)
     handler._sink = KeepingSink()

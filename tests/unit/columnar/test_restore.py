@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from streams.columnar import quiet
 from streams.columnar.partition import APPLIED
 from streams.columnar.quiet import Parking
 from streams.columnar.restore import Newest
@@ -52,8 +53,11 @@ def test_the_highest_applied_offset_wins_wherever_it_stands(
     table.close()
 
 
-def test_what_is_quiet_is_parked_while_the_log_is_read(tmp_path: Path) -> None:
-    """The newest time is known beforehand: memory never holds what is not alive."""
+def test_what_is_quiet_is_parked_while_the_log_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest time is known beforehand: memory never holds many that are not alive."""
+    monkeypatch.setattr(quiet, "_MANY", 1)
     table = KeyedTable(SCHEMA, "key", Parking(10, tmp_path))
     table.reach(100)
     newest = Newest(table, "key")

@@ -57,3 +57,8 @@ def test_agents_are_listed_with_what_they_read() -> None:
 
     assert {virality.NAME, outliers.NAME, "dispatcher"} == AGENTS.keys()
     assert AGENTS["dispatcher"] == (Dispatcher.topic, TeaserPolicy.topic)
+
+
+@TOPIC
+def test_a_topic_can_be_a_key(topic: Topic) -> None:
+    assert {topic: 1}[topic] == 1
