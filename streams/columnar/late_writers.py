@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from time import monotonic
 
 import polars as pl
@@ -54,10 +55,13 @@ class OutputWatch:
         self._topic = topic
         self._kafka = kafka
         self._decoder = FrameDecoder(registry, topic, (topic.key, APPLIED, _GENERATION))
-        # It joins no group; the name only has to be there.
-        self._consumer = Consumer({**kafka, "group.id": "groundswell.ends"})
         self._looked_at = 0.0
         self._logs: dict[int, _Log] = {}
+
+    @cached_property
+    def _consumer(self) -> Consumer:
+        """It joins no group; the name only has to be there."""
+        return Consumer({**self._kafka, "group.id": "groundswell.ends"})
 
     def owned(self, ends: Mapping[int, int]) -> None:
         """From now on these partitions are ours; they were restored up to those offsets."""

@@ -24,6 +24,9 @@ from streams.columnar.options import SCHEME
 log = structlog.get_logger()
 
 _COMMIT_S = 30.0
+# A broker answers a connection's requests in turn: behind a fetch that waits for records, the
+# questions of a take-over would wait too. Faust's own is 1.5 s.
+_FETCH_WAIT_MS = 200
 
 
 class ChunkRecord:
@@ -58,12 +61,13 @@ class ChunkRecord:
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """Reads only what transactions have committed."""
+    """Reads only what transactions have committed, and never waits long for more."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         # Faust asks for it only together with its own transactions.
         consumer._isolation_level = "read_committed"
+        consumer._fetch_max_wait_ms = _FETCH_WAIT_MS
         return consumer
 
 
@@ -171,8 +175,9 @@ class Consumer(driver.Consumer):
         """First and next offset of the log."""
         if not partitions:
             return {}
-        low = await self.earliest_offsets(*partitions)
-        high = await self.highwaters(*partitions)
+        low, high = await asyncio.gather(
+            self.earliest_offsets(*partitions), self.highwaters(*partitions)
+        )
         return {tp: (low[tp], high[tp]) for tp in partitions}
 
     async def commit_offsets(self, offsets: Mapping[TP, int]) -> None:

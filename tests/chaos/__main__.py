@@ -137,8 +137,8 @@ def main(*, short: bool, seed: int) -> int:
             loader.join()
             behind = _caught_up(pipeline, faults)
             expected, verdict = pipeline.recount()
-    for video, how in list(verdict.wrong.items())[:5]:
-        print(f"{video}: {how}")
+    for (partition, video), how in list(verdict.wrong.items())[:5]:
+        print(f"{video} in partition {partition}: {how}")
     print(
         json.dumps(
             {

@@ -6,6 +6,7 @@ with fastavro, and folded with dictionaries; decayed sums are taken over whole c
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import json
 from collections import defaultdict
@@ -42,11 +43,15 @@ HOURS = {"views_1h": 1, "views_6h": 6, "views_24h": 24, "views_7d": 168}
 _BATCH = 10_000
 
 Row = dict[str, Any]
+Place = tuple[int, str]  # partition and key: a key that comes in two partitions has two states
+
+
+Views = tuple[list[Place], list[int]]  # where, and when in microseconds since 1970
 
 
 @dataclass
 class Recount:
-    """State per video by the definition.
+    """State per partition and video by the definition.
 
     Attributes:
         rows: TOTALS, HOURS, `as_of` in microseconds since 1970, and `applied_offset`.
@@ -56,8 +61,8 @@ class Recount:
         viewers: who viewed each video.
     """
 
-    rows: dict[str, Row] = field(default_factory=dict)
-    viewers: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    rows: dict[Place, Row] = field(default_factory=dict)
+    viewers: defaultdict[Place, set[str]] = field(default_factory=lambda: defaultdict(set))
     events: int = 0
     duplicates: int = 0
     unusable: int = 0
@@ -129,7 +134,7 @@ def recount(settings: Settings, topic: str, schema: Any, partitions: int, horizo
     found = Recount()
     decode = Decoder(settings, schema)
     seen: dict[tuple[int, str], int] = {}
-    views: dict[str, list[Any]] = {"video_id": [], "at": []}
+    views: Views = ([], [])
     for message in messages(settings, topic, partitions):
         if message.value() is None:
             continue
@@ -143,57 +148,62 @@ def recount(settings: Settings, topic: str, schema: Any, partitions: int, horizo
             found.duplicates += 1
             continue
         found.events += 1
-        _count(found.rows, event, offset, views)
-        if event["kind"] == "view" and event["viewer_id"] is not None:
-            found.viewers[event["video_id"]].add(event["viewer_id"])
+        place = (message.partition(), event["video_id"])
+        row = found.rows.get(place)
+        if row is None:
+            row = found.rows[place] = dict.fromkeys(TOTALS, 0) | {"as_of": 0}
+        _count(row, event)
+        row["applied_offset"] = offset
+        if event["kind"] == "view":
+            views[0].append(place)
+            views[1].append(_microseconds(event["occurred_at"]))
+            if event["viewer_id"] is not None:
+                found.viewers[place].add(event["viewer_id"])
     _decay(found.rows, views)
     return found
 
 
-def _count(rows: dict[str, Row], event: Row, offset: int, views: dict[str, list[Any]]) -> None:
-    row = rows.get(event["video_id"])
-    if row is None:
-        row = rows[event["video_id"]] = dict.fromkeys(TOTALS, 0) | {"as_of": 0}
-    at = round(event["occurred_at"].timestamp() * 1e6)
-    row["as_of"] = max(row["as_of"], at)
-    row["applied_offset"] = offset
+def _count(row: Row, event: Row) -> None:
+    row["as_of"] = max(row["as_of"], _microseconds(event["occurred_at"]))
     row["watch_ms"] += event["watch_ms"] or 0
-    kind = event["kind"]
-    if kind == "unlike":
+    if event["kind"] == "unlike":
         row["likes"] -= 1
     else:
-        row[_COUNTED[kind]] += 1
-    if kind == "view":
-        views["video_id"].append(event["video_id"])
-        views["at"].append(at)
+        row[_COUNTED[event["kind"]]] += 1
 
 
-def _decay(rows: dict[str, Row], views: dict[str, list[Any]]) -> None:
-    """Sum of exp(-(as_of - t) / tau) over the views of each video."""
-    newest = {"video_id": list(rows), "as_of": [row["as_of"] for row in rows.values()]}
-    age_h = (pl.col("as_of") - pl.col("at")) / 3_600e6
-    sums = (
-        pl.DataFrame(views, schema={"video_id": pl.String, "at": pl.Int64})
-        .join(pl.DataFrame(newest), on="video_id")
-        .group_by("video_id")
-        .agg((-age_h / hours).exp().sum().alias(name) for name, hours in HOURS.items())
+def _decay(rows: dict[Place, Row], views: Views) -> None:
+    """Sum of exp(-(as_of - t) / tau) over the views of each place."""
+    number = {place: at for at, place in enumerate(rows)}
+    newest = pl.Series("as_of", [row["as_of"] for row in rows.values()], dtype=pl.Int64)
+    viewed = pl.DataFrame(
+        {"place": [number[place] for place in views[0]], "at": views[1]},
+        schema={"place": pl.Int64, "at": pl.Int64},
     )
-    for row in rows.values():
-        row.update(dict.fromkeys(HOURS, 0.0))
-    for one in sums.iter_rows(named=True):
-        rows[one.pop("video_id")].update(one)
+    age_h = (newest.gather(viewed["place"]) - viewed["at"]) / 3_600e6
+    sums = viewed.group_by("place").agg()
+    for name, hours in HOURS.items():
+        weighed = viewed.with_columns((-age_h / hours).exp().alias(name))
+        sums = sums.join(weighed.group_by("place").agg(pl.col(name).sum()), on="place")
+    found = {row.pop("place"): row for row in sums.iter_rows(named=True)}
+    for place, row in rows.items():
+        row.update(found.get(number[place], dict.fromkeys(HOURS, 0.0)))
+
+
+def _microseconds(time: dt.datetime) -> int:
+    return round(time.timestamp() * 1e6)
 
 
 def last_rows(
     settings: Settings, topic: str, schema: Any, partitions: int, key: str = "video_id"
-) -> dict[str, Row]:
-    """Per key the last row of the output topic: what compaction keeps."""
+) -> dict[Place, Row]:
+    """Per partition and key the last row of the output topic: what compaction keeps."""
     decode = Decoder(settings, schema)
-    rows: dict[str, Row] = {}
+    rows: dict[Place, Row] = {}
     for message in messages(settings, topic, partitions):
         row = decode(message.value())
         assert row is not None, f"{topic}/{message.partition()}/{message.offset()} is no row"
         if "as_of" in row:
-            row["as_of"] = round(row["as_of"].timestamp() * 1e6)
-        rows[row[key]] = row
+            row["as_of"] = _microseconds(row["as_of"])
+        rows[message.partition(), row[key]] = row
     return rows

@@ -18,12 +18,11 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from infra.settings import Settings
 from schemas.topic import Topic
 from tests.chaos.independent import Recount, last_rows, recount
+from tests.chaos.spare import Process, told
 from tests.chaos.verdict import Verdict, compare
 from tests.chaos.worker import Options
 
 _ANSWER_S = 10.0
-
-Process = subprocess.Popen[bytes]
 
 
 @dataclass
@@ -31,7 +30,7 @@ class Pipeline:
     """The workers of one agent, and how far they are.
 
     Attributes:
-        logs: where their output goes, a file for each.
+        logs: where the output of workers goes that are modules of their own.
         horizon: offsets within which a repeated event_id counts once.
         options: what every worker is told besides; see `tests.chaos.worker.Options`.
         workers: all that were started, also those that are gone.
@@ -44,10 +43,24 @@ class Pipeline:
     horizon: int
     options: dict[str, Any] = field(default_factory=dict)
     workers: list[Process] = field(default_factory=list)
+    _logs: dict[int, Path] = field(default_factory=dict)
 
     def start_worker(self, **options: Any) -> Process:
         """A worker; `tests.chaos.worker.Options` says what can be done to it."""
-        return self.start("tests.chaos.worker", self.said(**options).model_dump_json())
+        return self._known(*told(self.said(**options).model_dump_json()))
+
+    def start(self, module: str, *arguments: str) -> Process:
+        """A worker that is a module of its own."""
+        path = self.logs / f"worker-{len(self.workers)}.log"
+        command = [sys.executable, "-m", module, *arguments]
+        with path.open("wb") as log:
+            worker = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        return self._known(worker, path)
+
+    def _known(self, worker: Process, log: Path) -> Process:
+        self.workers.append(worker)
+        self._logs[worker.pid] = log
+        return worker
 
     def said(self, **options: Any) -> Options:
         """What a worker of this pipeline is told."""
@@ -62,15 +75,6 @@ class Pipeline:
         }
         return Options(**told)
 
-    def start(self, module: str, *arguments: str) -> Process:
-        """A process whose output goes to a file of its own."""
-        with (self.logs / f"worker-{len(self.workers)}.log").open("wb") as log:
-            worker = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments], stdout=log, stderr=subprocess.STDOUT
-            )
-        self.workers.append(worker)
-        return worker
-
     def kill(self, worker: Process) -> None:
         """kill -9."""
         worker.send_signal(signal.SIGKILL)
@@ -84,7 +88,7 @@ class Pipeline:
 
     def log(self, worker: Process) -> str:
         """What a worker has said so far."""
-        return (self.logs / f"worker-{self.workers.index(worker)}.log").read_text()
+        return self._logs[worker.pid].read_text()
 
     def end(self) -> None:
         """Kill every worker that is left."""

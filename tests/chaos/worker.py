@@ -1,7 +1,8 @@
 """A virality worker that a signal strikes at a named step of its work.
 
-python -m tests.chaos.worker OPTIONS_JSON; see `Options`. The runtime has no hooks for it: methods
-of this process's handler, sink and consumer are wrapped.
+python -m tests.chaos.worker [OPTIONS_JSON]; see `Options`. Without an argument it loads everything,
+then reads the options from standard input. The runtime has no hooks for it: methods of this
+process's handler, sink and consumer are wrapped.
 """
 
 from __future__ import annotations
@@ -164,4 +165,6 @@ class _Steps:
 
 
 if __name__ == "__main__":
-    main(Options.model_validate_json(sys.argv[1]))
+    told = sys.argv[1] if len(sys.argv) > 1 else sys.stdin.readline()
+    if told:
+        main(Options.model_validate_json(told))

@@ -78,8 +78,8 @@ class Pipeline(chaos.Pipeline):
         assert expected.events > 0
         output = self.output
         found = last_rows(self.settings, output.name, output.schema, output.partitions)
-        for video, row in found.items():
-            viewers = pl.Series(sorted(expected.viewers[video]), dtype=pl.String)
+        for place, row in found.items():
+            viewers = pl.Series(sorted(expected.viewers[place]), dtype=pl.String)
             nobody = pl.Series([b""], dtype=pl.Binary)
             sketch = added(nobody, np.zeros(len(viewers), dtype=np.int64), viewers)
             assert row["viewers"] == sketch[0]

@@ -7,7 +7,7 @@ from tests.integration.columnar.conftest import Pipeline
 
 def test_a_partition_that_moves_during_a_flush_takes_its_state_along(struck: Pipeline) -> None:
     struck.load.publish(3_000)
-    first = struck.start_worker(pauses={"produced": 1.0})
+    first = struck.start_worker(pauses={"produced": 0.4})
     struck.wait_until_logged(first, "] assigned ")
     struck.load.publish(2_000)
     second = struck.start_worker()

@@ -86,4 +86,4 @@ def publish(settings: Settings, topic: Topic) -> None:
 
 def counted(settings: Settings, topic: Topic) -> dict[str, int]:
     rows = last_rows(settings, topic.name, topic.schema, PARTITIONS, key="page")
-    return {page: row["clicks"] for page, row in rows.items()}
+    return {page: row["clicks"] for (_, page), row in rows.items()}
