@@ -14,6 +14,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -62,6 +63,7 @@ class Options(BaseModel):
     Attributes:
         strikes: where signals strike it.
         pauses: seconds that it stays at a step whenever it gets there, by step.
+        holds: a file by step: it stays there until that file is there.
         session: seconds without a heartbeat after which the group gives a member up.
         rebalance: seconds that the others wait for a member when partitions are handed out anew.
     """
@@ -73,6 +75,7 @@ class Options(BaseModel):
     horizon: int = 5_000
     strikes: list[Strike] = []
     pauses: dict[str, float] = {}
+    holds: dict[str, Path] = {}
     session: float = 10.0
     rebalance: float = 60.0
     chunk_records: int = 60_000
@@ -92,7 +95,7 @@ def main(options: Options) -> None:
     app = folding_worker(spec, options.settings)
     handler = app.handler
     assert isinstance(handler, FoldingHandler)
-    _Steps(options.strikes, options.pauses).seen_at(handler, spec)
+    _Steps(options).seen_at(handler, spec)
     run_worker(app)
 
 
@@ -110,17 +113,21 @@ def _hurry(options: Options) -> None:
 class _Steps:
     """Counts passages of the steps, and strikes or stays there as told."""
 
-    def __init__(self, strikes: list[Strike], pauses: dict[str, float]) -> None:
-        assert {*pauses, *(strike.step for strike in strikes)} <= set(STEPS)
-        self._strikes = strikes
-        self._pauses = pauses
+    def __init__(self, told: Options) -> None:
+        steps = {*told.pauses, *told.holds, *(strike.step for strike in told.strikes)}
+        assert steps <= set(STEPS)
+        self._told = told
         self._passed: Counter[str] = Counter()
 
     def passed(self, step: str) -> None:
         """A step was reached; perhaps this process does not return from here."""
         self._passed[step] += 1
-        time.sleep(self._pauses.get(step, 0.0))
-        for strike in self._strikes:
+        time.sleep(self._told.pauses.get(step, 0.0))
+        if step in self._told.holds:
+            print(f"holds at {step}", flush=True)
+            while not self._told.holds[step].exists():
+                time.sleep(0.02)
+        for strike in self._told.strikes:
             if (strike.step, strike.count) == (step, self._passed[step]):
                 time.sleep(strike.delay * random.random())
                 os.kill(os.getpid(), strike.signal)

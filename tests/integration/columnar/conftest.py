@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -30,6 +30,7 @@ from tests.integration.infra.waiting import until
 
 HORIZON = 5_000  # offsets
 SESSION_S = 1.5  # of a group on a broker of its own
+_SAID_MOST = 10_000  # characters of a worker's log
 
 
 @dataclass
@@ -85,6 +86,21 @@ class Pipeline(chaos.Pipeline):
             assert row["viewers"] == sketch[0]
             error = 5 * STANDARD_ERROR * len(viewers) + 1
             assert abs(row["unique_viewers"] - len(viewers)) <= error
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What its workers have said goes with the report of a test that failed."""
+    report = yield
+    if report.failed:
+        for pipeline in vars(item).get("funcargs", {}).values():
+            if isinstance(pipeline, Pipeline):
+                for number, worker in enumerate(pipeline.workers):
+                    said = pipeline.log(worker)[-_SAID_MOST:]
+                    report.sections.append((f"worker {number}", said))
+    return report
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tests.integration.columnar.conftest import Pipeline
 
 
@@ -20,14 +22,18 @@ def test_a_partition_that_moves_during_a_flush_takes_its_state_along(struck: Pip
     struck.assert_exact()
 
 
-def test_a_flush_that_outlasts_the_rebalance_changes_nothing(struck: Pipeline) -> None:
+def test_a_flush_that_outlasts_the_rebalance_changes_nothing(
+    struck: Pipeline, tmp_path: Path
+) -> None:
     """The others wait no longer: its rows come in when the partition is somebody else's."""
     struck.load.publish(3_000)
-    slow = struck.start_worker(pauses={"emitted": 4.0}, rebalance=1.0)
-    struck.wait_until_logged(slow, "] assigned ")
+    go = tmp_path / "go"
+    slow = struck.start_worker(holds={"emitted": go}, rebalance=1.0)
+    struck.wait_until_logged(slow, "holds at emitted")
     owner = struck.start_worker(rebalance=1.0)
     struck.wait_until_logged(owner, "partitions=[0, 1]")
     struck.load.publish(2_000)
+    go.touch()
     struck.wait_until_logged(owner, "somebody else writes")
     struck.wait_until_caught_up()
     struck.assert_exact(within=20)

@@ -57,7 +57,7 @@ def records(settings: Settings, topic: Topic) -> list[dict[str, Any]]:
     for message in messages(settings, topic.name, topic.partitions):
         record: Any = fastavro.schemaless_reader(io.BytesIO(message.value()[5:]), schema, None)
         found.append({**record, "_partition": message.partition(), "_offset": message.offset()})
-    return found
+    return sorted(found, key=lambda row: (row["_partition"], row["_offset"]))
 
 
 def keys_of(settings: Settings, topic: Topic, partition: int) -> list[str]:
