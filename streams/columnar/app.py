@@ -235,9 +235,7 @@ class WorkerApp(faust.App):
 
 def run_worker(app: WorkerApp) -> None:
     """Run the worker in this process until it is told to stop."""
-    # Thousands of short-lived records a second would trigger full collections all the time.
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.freeze()  # what was imported needs no looking through
     app.conf.web_enabled = False  # the constructor's setting alone does not keep the port closed
     worker = faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
     app.watchdog.start()

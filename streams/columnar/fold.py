@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from schemas.topic import Topic
+from streams.columnar.arrays import gathered
 
 ROW = "_row"
 
@@ -67,4 +68,4 @@ def numbered(events: pl.DataFrame, key: str) -> tuple[pl.Series, pl.DataFrame]:
     first = np.empty(int(rows.max()) + 1, dtype=np.int64)
     # Assigned from the last to the first: the first of each row stays.
     first[rows[::-1]] = np.arange(len(rows))[::-1]
-    return keys.gather(first), events.with_columns(codes.alias(ROW))
+    return gathered(keys, first), events.with_columns(codes.alias(ROW))

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from streams.columnar.arrays import detached, grown
+from streams.columnar.arrays import detached, gathered, grown
 from streams.columnar.index import Numbers
 
 _PLACE_BITS = 32
@@ -41,7 +41,7 @@ class LogColumn:
         """Values of slots; null for a negative one."""
         places = self._where.take(slots)
         places[slots < 0] = 0
-        return self._log.gather(self._starts[places >> _PLACE_BITS] + (places & _PLACE))
+        return gathered(self._log, self._starts[places >> _PLACE_BITS] + (places & _PLACE))
 
     def put(self, slots: Numbers, values: pl.Series) -> None:
         """Replace the values of slots."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import polars as pl
 
-from streams.columnar.arrays import grown
+from streams.columnar.arrays import gathered, grown
 from streams.columnar.index import Hashes, HashIndex, Mask, Numbers
 from streams.columnar.texts import TextColumn
 
@@ -55,7 +55,7 @@ class KeySlots:
         hashes = self._hashing(keys)
 
         def same(at: Numbers, slots: Numbers) -> Mask:
-            return (self._keys.take(slots) == keys.gather(at)).to_numpy()
+            return (self._keys.take(slots) == gathered(keys, at)).to_numpy()
 
         slots = self._index.find(hashes, same)
         self._asked = keys, slots

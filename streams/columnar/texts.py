@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from streams.columnar.arrays import detached, grown
+from streams.columnar.arrays import detached, gathered, grown
 from streams.columnar.index import Numbers
 
 _RECENT = 1 << 15  # values
@@ -73,15 +73,18 @@ class TextColumn:
         recent = places >= settled
         count = np.count_nonzero(recent)
         if not count:
-            return self._settled.gather(places)
+            return gathered(self._settled, places)
         if count == len(places):
-            return self._recent.gather(places - settled)
+            return gathered(self._recent, places - settled)
         old, new = np.flatnonzero(~recent), np.flatnonzero(recent)
-        parts = [self._settled.gather(places[old]), self._recent.gather(places[new] - settled)]
+        parts = [
+            gathered(self._settled, places[old]),
+            gathered(self._recent, places[new] - settled),
+        ]
         order = np.empty(len(places), dtype=np.int64)
         order[old] = np.arange(len(old))
         order[new] = np.arange(len(old), len(places))
-        return pl.concat(parts, rechunk=True).gather(order)
+        return gathered(pl.concat(parts, rechunk=True), order)
 
     def _write(self, slots: Numbers, values: pl.Series) -> None:
         end = len(self._settled) + len(self._recent)
@@ -99,7 +102,7 @@ class TextColumn:
         settled = len(self._settled)
         slots = np.flatnonzero(self._where >= settled)
         before = _weight(self._recent)
-        self._recent = detached(self._recent.gather(self._where[slots] - settled))
+        self._recent = detached(gathered(self._recent, self._where[slots] - settled))
         self._where[slots] = np.arange(settled, settled + len(slots))
         left_behind = before - _weight(self._recent)
         self._bytes -= left_behind
@@ -111,7 +114,7 @@ class TextColumn:
         self._recent = self._recent.clear()
         if self._dead_bytes > self._bytes // 3 + _SLACK:
             slots = np.flatnonzero(self._where)
-            alive = self._settled.gather(self._where[slots])
+            alive = gathered(self._settled, self._where[slots])
             self._settled = pl.concat([self._settled[:1], detached(alive)], rechunk=True)
             self._where[slots] = np.arange(1, 1 + len(slots))
             self._bytes, self._dead_bytes = _weight(self._settled), 0

@@ -24,9 +24,10 @@ from streams.columnar.options import SCHEME
 log = structlog.get_logger()
 
 _COMMIT_S = 30.0
-# A broker answers a connection's requests in turn: behind a fetch that waits for records, the
-# questions of a take-over would wait too. Faust's own is 1.5 s.
-_FETCH_WAIT_MS = 200
+# A chunk costs milliseconds whatever it holds, so the broker gathers records before it answers; but
+# not for long: that is freshness, and behind a fetch that waits the questions of a take-over wait.
+_FETCH_LEAST_BYTES = 1 << 20
+_FETCH_WAIT_MS = 50
 
 
 class ChunkRecord:
@@ -67,6 +68,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         # Faust asks for it only together with its own transactions.
         consumer._isolation_level = "read_committed"
+        consumer._fetch_min_bytes = _FETCH_LEAST_BYTES
         consumer._fetch_max_wait_ms = _FETCH_WAIT_MS
         return consumer
 

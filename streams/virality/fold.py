@@ -25,6 +25,10 @@ _COUNTED = {
 }
 _NEVER = np.iinfo(np.int64).min
 
+_TOTALS = (*_COUNTED, "likes", "watch_ms")
+_NUMBERS = [*_TOTALS, *(f"views_{suffix}" for suffix in TIME_CONSTANTS)]
+_STANDS = pl.col("as_of").to_physical().fill_null(_NEVER)
+
 Integers = npt.NDArray[np.int64]
 
 
@@ -62,7 +66,8 @@ class ViralityFold:
         """Add the events to the rows."""
         row = events[ROW].to_numpy().astype(np.int64)
         added = _totals(row, events, rows.height)
-        stood = rows["as_of"].to_physical().fill_null(_NEVER).to_numpy()
+        rows = rows.with_columns(pl.col(_NUMBERS).fill_null(0), _STANDS)  # one call: each costs
+        stood = rows["as_of"].to_numpy()
         times = events["occurred_at"].to_physical().to_numpy()
         stands = stood.copy()
         np.maximum.at(stands, row, times)
@@ -72,10 +77,7 @@ class ViralityFold:
             rows.with_columns(
                 pl.coalesce("channel_id", _first_of_each(row, events["channel_id"], rows.height)),
                 pl.Series("as_of", stands).cast(TIMESTAMP),
-                *(
-                    rows[name].fill_null(0) + pl.Series(name, total)
-                    for name, total in added.items()
-                ),
+                *(rows[name] + pl.Series(name, total) for name, total in added.items()),
                 *_moved(rows, stood, stands, row[view], times[view]),
                 hyperloglog.added(rows["viewers"], row[view], viewers).fill_null(b""),
             )
@@ -123,7 +125,7 @@ def _moved(
         total += np.bincount(
             viewed, weights=weights(times, stands[viewed], tau), minlength=rows.height
         )
-        before = rows[name].fill_null(0.0).to_numpy()
+        before = rows[name].to_numpy()
         total[known] += before[known] * weights(stood[known], stands[known], tau)
         columns.append(pl.Series(name, total))
     return columns
@@ -133,4 +135,4 @@ def _first_of_each(row: Integers, values: pl.Series, count: int) -> pl.Series:
     first = np.empty(count, dtype=np.int64)
     # Assigned from the last to the first: the first of each row stays.
     first[row[::-1]] = np.arange(len(row))[::-1]
-    return values.gather(first)
+    return values[pl.Series(first)]
