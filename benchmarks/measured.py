@@ -36,7 +36,7 @@ def measured_facts(
         done = subprocess.run(
             [python, "-m", module, json.dumps(arguments)],
             cwd=ROOT,
-            env={**os.environ, "PYTHONWARNINGS": "ignore", "POLARS_MAX_THREADS": "1"},
+            env={**os.environ, "PYTHONWARNINGS": "ignore", "POLARS_MAX_THREADS": "2"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

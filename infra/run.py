@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib import import_module
 
@@ -48,9 +47,6 @@ def main(arguments: list[str]) -> int:
 
 
 def _run(name: str, settings: Settings) -> int:
-    # A process scales by its number. Polars hands even the smallest job from thread to thread, and
-    # with several processes on a machine that costs more than it gives; it is read at the import.
-    os.environ.setdefault("POLARS_MAX_THREADS", "1")
     module, _, function = ENTRY_POINTS[name].partition(":")
     try:
         getattr(import_module(module), function)(settings)
