@@ -44,6 +44,7 @@ class KeyedTable:
         hashing: Hashing = hashes_of,
     ) -> None:
         self.schema = schema
+        self._no_rows = schema.to_frame()
         self._key = key
         self._hashing = hashing
         rest = {name: dtype for name, dtype in schema.items() if name != key}
@@ -131,6 +132,8 @@ class KeyedTable:
 
     def take_changed(self) -> pl.DataFrame:
         """Newest rows of the keys that changed since the last call."""
+        if not self._changed_rows:
+            return self._no_rows
         slots = np.flatnonzero(self._changed)
         self._changed[slots] = False
         self._sent[slots] = True

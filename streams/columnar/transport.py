@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
@@ -24,10 +24,20 @@ from streams.columnar.options import SCHEME
 log = structlog.get_logger()
 
 _COMMIT_S = 30.0
-# A chunk costs milliseconds whatever it holds, so the broker gathers records before it answers; but
-# not for long: that is freshness, and behind a fetch that waits the questions of a take-over wait.
-_FETCH_LEAST_BYTES = 1 << 20
-_FETCH_WAIT_MS = 50
+
+
+class _Pace(NamedTuple):
+    """How long a broker gathers records before it answers a fetch."""
+
+    least_bytes: int
+    most_ms: int
+
+
+# Who waits for nothing in particular wants the first record at once, and few questions.
+_IDLE = _Pace(1, 200)
+# A chunk costs milliseconds whatever it holds, so records are gathered, but not for long: that is
+# freshness. (Neither may be long: questions of a take-over wait behind a fetch that waits.)
+_BUSY = _Pace(1 << 20, 50)
 
 
 class ChunkRecord:
@@ -68,9 +78,13 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         # Faust asks for it only together with its own transactions.
         consumer._isolation_level = "read_committed"
-        consumer._fetch_min_bytes = _FETCH_LEAST_BYTES
-        consumer._fetch_max_wait_ms = _FETCH_WAIT_MS
+        consumer._fetch_min_bytes, consumer._fetch_max_wait_ms = _IDLE
         return consumer
+
+    def fetch_at(self, pace: _Pace) -> None:
+        """From the next fetch on. For any thread."""
+        fetcher = self._ensure_consumer()._fetcher
+        fetcher._fetch_min_bytes, fetcher._fetch_max_wait_ms = pace
 
 
 class Consumer(driver.Consumer):
@@ -96,6 +110,7 @@ class Consumer(driver.Consumer):
         records, _active = await self._wait_next_records(timeout)
         if self.should_stop or not self.flow_active or self._take_over is not None:
             return
+        self._thread.fetch_at(_BUSY if records else _IDLE)
         if not records:
             # Nothing fetched is on its way now, so positions are where the records end.
             self.app.idle_at(await self._positions())
