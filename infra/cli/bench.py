@@ -13,9 +13,19 @@ from infra.cli.failures import CommandError
 if TYPE_CHECKING:
     from types import ModuleType
 
+BENCHMARKS = (
+    "engagement",
+    "workers",
+    "recovery",
+    "freshness",
+    "memory",
+    "idle",
+    "parking",
+)
+
 
 def bench(
-    name: Annotated[str, typer.Argument(help="Which benchmark.")] = "engagement",
+    name: Annotated[str, typer.Argument(help=f"One of {', '.join(BENCHMARKS)}.")] = "engagement",
     json: Json = False,
 ) -> None:
     """Measure this machine against the peers; servers of its own are started for it.
@@ -28,16 +38,20 @@ def bench(
         print_json(result)
         return
     unit = result["unit"]
-    say(f"{result['name']}: {result['ours']:,.0f} {unit}")
+    say(f"{result['name']}: {_figure(result['ours'])} {unit}")
     for peer, rate in result["peers"].items():
         ratio = result["ratios"].get(peer)
-        times = f" (ours is {ratio:.1f} times that)" if ratio else ""
-        say(f"  {peer}: {rate:,.0f} {unit}{times}" if rate else f"  {peer}: left out")
+        times = f" (ours is {_figure(ratio)} times that)" if ratio else ""
+        say(f"  {peer}: {_figure(rate)} {unit}{times}" if rate else f"  {peer}: left out")
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _benchmark(name: str) -> ModuleType:
-    if not name.isidentifier():
-        raise typer.BadParameter(f"{name!r} is no benchmark")
+    if name not in BENCHMARKS:
+        raise typer.BadParameter(f"{name!r} is none of {', '.join(BENCHMARKS)}")
     try:
         return import_module(f"benchmarks.{name}")
     except ModuleNotFoundError as error:

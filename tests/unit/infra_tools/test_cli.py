@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 import typer.main
 
 from infra.cli.app import app
+from infra.cli.bench import BENCHMARKS
 from infra.cli.failures import CommandError, one_line
 from infra.settings import NoStackError
 
@@ -112,7 +114,6 @@ def test_wrong_use_ends_with_two(arguments: tuple[str, ...]) -> None:
     [
         (("ingest", "none.csv"), "none.csv does not exist"),
         (("replay", "none.v1", "--out", "a.parquet"), "no topic is called 'none.v1'"),
-        (("bench", "nothing"), "there is no benchmark 'nothing' here"),
         (("simulate", "--events", "1", "--out", "/none/there"), "/none/there"),
     ],
 )
@@ -151,3 +152,15 @@ def test_known_errors_speak_for_themselves_and_unknown_ones_say_their_type() -> 
         "unexpected ZeroDivisionError: by zero"
     )
     assert one_line(ConnectionError()) == "ConnectionError"
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_every_benchmark_can_be_run(name: str) -> None:
+    assert callable(import_module(f"benchmarks.{name}").run)
+
+
+def test_an_unknown_benchmark_is_told_which_there_are() -> None:
+    answer = run("bench", "load")
+    assert answer.returncode == 2
+    assert "engagement" in answer.stderr
+    assert "Traceback" not in answer.stderr
