@@ -20,9 +20,9 @@ from benchmarks.machine import resident_mib
 from benchmarks.state import state_rows
 from schemas.frames import COORDINATES
 from streams.columnar.partition import APPLIED
-from streams.columnar.quiet import Parking
 from streams.columnar.restore import Newest
-from streams.columnar.table import KeyedTable
+from streams.columnar.state.quiet import Parking
+from streams.columnar.state.table import KeyedTable
 from streams.virality.agent import NAME  # the whole worker is imported, as in one that runs
 from streams.virality.fold import ViralityFold
 

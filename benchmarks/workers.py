@@ -29,7 +29,7 @@ from benchmarks.servers import servers
 from infra.settings import Settings
 from schemas.agents import group_of
 from schemas.catalogue import ENGAGEMENT
-from streams.columnar.groups import GroupOffsets
+from streams.columnar.kafka.groups import GroupOffsets
 
 EVENTS = 6_000_000
 RUNS = 5

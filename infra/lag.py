@@ -11,7 +11,7 @@ from confluent_kafka import KafkaException
 from infra.log_reader import opened
 from schemas.agents import AGENTS
 from schemas.catalogue import TOPICS
-from streams.columnar.groups import Place
+from streams.columnar.kafka.groups import Place
 from streams.log_view import Bounds, LogView
 
 _TIMEOUT = 10.0  # seconds

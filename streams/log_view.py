@@ -10,7 +10,7 @@ from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from schemas.agents import AGENTS, group_of
-from streams.columnar.groups import GroupOffsets, Place
+from streams.columnar.kafka.groups import GroupOffsets, Place
 
 _LAYOUT_SECONDS = 60.0  # partitions of topics hardly ever change
 

@@ -9,7 +9,7 @@ from streams.columnar.app import WorkerApp
 from streams.columnar.folding import AgentSpec, FoldingHandler
 from streams.columnar.handler import ChunkHandler
 from streams.columnar.options import WorkerOptions
-from streams.columnar.quiet import Parking
+from streams.columnar.state.quiet import Parking
 
 
 def worker(name: str, handler: ChunkHandler, settings: Settings) -> WorkerApp:

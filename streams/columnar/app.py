@@ -20,9 +20,9 @@ from schemas.chunks import Chunk
 from streams.columnar.errors import BrokenGroundError, RuntimeStoppedError
 from streams.columnar.exposition import serve
 from streams.columnar.handler import ChunkHandler, Ground, TopicPartition
+from streams.columnar.kafka.transport import Consumer
 from streams.columnar.lag import Lag
 from streams.columnar.options import WorkerOptions, faust_settings
-from streams.columnar.transport import Consumer
 from streams.columnar.watchdog import Watchdog
 
 log = structlog.get_logger()

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from schemas.topic import Topic
-from streams.columnar.arrays import gathered
+from streams.columnar.state.arrays import gathered
 
 ROW = "_row"
 

@@ -17,15 +17,15 @@ from schemas.topic import Topic
 from streams.columnar.duplicates import DuplicateWindow
 from streams.columnar.errors import BrokenGroundError
 from streams.columnar.fold import Fold
-from streams.columnar.groups import log_end, newest_time, partition_counts
 from streams.columnar.handler import Ground, TopicPartition
+from streams.columnar.kafka.groups import log_end, newest_time, partition_counts
 from streams.columnar.late_writers import OutputWatch
 from streams.columnar.metrics import FoldingMetrics
 from streams.columnar.partition import APPLIED, Outbox, Partition
-from streams.columnar.quiet import Parking
 from streams.columnar.restore import Restored, restore
 from streams.columnar.sink import Sink
-from streams.columnar.table import KeyedTable
+from streams.columnar.state.quiet import Parking
+from streams.columnar.state.table import KeyedTable
 
 log = structlog.get_logger()
 

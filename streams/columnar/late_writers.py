@@ -23,8 +23,8 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from schemas.frames import FrameDecoder
 from schemas.registry import Registry
 from schemas.topic import Topic
+from streams.columnar.kafka.reading import PartitionReader
 from streams.columnar.partition import APPLIED
-from streams.columnar.reading import PartitionReader
 from streams.columnar.restore import decoded_rows
 
 log = structlog.get_logger()

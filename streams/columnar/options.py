@@ -11,7 +11,7 @@ from typing import Any
 
 import faust
 
-from streams.columnar.connection import aiokafka_options
+from streams.columnar.kafka.connection import aiokafka_options
 
 SCHEME = "columnar"
 

@@ -17,8 +17,8 @@ from schemas.frames import Decoded
 from schemas.topic import Topic
 from streams.columnar.duplicates import DuplicateWindow
 from streams.columnar.fold import ROW, Fold, Folded, numbered
-from streams.columnar.partitioner import partitions_of
-from streams.columnar.table import KeyedTable
+from streams.columnar.kafka.partitioner import partitions_of
+from streams.columnar.state.table import KeyedTable
 
 log = structlog.get_logger()
 

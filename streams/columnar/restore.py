@@ -13,9 +13,9 @@ from schemas.chunks import Chunk
 from schemas.frames import FrameDecoder
 from schemas.topic import Topic
 from streams.columnar.errors import RestoreError
+from streams.columnar.kafka.reading import PartitionReader
 from streams.columnar.partition import APPLIED
-from streams.columnar.reading import PartitionReader
-from streams.columnar.table import KeyedTable
+from streams.columnar.state.table import KeyedTable
 
 _PARKED_AT_ONCE = 1 << 18  # rows; nobody waits for this thread
 

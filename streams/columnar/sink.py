@@ -19,7 +19,7 @@ from schemas.topic import Topic
 from schemas.wire import prefix
 from streams.columnar.errors import RuntimeStoppedError
 from streams.columnar.handler import TopicPartition
-from streams.columnar.producer import ColumnProducer
+from streams.columnar.kafka.producer import ColumnProducer
 
 
 class NotAcknowledgedError(RuntimeStoppedError):

@@ -25,7 +25,7 @@ from streams.columnar import app as app_module
 from streams.columnar import options as worker_options
 from streams.columnar.app import run_worker
 from streams.columnar.folding import AgentSpec, FoldingHandler
-from streams.columnar.transport import Consumer
+from streams.columnar.kafka.transport import Consumer
 from streams.virality.fold import ViralityFold
 from streams.workers import folding_worker
 from tests.integration.columnar.topics import output_topic, source_topic

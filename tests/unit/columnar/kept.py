@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import psutil
 
-from streams.columnar.arrays import detached
+from streams.columnar.state.arrays import detached
 
 BULK = 20_000_000  # bytes of a column
 TIMES = 10

@@ -26,9 +26,9 @@ from schemas.frames import FrameDecoder
 from schemas.wire import prefix
 from streams.columnar.duplicates import DuplicateWindow
 from streams.columnar.partition import APPLIED, Partition
-from streams.columnar.quiet import Parking
 from streams.columnar.restore import Newest
-from streams.columnar.table import KeyedTable
+from streams.columnar.state.quiet import Parking
+from streams.columnar.state.table import KeyedTable
 from streams.virality.fold import ViralityFold
 from tests.unit.schemas.fake_registry import FakeRegistry
 

@@ -21,12 +21,12 @@ from schemas.catalogue import ENGAGEMENT
 from schemas.chunks import Chunk
 from schemas.frames import COORDINATES, Decoded
 from streams.columnar.duplicates import DuplicateWindow
-from streams.columnar.parked import ParkedRows
 from streams.columnar.partition import APPLIED, Partition, log_time
-from streams.columnar.quiet import LastSeen, Parking
-from streams.columnar.segment import ScratchFile
-from streams.columnar.slots import hashes_of
-from streams.columnar.table import KeyedTable
+from streams.columnar.state.parked import ParkedRows
+from streams.columnar.state.quiet import LastSeen, Parking
+from streams.columnar.state.segment import ScratchFile
+from streams.columnar.state.slots import hashes_of
+from streams.columnar.state.table import KeyedTable
 from streams.virality.fold import ViralityFold
 
 HOUR = 3_600_000  # milliseconds

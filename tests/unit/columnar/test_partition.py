@@ -20,7 +20,7 @@ from schemas.wire import prefix
 from streams.columnar.duplicates import DuplicateWindow
 from streams.columnar.fold import Folded
 from streams.columnar.partition import APPLIED, Partition
-from streams.columnar.table import KeyedTable
+from streams.columnar.state.table import KeyedTable
 from tests.unit.schemas.fake_registry import FakeRegistry
 
 NOW = dt.datetime(2026, 5, 1, tzinfo=dt.UTC)

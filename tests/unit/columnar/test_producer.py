@@ -10,7 +10,7 @@ import pytest
 from schemas.catalogue import VIRALITY_SCORES
 from schemas.encoding import texts
 from schemas.topic import MAX_LETTER_BYTES
-from streams.columnar.producer import ColumnProducer
+from streams.columnar.kafka.producer import ColumnProducer
 from streams.columnar.sink import NotAcknowledgedError, Sink
 from tests.unit.columnar.frames import scores
 from tests.unit.schemas.fake_registry import FakeRegistry

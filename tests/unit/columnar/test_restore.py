@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from streams.columnar import quiet
 from streams.columnar.partition import APPLIED
-from streams.columnar.quiet import Parking
 from streams.columnar.restore import Newest
-from streams.columnar.table import KeyedTable
+from streams.columnar.state import quiet
+from streams.columnar.state.quiet import Parking
+from streams.columnar.state.table import KeyedTable
 
 SCHEMA = pl.Schema({"key": pl.String(), "total": pl.Int64(), APPLIED: pl.Int64()})
 TIMED = {**SCHEMA, "_timestamp": pl.Datetime("us", "UTC")}

@@ -14,9 +14,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from streams.columnar.quiet import Parking
-from streams.columnar.slots import Hashing, hashes_of
-from streams.columnar.table import KeyedTable
+from streams.columnar.state.quiet import Parking
+from streams.columnar.state.slots import Hashing, hashes_of
+from streams.columnar.state.table import KeyedTable
 from tests.unit.columnar.rows import KEY, SCHEMA, Row, contents, frame, rows_of
 
 KEYS = [f"k{n}" for n in range(12)] + [

@@ -10,7 +10,7 @@ from aiokafka.consumer.subscription_state import SubscriptionState
 from aiokafka.structs import TopicPartition
 from faust.types import TP
 
-from streams.columnar.transport import Consumer
+from streams.columnar.kafka.transport import Consumer
 
 WHERE = TP("t", 0)
 

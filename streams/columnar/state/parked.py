@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from streams.columnar.index import Hashes, HashIndex, Mask, Numbers
-from streams.columnar.segment import Piece, Segment
-from streams.columnar.slots import Hashing
+from streams.columnar.state.index import Hashes, HashIndex, Mask, Numbers
+from streams.columnar.state.segment import Piece, Segment
+from streams.columnar.state.slots import Hashing
 
 _ROW_BITS = 18
 _ROWS = 1 << _ROW_BITS  # of a segment

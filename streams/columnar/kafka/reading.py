@@ -10,9 +10,9 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from schemas.chunks import Chunk
-from streams.columnar import batches
-from streams.columnar.batches import FetchedBatches
-from streams.columnar.connection import aiokafka_options
+from streams.columnar.kafka import batches
+from streams.columnar.kafka.batches import FetchedBatches
+from streams.columnar.kafka.connection import aiokafka_options
 
 _FETCH_BYTES = 4 << 20
 _FETCH_WAIT_MS = 500

@@ -18,7 +18,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from schemas.chunks import Chunk
-from streams.columnar import batches, lease
+from streams.columnar.kafka import batches, lease
 from streams.columnar.options import SCHEME
 
 log = structlog.get_logger()

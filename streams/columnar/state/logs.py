@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from streams.columnar.arrays import detached, gathered, grown
-from streams.columnar.index import Numbers
+from streams.columnar.state.arrays import detached, gathered, grown
+from streams.columnar.state.index import Numbers
 
 _PLACE_BITS = 32
 _PLACE = (1 << _PLACE_BITS) - 1

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from streams.columnar.index import Hashes, Numbers
+from streams.columnar.state.index import Hashes, Numbers
 
 _LENGTH = np.dtype(np.uint32)
 _NULL = np.iinfo(_LENGTH).max  # the length of a null

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from streams.columnar.arrays import grown
-from streams.columnar.index import Mask, Numbers
+from streams.columnar.state.arrays import grown
+from streams.columnar.state.index import Mask, Numbers
 
 Times = npt.NDArray[np.int64]
 

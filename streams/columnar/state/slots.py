@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import polars as pl
 
-from streams.columnar.arrays import gathered, grown
-from streams.columnar.index import Hashes, HashIndex, Mask, Numbers
-from streams.columnar.texts import TextColumn
+from streams.columnar.state.arrays import gathered, grown
+from streams.columnar.state.index import Hashes, HashIndex, Mask, Numbers
+from streams.columnar.state.texts import TextColumn
 
 Hashing = Callable[[pl.Series], Hashes]
 

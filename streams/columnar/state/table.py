@@ -11,14 +11,14 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from streams.columnar.arrays import grown
-from streams.columnar.index import Mask, Numbers
-from streams.columnar.logs import LogColumn
-from streams.columnar.parked import ParkedRows
-from streams.columnar.quiet import LastSeen, Parking, Times
-from streams.columnar.records import RecordColumns, is_fixed
-from streams.columnar.slots import Hashing, KeySlots, hashes_of
-from streams.columnar.texts import TextColumn
+from streams.columnar.state.arrays import grown
+from streams.columnar.state.index import Mask, Numbers
+from streams.columnar.state.logs import LogColumn
+from streams.columnar.state.parked import ParkedRows
+from streams.columnar.state.quiet import LastSeen, Parking, Times
+from streams.columnar.state.records import RecordColumns, is_fixed
+from streams.columnar.state.slots import Hashing, KeySlots, hashes_of
+from streams.columnar.state.texts import TextColumn
 
 _RECORD = "record of numbers"  # no field of a schema has such a name
 _PARKED_AT_ONCE = 50_000  # rows; less than a tenth of a second

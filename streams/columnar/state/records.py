@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from streams.columnar.arrays import grown
-from streams.columnar.index import Mask, Numbers
+from streams.columnar.state.arrays import grown
+from streams.columnar.state.index import Mask, Numbers
 
 Records = npt.NDArray[np.void]
 
@@ -42,7 +42,7 @@ class RecordColumns:
     A temporal value is stored as its integer. A record ends in a bit for each column that is null.
 
     Args:
-        schema: columns for which [`is_fixed`][streams.columnar.records.is_fixed] holds.
+        schema: columns for which [`is_fixed`][streams.columnar.state.records.is_fixed] holds.
     """
 
     def __init__(self, schema: Mapping[str, pl.DataType]) -> None:

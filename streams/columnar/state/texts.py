@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from streams.columnar.arrays import detached, gathered, grown
-from streams.columnar.index import Numbers
+from streams.columnar.state.arrays import detached, gathered, grown
+from streams.columnar.state.index import Numbers
 
 _RECENT = 1 << 15  # values
 _SHARE = 16

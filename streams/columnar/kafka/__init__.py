@@ -1,0 +1,1 @@
+"""Kafka as the runtime uses it: whole record batches in, columns out, a lease on partitions."""
