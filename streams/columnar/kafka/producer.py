@@ -119,7 +119,10 @@ class ColumnProducer:
             _librdkafka.rd_kafka_poll(self._handle, _WAIT_MS if len(messages) else 0)
 
     def flush(self, timeout: float) -> int:
-        """Wait until everything is answered, at most `timeout` seconds; how many are not."""
+        """Wait until everything is answered, at most `timeout` seconds; how many are not.
+
+        A word of librdkafka about its connections that comes in between counts as one of them.
+        """
         _librdkafka.rd_kafka_flush(self._handle, int(timeout * 1000))
         return int(_librdkafka.rd_kafka_outq_len(self._handle))
 
