@@ -8,8 +8,6 @@ for until it counts.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +20,7 @@ import polars as pl
 
 from benchmarks.load import EventProducer, events
 from benchmarks.machine import machine
+from benchmarks.measured import started
 from infra.processes import PROCESSES
 from infra.provision import provision
 from infra.settings import Settings
@@ -49,15 +48,7 @@ def run(rate: int = RATE, seconds: float = SECONDS) -> dict[str, Any]:
             if late:
                 raise RuntimeError(f"not running: {', '.join(late)}")
             plain = json.loads(supervisor.settings.model_dump_json(exclude_none=True))
-            load = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "benchmarks.steady_load",
-                    json.dumps({"settings": plain, "rate": rate}),
-                ],
-                cwd=Path(__file__).parent.parent,
-            )
+            load = started("benchmarks.steady_load", {"settings": plain, "rate": rate})
             try:
                 time.sleep(_WARM_UP_S)
                 waits = _probed(supervisor.settings, supervisor.api, seconds)

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
-import psutil
-
-from benchmarks.machine import machine
+from benchmarks.machine import machine, processor_seconds
+from benchmarks.measured import started
 from benchmarks.servers import servers
 
 SECONDS = 60.0
@@ -22,23 +18,12 @@ def run(seconds: float = SECONDS) -> dict[str, Any]:
     """Measure; the result is what `groundswell bench idle --json` prints."""
     with servers() as settings:
         plain = json.loads(settings.model_dump_json(exclude_none=True))
-        worker = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "benchmarks.virality_worker",
-                json.dumps({"settings": plain, "events": 1}),
-            ],
-            cwd=Path(__file__).parent.parent,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        worker = started("benchmarks.virality_worker", {"settings": plain, "events": 1})
         try:
             time.sleep(_START_S)
-            before = _processor_s(worker)
+            before = processor_seconds(worker.pid)
             time.sleep(seconds)
-            spent = _processor_s(worker) - before
+            spent = processor_seconds(worker.pid) - before
         finally:
             worker.kill()
             worker.wait()
@@ -51,13 +36,3 @@ def run(seconds: float = SECONDS) -> dict[str, Any]:
         "ratios": {},
         "machine": machine(),
     }
-
-
-def _processor_s(worker: subprocess.Popen[bytes]) -> float:
-    """Processor time so far.
-
-    Raises:
-        psutil.Error: the worker has ended.
-    """
-    times = psutil.Process(worker.pid).cpu_times()
-    return times.user + times.system

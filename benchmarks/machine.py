@@ -8,6 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 _PACKAGES = ("faust-streaming", "aiokafka", "confluent-kafka", "polars", "fastavro", "psycopg")
 
 
@@ -27,6 +29,16 @@ def resident_mib() -> float:
     """Memory of this process that is in RAM."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def processor_seconds(pid: int) -> float:
+    """Processor time of a process so far, in user and kernel mode.
+
+    Raises:
+        psutil.Error: it has ended.
+    """
+    times = psutil.Process(pid).cpu_times()
+    return times.user + times.system
 
 
 def _processor() -> str:

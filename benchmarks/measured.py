@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,20 @@ ROOT = Path(__file__).parent.parent
 
 class NotMeasuredError(Exception):
     """A peer did not run; the message says why."""
+
+
+def started(
+    module: str, arguments: dict[str, Any], env: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """A module that runs beside us until it is killed; what it says is thrown away."""
+    return subprocess.Popen(
+        [sys.executable, "-m", module, json.dumps(arguments)],
+        cwd=ROOT,
+        env={**os.environ, **(env or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def measured(

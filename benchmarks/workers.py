@@ -3,8 +3,8 @@
 Each worker is bound to one core of its own, so that the second one brings something: a single
 worker that may use two cores decodes on one and folds on the other. On a machine of two cores one
 worker leaves the other core to the broker, two workers have to share with it; so there is a second
-ratio, of the workers' speed while they had a core: events per second of processor time of the
-busiest worker, which is what they would reach where the broker is elsewhere.
+ratio, by processor time of the busiest worker: an estimate of what the second one brings where the
+broker is elsewhere.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from contextlib import closing
@@ -20,11 +19,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import psutil
-
 from benchmarks.engagement import forget
 from benchmarks.load import publish
-from benchmarks.machine import machine
+from benchmarks.machine import machine, processor_seconds
+from benchmarks.measured import started
 from benchmarks.servers import servers
 from infra.settings import Settings
 from schemas.agents import group_of
@@ -83,32 +81,23 @@ def _seconds(settings: Settings, events: int, cores: list[list[int]]) -> tuple[f
         workers = [_start(plain, gate, mine) for mine in cores]
         try:
             time.sleep(12)  # the group settles; workers wait with their first chunks
-            before = [_busy(worker) for worker in workers]
+            before = [processor_seconds(worker.pid) for worker in workers]
             gate.touch()
             seconds = _until_committed(settings, events)
             spent = zip(workers, before, strict=True)
-            return seconds, max(_busy(worker) - earlier for worker, earlier in spent)
+            return seconds, max(
+                processor_seconds(worker.pid) - earlier for worker, earlier in spent
+            )
         finally:
             for worker in workers:
                 worker.kill()
                 worker.wait()
 
 
-def _busy(worker: subprocess.Popen[bytes]) -> float:
-    times = psutil.Process(worker.pid).cpu_times()
-    return times.user + times.system
-
-
 def _start(settings: dict[str, Any], gate: Path, cores: list[int]) -> subprocess.Popen[bytes]:
     arguments = {"settings": settings, "gate": str(gate), "cores": cores}
-    return subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.gated_worker", json.dumps(arguments)],
-        cwd=Path(__file__).parent.parent,
-        env={**os.environ, "POLARS_MAX_THREADS": str(len(cores))},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    threads = {"POLARS_MAX_THREADS": str(len(cores))}
+    return started("benchmarks.gated_worker", arguments, threads)
 
 
 def _until_committed(settings: Settings, events: int) -> float:

@@ -23,14 +23,13 @@ from streams.columnar.handler import ChunkHandler, Ground, TopicPartition
 from streams.columnar.kafka.transport import Consumer
 from streams.columnar.lag import Lag
 from streams.columnar.options import WorkerOptions, faust_settings
+from streams.columnar.pace import FlushPace
 from streams.columnar.watchdog import Watchdog
 
 log = structlog.get_logger()
 
 EXIT_FAULT = 70  # sysexits.h: internal software error; the supervisor starts the worker again
 
-_LEAST_PAUSE_S = 0.1  # between flushes
-_EVENTS_PER_SECOND = 200_000  # of pause between flushes
 _LOOK_SECONDS = 5.0
 _REBALANCE_SECONDS = 300.0
 
@@ -60,7 +59,7 @@ class WorkerApp(faust.App):
         self.metrics = handler.metrics
         self.metrics_port = options.metrics_port
         self._name = name
-        self._flush_seconds = options.flush_seconds
+        self._pace = FlushPace(options.flush_seconds)
         self._flushing = asyncio.Lock()
         self._committed: dict[TopicPartition, int] = {}
         self._delivered: dict[TopicPartition, int] = {}
@@ -140,6 +139,8 @@ class WorkerApp(faust.App):
             try:
                 await self.handler.process(chunk)
                 self.metrics.processed(chunk)
+                if self._all_read():
+                    self._pace.everything_is_read()
             except (Exception, PanicException) as error:
                 self._die("cannot process a chunk", error)
             # A loop that is never idle would starve the flush.
@@ -154,13 +155,19 @@ class WorkerApp(faust.App):
         position = partial(self.handler.position, _of(tp))
         return Lag(position, partial(self.consumer.fetched_end, tp), end)
 
+    def _all_read(self) -> bool:
+        """Whether no partition is known to hold more than was processed."""
+        for tp in self.consumer.assignment():
+            position, end = self.handler.position(_of(tp)), self.consumer.fetched_end(tp)
+            if position is None or end is None or position < end:
+                return False
+        return True
+
     async def _flush_often(self) -> None:
-        """Soon again where little is to be flushed: that is fresh. Seldom in a backlog, where
-        waiting lets the rows of many events become one."""
         while not self.should_stop:
+            self._pace.begin()
             gone = await self._flush_or_die()
-            pause = max(_LEAST_PAUSE_S, gone / _EVENTS_PER_SECOND)
-            await self.sleep(min(self._flush_seconds, pause))
+            await self.wait(self._pace.pause(gone))
 
     async def _on_revoked(self, *_: Any, **__: Any) -> None:
         self.consumer.let_go()

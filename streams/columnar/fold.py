@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from schemas.topic import Topic
@@ -65,7 +66,17 @@ def numbered(events: pl.DataFrame, key: str) -> tuple[pl.Series, pl.DataFrame]:
     # Categories of this call alone get their codes in the order in which they come.
     codes = keys.cast(pl.Categorical(pl.Categories.random())).to_physical()
     rows = codes.to_numpy()
-    first = np.empty(int(rows.max()) + 1, dtype=np.int64)
+    distinct = first_of_each(rows, keys, int(rows.max()) + 1)
+    return distinct, events.with_columns(codes.alias(ROW))
+
+
+def first_of_each(row: npt.NDArray[Any], values: pl.Series, count: int) -> pl.Series:
+    """The first value of each of `count` rows.
+
+    Args:
+        row: which row a value belongs to, of any integer type, shape (values,); none is missing.
+    """
+    first = np.empty(count, dtype=np.int64)
     # Assigned from the last to the first: the first of each row stays.
-    first[rows[::-1]] = np.arange(len(rows))[::-1]
-    return gathered(keys, first), events.with_columns(codes.alias(ROW))
+    first[row[::-1]] = np.arange(len(row))[::-1]
+    return gathered(values, first)

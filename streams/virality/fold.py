@@ -9,7 +9,7 @@ import polars as pl
 from schemas.avro_types import TIMESTAMP, frame_schema
 from schemas.catalogue import ENGAGEMENT
 from streams.columnar import hyperloglog
-from streams.columnar.fold import ROW, Folded
+from streams.columnar.fold import ROW, Folded, first_of_each
 from streams.virality.decay import TIME_CONSTANTS, weights
 from streams.virality.score import scored
 
@@ -75,7 +75,7 @@ class ViralityFold:
         viewers = events["viewer_id"].filter(pl.Series(view))
         return Folded(
             rows.with_columns(
-                pl.coalesce("channel_id", _first_of_each(row, events["channel_id"], rows.height)),
+                pl.coalesce("channel_id", first_of_each(row, events["channel_id"], rows.height)),
                 pl.Series("as_of", stands).cast(TIMESTAMP),
                 *(rows[name] + pl.Series(name, total) for name, total in added.items()),
                 *_moved(rows, stood, stands, row[view], times[view]),
@@ -129,10 +129,3 @@ def _moved(
         total[known] += before[known] * weights(stood[known], stands[known], tau)
         columns.append(pl.Series(name, total))
     return columns
-
-
-def _first_of_each(row: Integers, values: pl.Series, count: int) -> pl.Series:
-    first = np.empty(count, dtype=np.int64)
-    # Assigned from the last to the first: the first of each row stays.
-    first[row[::-1]] = np.arange(len(row))[::-1]
-    return values[pl.Series(first)]

@@ -39,14 +39,6 @@ class GroupOffsets:
         self._consumer.close()
 
 
-def committed_offsets(
-    kafka: dict[str, str], group: str, places: Iterable[Place], seconds: float = 10.0
-) -> dict[Place, int]:
-    """Ask once; see `GroupOffsets.committed`."""
-    with closing(GroupOffsets(kafka, group)) as offsets:
-        return offsets.committed(places, seconds)
-
-
 def partition_counts(kafka: dict[str, str], *topics: str, seconds: float = 30.0) -> dict[str, int]:
     """Partitions of each topic; 0 for one that does not exist.
 

@@ -122,6 +122,13 @@ class Consumer(driver.Consumer):
                 self.app.delivers(chunk)
                 yield tp, self._to_message(tp, ChunkRecord(tp, chunk))
 
+    def on_buffer_full(self, tp: TP) -> None:
+        """Nothing: who delivers waits while the stream's buffer is full, and that is enough.
+
+        Faust would leave the partition out of its fetches. It notices only at the next one that
+        the buffer has room again, and a fetch of the other partitions may wait for a second.
+        """
+
     async def perform_seek(self) -> None:
         """Begin to take over the assigned partitions; reading starts where that ends."""
         self.let_go()

@@ -42,3 +42,12 @@ def test_without_a_consumer_or_the_partition_there_is_no_end() -> None:
         return [consumer(state).fetched_end(WHERE) for state in states]
 
     assert asyncio.run(scenario()) == [None] * 3
+
+
+def test_a_partition_whose_chunks_wait_is_fetched_all_the_same() -> None:
+    """Faust would leave it out, and sleep a second once all are left out; see `on_buffer_full`."""
+    made = consumer(None)
+    made.app = SimpleNamespace(in_recovery=False)
+    made._active_partitions, made._buffered_partitions = {WHERE}, set()
+    made.on_buffer_full(WHERE)
+    assert made._get_active_partitions() == {WHERE}
