@@ -118,6 +118,11 @@ class Settings(BaseSettings):
         return self.groundswell_home.expanduser().absolute()
 
     @cached_property
+    def scratch(self) -> Path:
+        """For what can be made again: nothing in it has to be kept."""
+        return self.home / "scratch"
+
+    @cached_property
     def stack_file(self) -> Path:
         """Where the supervisor writes what it started."""
         return self.home / "run" / "stack.json"

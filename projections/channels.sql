@@ -29,9 +29,6 @@ CREATE TABLE IF NOT EXISTS channel_observations (
     PRIMARY KEY (channel_id, observed_at)
 );
 
--- name: drop
-DROP TABLE IF EXISTS channels, channel_observations;
-
 -- name: staging
 CREATE TEMP TABLE IF NOT EXISTS staged_snapshots (
     channel_id text, title text, subscribers bigint, views bigint, videos bigint,

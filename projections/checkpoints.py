@@ -65,12 +65,14 @@ class Checkpoints:
         """Move the checkpoint from `expected` to the span's end.
 
         The row stays locked until the transaction ends, so a second writer waits here, and then
-        finds that it has lost.
+        finds that it has lost. A rebuild that takes the tables' place waits for the transaction,
+        and the next one for the rebuild.
 
         Returns:
             False where the checkpoint is not at `expected`.
         """
         where = {**self._key, "topic": span.topic, "partition": span.partition}
+        connection.execute(STATEMENTS["share"], self._key)
         moved = connection.execute(
             STATEMENTS["advance"], {**where, "expected": expected, "next": span.end}
         )

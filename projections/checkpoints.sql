@@ -29,6 +29,17 @@ CREATE TABLE IF NOT EXISTS projection_status (
     PRIMARY KEY (projection, version, topic, partition)
 );
 
+-- name: keep_writers_out
+-- Until the transaction ends: who writes holds the same lock with others, see share.
+SELECT pg_advisory_xact_lock(
+    hashtextextended('groundswell.projection:' || current_schema() || '.' || %(projection)s, 0)
+);
+
+-- name: share
+SELECT pg_advisory_xact_lock_shared(
+    hashtextextended('groundswell.projection:' || current_schema() || '.' || %(projection)s, 0)
+);
+
 -- name: lock_migration
 SELECT pg_advisory_xact_lock(hashtextextended('groundswell.projections:' || %(schema)s, 0));
 
@@ -37,13 +48,7 @@ SELECT version FROM projections WHERE name = %(projection)s;
 
 -- name: set_version
 INSERT INTO projections (name, version) VALUES (%(projection)s, %(version)s)
-ON CONFLICT (name) DO UPDATE SET version = excluded.version, since = now();
-
--- name: forget
-DELETE FROM projection_checkpoints WHERE projection = %(projection)s;
-
--- name: forget_status
-DELETE FROM projection_status WHERE projection = %(projection)s;
+ON CONFLICT (name) DO NOTHING;
 
 -- name: begin
 -- Only while the tables are of this version. The share lock keeps a migration from passing between

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
 from threading import Event
 from typing import Any
 
 import httpx
-import polars as pl
 import psycopg
 import structlog
+from aiokafka.errors import KafkaError
 from confluent_kafka import KafkaException
 
+from projections.applying import Applier, Ready
 from projections.backoff import Backoff
 from projections.checkpoints import Progress
-from projections.consumer import Fetched, LogConsumer, Partition
-from projections.errors import NewerVersionError, RefusedError
+from projections.consumer import LogConsumer, Partition
+from projections.errors import BuildStoppedError, NewerVersionError, OlderVersionError
 from projections.projection import Projection
+from projections.rebuild import Surroundings, rebuild
 from projections.rejects import Rejects
-from projections.spans import Outcome, Span
-from projections.storable import unstorable
+from projections.spans import Outcome
+from projections.staging import one_line
 from projections.store import Store
-from schemas.chunks import Chunk
-from schemas.frames import FrameDecoder, Reject
+from projections.writer import Writer
 from schemas.publisher import Publisher, PublishError
 from schemas.registry import Registry, SchemaRegistryError
 
@@ -35,6 +38,7 @@ _AWAY = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
     KafkaException,
+    KafkaError,
     SchemaRegistryError,
     PublishError,
     httpx.HTTPError,
@@ -49,6 +53,7 @@ class Engine:
 
     Args:
         publisher: makes the publisher of dead letters; called when the first one turns up.
+        scratch: a directory for the events of a rebuild on their way.
         schema: PostgreSQL schema that the tables are in.
     """
 
@@ -60,16 +65,16 @@ class Engine:
         dsn: str,
         registry: Registry,
         publisher: Callable[[], Publisher],
+        scratch: Path,
         schema: str = "public",
     ) -> None:
         self._projection = projection
         self._kafka = kafka
+        self._around = Surroundings(kafka, dsn, registry, scratch)
+        self._schema = schema
         self._store = Store(dsn, projection, schema=schema)
-        self._rejects = Rejects(publisher, component=projection.group)
-        self._decoders = {
-            source.topic.name: FrameDecoder(registry, source.topic, source.columns)
-            for source in projection.sources
-        }
+        rejects = Rejects(publisher, component=projection.group)
+        self._applier = Applier(projection, self._store, rejects, registry)
         self._problems: dict[Partition, str] = {}
         self._applied: dict[Partition, int] = {}
         self._log = log.bind(projection=projection.name)
@@ -88,11 +93,13 @@ class Engine:
                 consumer = LogConsumer(self._kafka, self._projection.group, self._projection.topics)
                 self._log.info("projection runs", version=self._projection.version)
                 self._follow(consumer, stop, backoff)
+            except OlderVersionError as error:
+                self._renew(str(error), stop, backoff)
             except NewerVersionError as error:
                 self._log.error("projection stands still", reason=str(error))
                 backoff.wait(stop)
             except _AWAY as error:
-                self._log.warning("projection waits", reason=" ".join(str(error).split())[:500])
+                self._log.warning("projection waits", reason=one_line(error))
                 backoff.wait(stop)
             except Exception:
                 self._log.exception("projection waits")
@@ -102,29 +109,57 @@ class Engine:
                 if consumer is not None:
                     consumer.close()
 
+    def _renew(self, reason: str, stop: Event, backoff: Backoff) -> None:
+        """Fold tables of this version beside those that there are, which serve until then."""
+        self._log.warning("folding anew", reason=reason)
+        try:
+            rebuild(self._projection, self._around, live=self._schema, leave_out=True)
+        except BuildStoppedError as error:
+            self._log.error("projection stands still", reason=str(error))
+            backoff.wait(stop)
+        except _AWAY as error:
+            self._log.warning("projection waits", reason=one_line(error))
+            backoff.wait(stop)
+
     def _follow(self, consumer: LogConsumer, stop: Event, backoff: Backoff) -> None:
         heartbeat = recheck = time.monotonic()
-        while not stop.is_set():
-            if consumer.waiting:
-                self._start(consumer)
-                recheck = time.monotonic()
-            for fetched in consumer.fetch():
-                outcome = self._apply(fetched)
-                if outcome in (Outcome.AHEAD, Outcome.CONFLICT):
-                    where = f"{fetched.span.topic}/{fetched.span.partition}"
-                    self._log.warning(
-                        "reading again from the checkpoint", why=outcome.value, at=where
-                    )
+        with closing(Writer(self._applier.apply)) as writer:
+            while not stop.is_set():
+                if consumer.waiting:
+                    writer.outcome()
+                    self._start(consumer)
+                    recheck = time.monotonic()
+                for fetched in consumer.fetch():
+                    ready = self._applier.ready(fetched)
+                    if self._must_restart(writer.outcome()):
+                        consumer.restart()
+                        backoff.wait(stop)
+                        break
+                    backoff.reset()
+                    writer.write(ready)
+                now = time.monotonic()
+                if now - heartbeat >= HEARTBEAT_S and not consumer.waiting:
+                    heartbeat = now
+                    if not self._must_restart(writer.outcome()):  # they share a connection
+                        self._report(consumer)
+                    else:
+                        consumer.restart()
+                if self._problems and now - recheck >= RECHECK_S:
                     consumer.restart()
-                    backoff.wait(stop)
-                    break
-                backoff.reset()
-            now = time.monotonic()
-            if now - heartbeat >= HEARTBEAT_S and not consumer.waiting:
-                heartbeat = now
-                self._report(consumer)
-            if self._problems and now - recheck >= RECHECK_S:
-                consumer.restart()
+
+    def _must_restart(self, written: tuple[Ready, Outcome] | None) -> bool:
+        """Note what was applied; whether the log has to be read again from the checkpoints."""
+        if written is None:
+            return False
+        ready, outcome = written
+        span = ready.fetched.span
+        if outcome in (Outcome.AHEAD, Outcome.CONFLICT):
+            where = f"{span.topic}/{span.partition}"
+            self._log.warning("reading again from the checkpoint", why=outcome.value, at=where)
+            return True
+        if outcome is Outcome.APPLIED:
+            self._applied[span.topic, span.partition] = span.end
+        return False
 
     def _start(self, consumer: LogConsumer) -> None:
         """Begin every assigned partition at its checkpoint, or say why that cannot be."""
@@ -156,65 +191,6 @@ class Engine:
             self._applied[where] = checkpoint
         consumer.start(positions)
         self._report(consumer)
-
-    def _apply(self, fetched: Fetched) -> Outcome:
-        span, chunk = fetched.span, fetched.chunk
-        source = self._projection.source(span.topic)
-        checkpoint = self._store.checkpoint(span.topic, span.partition)
-        if (outcome := span.against(checkpoint)) is not Outcome.APPLIED:
-            return outcome
-        if chunk is None:
-            decoder = self._decoders[span.topic]
-            outcome = self._store.apply(source, span, decoder.schema.to_frame(), high=fetched.high)
-        else:
-            frame = self._usable(chunk, checkpoint)
-            outcome = self._merge(span, frame, chunk, fetched.high)
-        if outcome is Outcome.APPLIED:
-            self._applied[span.topic, span.partition] = span.end
-        return outcome
-
-    def _usable(self, chunk: Chunk, checkpoint: int) -> pl.DataFrame:
-        """The chunk's good events; those that are not go to the dead letters, once."""
-        decoded = self._decoders[chunk.topic].decode(chunk)
-        frame, rejects = decoded.frame, decoded.rejects
-        bad = unstorable(frame)
-        if bad:
-            offsets = frame["_offset"]
-            rejects = [
-                *rejects,
-                *(Reject(chunk.offsets.index(offsets[row]), reason) for row, reason in bad),
-            ]
-            rows = pl.Series([row for row, _ in bad], dtype=pl.UInt32)
-            frame = frame.filter(~pl.int_range(pl.len(), dtype=pl.UInt32).is_in(rows.implode()))
-        self._rejects.send(
-            chunk, [reject for reject in rejects if chunk.offsets[reject.row] >= checkpoint]
-        )
-        return frame
-
-    def _merge(self, span: Span, frame: pl.DataFrame, chunk: Chunk, high: int) -> Outcome:
-        """Apply the frame; where that is refused, halve it down to the events that are to blame."""
-        source = self._projection.source(span.topic)
-        try:
-            return self._store.apply(source, span, frame, high=high)
-        except RefusedError as error:
-            offsets = frame["_offset"]
-            if frame.is_empty():
-                raise
-            if frame.height == 1:
-                row = chunk.offsets.index(offsets.item())
-                self._rejects.send(chunk, [Reject(row, str(error))])
-                return self._store.apply(source, span, frame.clear(), high=high)
-        middle = offsets[frame.height // 2]
-        outcome = Outcome.REPEATED
-        for part, rows in zip(
-            span.split(middle),
-            (frame.filter(offsets < middle), frame.filter(offsets >= middle)),
-            strict=True,
-        ):
-            outcome = self._merge(part, rows, chunk, high)
-            if outcome in (Outcome.AHEAD, Outcome.CONFLICT):
-                return outcome
-        return outcome
 
     def _report(self, consumer: LogConsumer) -> None:
         progress = [

@@ -56,9 +56,6 @@ CREATE TABLE IF NOT EXISTS job_events (
     PRIMARY KEY (job_id, version)
 );
 
--- name: drop
-DROP TABLE IF EXISTS jobs, job_events;
-
 -- name: staging
 CREATE TEMP TABLE IF NOT EXISTS staged_events (LIKE job_events) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS staged_jobs (

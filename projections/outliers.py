@@ -26,5 +26,13 @@ OUTLIERS = Projection(
     name="outliers",
     version=1,
     statements=beside(__file__),
-    sources=(Source(OUTLIER_DETECTIONS, _COLUMNS, fold_detections, ("upsert_detections",)),),
+    sources=(
+        Source(
+            OUTLIER_DETECTIONS,
+            _COLUMNS,
+            fold_detections,
+            ("upsert_detections",),
+            tables={"detections": "outlier_detections"},
+        ),
+    ),
 )

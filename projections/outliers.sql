@@ -29,9 +29,6 @@ CREATE INDEX IF NOT EXISTS outlier_detections_newest ON outlier_detections (occu
 CREATE INDEX IF NOT EXISTS outlier_detections_of_channel
     ON outlier_detections (channel_id, occurred_at DESC);
 
--- name: drop
-DROP TABLE IF EXISTS outlier_detections;
-
 -- name: staging
 CREATE TEMP TABLE IF NOT EXISTS staged_detections (LIKE outlier_detections) ON COMMIT DELETE ROWS;
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -26,12 +26,16 @@ class Source:
         upserts: statements that merge the staged rows into the tables, in this order. They must
             give the same tables whatever the chunks were, and change nothing when run again with
             rows that are there.
+        tables: table by frame, where the rows of every frame are the table's rows as they stand
+            and no other source writes to these tables. A rebuild folds each key's events at once
+            and copies such rows straight into the tables.
     """
 
     topic: Topic
     columns: tuple[str, ...] | None
     fold: Fold
     upserts: tuple[str, ...]
+    tables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Projection:
 
     Attributes:
         version: raised whenever tables or folds change; the tables are folded again from the log.
-        statements: of its .sql file: `tables` (idempotent), `drop`, `staging` (idempotent,
+        statements: of its .sql file: `tables` and `staging` (both idempotent; staging are
             temporary tables that empty themselves at commit), and the upserts. Table names have
             no schema: which one they live in is for the engine to say.
     """

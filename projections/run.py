@@ -61,6 +61,7 @@ def run(
             dsn=settings.dsn,
             registry=registry,
             publisher=publisher,
+            scratch=settings.scratch,
         )
         threads.append(Thread(target=engine.run, args=(stop,), name=projection.name, daemon=True))
     for thread in threads:

@@ -9,30 +9,52 @@ import polars as pl
 import psycopg
 from psycopg import sql
 
+from projections.errors import RefusedError
+from projections.projection import Source
+
 _COPY = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)")
 _BLOCK = 1 << 20  # bytes handed to libpq at once
 
 
 class Staged(NamedTuple):
-    """Rows that are ready for their temporary table."""
+    """Rows that are ready for their table."""
 
     copy: sql.Composed
     text: bytes
 
 
+def folded(source: Source, frame: pl.DataFrame) -> list[Staged]:
+    """What the source's fold makes of events, ready to be staged.
+
+    Raises:
+        RefusedError: the fold fails.
+    """
+    if frame.is_empty():
+        return []
+    try:
+        return staged(source.fold(frame))
+    except (Exception, pl.exceptions.PanicException) as error:
+        raise RefusedError(f"cannot be folded: {one_line(error)}") from error
+
+
+def one_line(error: BaseException) -> str:
+    """What an error says, in a line of at most 500 characters."""
+    return " ".join(str(error).split())[:500]
+
+
 def staged(frames: Mapping[str, pl.DataFrame]) -> list[Staged]:
     """Each frame `x` that has rows, made ready for the temporary table `staged_x`."""
     return [
-        Staged(
-            _COPY.format(
-                sql.Identifier("pg_temp", f"staged_{name}"),
-                sql.SQL(", ").join(map(sql.Identifier, frame.columns)),
-            ),
-            csv(frame),
-        )
+        copied(frame, sql.Identifier("pg_temp", f"staged_{name}"))
         for name, frame in frames.items()
         if not frame.is_empty()
     ]
+
+
+def copied(frame: pl.DataFrame, table: sql.Identifier) -> Staged:
+    """A frame made ready for a table that has its columns."""
+    columns = sql.SQL(", ").join(map(sql.Identifier, frame.columns))
+    return Staged(_COPY.format(table, columns), csv(frame))
 
 
 def copy(connection: psycopg.Connection[Any], rows: Staged) -> None:

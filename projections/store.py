@@ -6,20 +6,17 @@ from typing import Any
 
 import polars as pl
 import psycopg
-import structlog
 from psycopg import sql
 
 from projections.checkpoints import STATEMENTS, Checkpoints, Connection, Progress
-from projections.errors import NewerVersionError, RefusedError
+from projections.errors import NewerVersionError, OlderVersionError, RefusedError
 from projections.projection import Projection, Source
 from projections.spans import Outcome, Span
-from projections.staging import Staged, copy, staged
-
-log = structlog.get_logger()
+from projections.staging import Staged, copy, folded, one_line
 
 # Errors that say something of the rows. A row too long for an index counts: psycopg files it
 # under operational errors, but no waiting will shorten it.
-_REFUSALS = (
+REFUSALS = (
     psycopg.DataError,
     psycopg.IntegrityError,
     psycopg.errors.ProgramLimitExceeded,
@@ -40,12 +37,16 @@ class Store:
 
     Args:
         schema: PostgreSQL schema that the tables are in; made if it is missing.
+        quiet: wake no listener and report no progress: nobody reads these tables yet.
     """
 
-    def __init__(self, dsn: str, projection: Projection, *, schema: str = "public") -> None:
+    def __init__(
+        self, dsn: str, projection: Projection, *, schema: str = "public", quiet: bool = False
+    ) -> None:
         self._dsn = dsn
         self._projection = projection
         self._schema = schema
+        self._quiet = quiet
         self._checkpoints = Checkpoints(projection)
         self._expected: dict[tuple[str, int], int] = {}
         self._open: Connection | None = None
@@ -61,18 +62,13 @@ class Store:
 
         Raises:
             NewerVersionError: they belong to a later version of the projection.
+            OlderVersionError: they belong to an earlier one.
             psycopg.OperationalError: PostgreSQL cannot be reached.
         """
         self.close()
-        connection: Connection = psycopg.connect(
-            self._dsn,
-            autocommit=True,
-            connect_timeout=_CONNECT_TIMEOUT,
-            application_name=f"groundswell projection {self._projection.name}",
-        )
-        self._open = connection
-        connection.execute(_SESSION.format(schema=sql.Identifier(self._schema)))
-        migrate(connection, self._projection, schema=self._schema)
+        self._open = connection = connected(self._dsn, self._projection, self._schema)
+        migrate(connection, self._schema)
+        claim(connection, self._projection, self._schema)
         connection.execute(self._projection.statements["staging"])
 
     def close(self) -> None:
@@ -104,12 +100,14 @@ class Store:
         frame: pl.DataFrame,
         *,
         high: int,
+        rows: list[Staged] | None = None,
     ) -> Outcome:
         """Fold events into the tables and move the checkpoint to the span's end, both or neither.
 
         Args:
             frame: the span's good events; those below the checkpoint are cut off here.
             high: the partition's end as last heard, for those who watch the lag.
+            rows: what `folded` made of all of the frame, where that was done ahead.
 
         Returns:
             What became of it; nothing is written unless it is APPLIED.
@@ -123,8 +121,9 @@ class Store:
         if outcome is not Outcome.APPLIED:
             return outcome
         if span.start < expected:
-            frame = frame.filter(pl.col("_offset") >= expected)
-        rows = _folded(source, frame)
+            frame, rows = frame.filter(pl.col("_offset") >= expected), None
+        if rows is None:
+            rows = folded(source, frame)
         connection = self._connection
         try:
             with connection.transaction():
@@ -135,15 +134,12 @@ class Store:
                 if rows:
                     for name in source.upserts:
                         connection.execute(self._projection.statements[name])
-                newest: Any = frame["_timestamp"].max()
-                where = (span.topic, span.partition, span.end, high, newest)
-                self._checkpoints.report(connection, [Progress(*where)])
-                if frame.height:
-                    self._checkpoints.notify(connection, span, frame.height)
+                if not self._quiet:
+                    self._tell(span, frame, high)
                 self._expected[span.topic, span.partition] = span.end
-        except _REFUSALS as error:
+        except REFUSALS as error:
             self._expected[span.topic, span.partition] = expected
-            raise RefusedError(f"PostgreSQL refuses it: {_one_line(error)}") from error
+            raise RefusedError(f"PostgreSQL refuses it: {one_line(error)}") from error
         except BaseException:
             self._expected.pop((span.topic, span.partition), None)
             raise
@@ -152,6 +148,13 @@ class Store:
             return Outcome.CONFLICT
         return Outcome.APPLIED
 
+    def _tell(self, span: Span, frame: pl.DataFrame, high: int) -> None:
+        newest: Any = frame["_timestamp"].max()
+        where = (span.topic, span.partition, span.end, high, newest)
+        self._checkpoints.report(self._connection, [Progress(*where)])
+        if frame.height:
+            self._checkpoints.notify(self._connection, span, frame.height)
+
     def report(self, progress: list[Progress]) -> None:
         """Tell those who watch how far the partitions are, apart from any rows."""
         if progress:
@@ -159,46 +162,52 @@ class Store:
                 self._checkpoints.report(self._connection, progress)
 
 
-def migrate(connection: Connection, projection: Projection, *, schema: str = "public") -> None:
-    """Make the projection's tables and the engine's own, one process at a time.
-
-    Tables of an earlier version are dropped together with their checkpoints: the log is folded
-    into new ones from its beginning.
+def connected(dsn: str, projection: Projection, schema: str) -> Connection:
+    """A connection to the projection's tables in that schema, in autocommit.
 
     Raises:
-        NewerVersionError: the tables are of a later version.
+        psycopg.OperationalError: PostgreSQL cannot be reached.
     """
-    name, version = projection.name, projection.version
+    connection: Connection = psycopg.connect(
+        dsn,
+        autocommit=True,
+        connect_timeout=_CONNECT_TIMEOUT,
+        application_name=f"groundswell projection {projection.name}",
+    )
+    connection.execute(_SESSION.format(schema=sql.Identifier(schema)))
+    return connection
+
+
+def migrate(connection: Connection, schema: str) -> None:
+    """Make the schema and the engine's own tables, one process at a time."""
     with connection.transaction():
         connection.execute(STATEMENTS["lock_migration"], {"schema": schema})
         create = sql.SQL("CREATE SCHEMA IF NOT EXISTS {}")
         connection.execute(create.format(sql.Identifier(schema)))
         connection.execute(STATEMENTS["tables"])
+
+
+def claim(connection: Connection, projection: Projection, schema: str) -> None:
+    """Make the projection's tables where there are none.
+
+    Raises:
+        NewerVersionError: there are some of a later version.
+        OlderVersionError: there are some of an earlier version.
+    """
+    name, version = projection.name, projection.version
+    with connection.transaction():
+        connection.execute(STATEMENTS["lock_migration"], {"schema": schema})
+        connection.execute(STATEMENTS["set_version"], {"projection": name, "version": version})
         row: Any = connection.execute(STATEMENTS["version"], {"projection": name}).fetchone()
-        found = None if row is None else int(row[0])
-        if found is not None and found > version:
+        found = int(row[0])
+        if found > version:
             raise NewerVersionError(
                 f"the tables of projection {name} are of version {found}, this process has "
                 f"{version}: run the release that made them, or a later one"
             )
-        if found != version:
-            connection.execute(STATEMENTS["set_version"], {"projection": name, "version": version})
-            connection.execute(STATEMENTS["forget"], {"projection": name})
-            connection.execute(STATEMENTS["forget_status"], {"projection": name})
-            if found is not None:
-                log.warning("folding anew", projection=name, old=found, new=version)
-                connection.execute(projection.statements["drop"])
+        if found < version:
+            raise OlderVersionError(
+                f"the tables of projection {name} are of version {found}, this process has "
+                f"{version}"
+            )
         connection.execute(projection.statements["tables"])
-
-
-def _folded(source: Source, frame: pl.DataFrame) -> list[Staged]:
-    if frame.is_empty():
-        return []
-    try:
-        return staged(source.fold(frame))
-    except (Exception, pl.exceptions.PanicException) as error:
-        raise RefusedError(f"cannot be folded: {_one_line(error)}") from error
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:500]

@@ -40,9 +40,6 @@ CREATE TABLE IF NOT EXISTS video_observations (
     PRIMARY KEY (video_id, observed_at)
 );
 
--- name: drop
-DROP TABLE IF EXISTS videos, video_observations;
-
 -- name: staging
 CREATE TEMP TABLE IF NOT EXISTS staged_uploads (
     video_id text, channel_id text, title text, description text, duration_s integer, category text,

@@ -44,10 +44,12 @@ def fold_scores(events: pl.DataFrame) -> dict[str, pl.DataFrame]:
 
 def _ranks() -> list[pl.Expr]:
     """`rank_1h` and so on: ln(decayed views) + as_of / time constant; null without views."""
-    as_of_s = pl.col("as_of").dt.timestamp("us") / 1e6
+    # Times the reciprocal: Polars divides a single row by another way than several, and the last
+    # bit would say how the log was cut.
+    as_of_us = pl.col("as_of").dt.timestamp("us")
     return [
         pl.when(pl.col(f"views_{window}") > 0)
-        .then(pl.col(f"views_{window}").log() + as_of_s / seconds)
+        .then(pl.col(f"views_{window}").log() + as_of_us * (1e-6 / seconds))
         .alias(f"rank_{window}")
         for window, seconds in _TIME_CONSTANTS.items()
     ]
@@ -55,7 +57,15 @@ def _ranks() -> list[pl.Expr]:
 
 VIRALITY = Projection(
     name="virality",
-    version=2,
+    version=3,
     statements=beside(__file__),
-    sources=(Source(VIRALITY_SCORES, _COLUMNS, fold_scores, ("upsert_scores", "upsert_history")),),
+    sources=(
+        Source(
+            VIRALITY_SCORES,
+            _COLUMNS,
+            fold_scores,
+            ("upsert_scores", "upsert_history"),
+            tables={"scores": "virality_scores", "history": "virality_history"},
+        ),
+    ),
 )

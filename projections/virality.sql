@@ -55,9 +55,6 @@ CREATE TABLE IF NOT EXISTS virality_history (
     PRIMARY KEY (video_id, minute)
 );
 
--- name: drop
-DROP TABLE IF EXISTS virality_scores, virality_history;
-
 -- name: staging
 CREATE TEMP TABLE IF NOT EXISTS staged_scores (LIKE virality_scores) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS staged_history (LIKE virality_history) ON COMMIT DELETE ROWS;

@@ -10,6 +10,7 @@ from infra.cli import (
     dlq,
     down,
     ingest,
+    rebuild,
     replay,
     schemas,
     simulate,
@@ -34,6 +35,7 @@ app.command("demo")(demo.demo)
 app.command("simulate")(simulate.simulate)
 app.command("ingest")(ingest.ingest)
 app.command("replay")(replay.replay)
+app.command("rebuild")(rebuild.rebuild)
 app.command("topics")(topics.topics)
 app.add_typer(schemas.app, name="schemas")
 app.add_typer(dlq.app, name="dlq")

@@ -7,13 +7,11 @@ import json
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from infra.settings import Settings
     from schemas.publisher import Publisher
 
@@ -94,11 +92,18 @@ def instant(text: str | None, option: str) -> dt.datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
 
 
+class Show(Protocol):
+    """Shows how far something is."""
+
+    def __call__(self, done: int, total: int | None = None) -> None:
+        """So much is done; of a total that may have become known, or changed."""
+
+
 @contextmanager
-def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+def progress(what: str, total: int | None = None) -> Iterator[Show]:
     """A progress bar on a terminal, nothing anywhere else; call it with what is done so far."""
     if not sys.stderr.isatty():
-        yield lambda done: None
+        yield lambda done, total=None: None
         return
     from rich.console import Console
     from rich.progress import (
@@ -117,7 +122,7 @@ def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=total)
-        yield lambda done: bar.update(task, completed=done)
+        yield lambda done, total=None: bar.update(task, completed=done, total=total)
 
 
 def table(rows: list[dict[str, Any]], *, right: Collection[str] | None = None) -> None:

@@ -15,6 +15,7 @@ _SPEAK_FOR_THEMSELVES = frozenset(
         "KafkaAwayError",
         "LogReadError",
         "NoStackError",
+        "ProjectionError",
         "ProvisionError",
         "PublishError",
         "ReplayError",

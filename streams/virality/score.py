@@ -55,7 +55,7 @@ def scored(rows: pl.DataFrame) -> pl.DataFrame:
         .with_columns(
             score=100
             * (
-                0.5 * ((pl.col("velocity") + 1).log10() / _FULL_REACH).clip(0, 1)
+                0.5 * ((pl.col("velocity") + 1).log10() * (1 / _FULL_REACH)).clip(0, 1)
                 + 0.3 * (pl.col("acceleration") / (1 + pl.col("acceleration")))
                 + 0.2 * (pl.col("_response") / (pl.col("_response") + _USUAL_RESPONSE))
             ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import closing
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, IsolationLevel, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 Place = tuple[str, int]  # topic, partition
@@ -60,6 +60,41 @@ def log_end(kafka: dict[str, str], topic: str, partition: int, seconds: float = 
     with closing(Consumer({**kafka, "group.id": "groundswell.ends"})) as consumer:
         where = TopicPartition(topic, partition)
         return int(consumer.get_watermark_offsets(where, timeout=seconds)[1])
+
+
+def log_bounds(
+    kafka: dict[str, str], topic: str, until_ms: int | None = None, seconds: float = 30.0
+) -> dict[int, tuple[int, int]]:
+    """First offset of every partition, and the one after its last committed record.
+
+    Args:
+        until_ms: only records that the log received before then (milliseconds since 1970).
+
+    Raises:
+        KafkaException: the broker did not answer within `seconds`.
+    """
+    admin = AdminClient(kafka)
+    places = [
+        TopicPartition(topic, number)
+        for number in admin.list_topics(topic, timeout=seconds).topics[topic].partitions
+    ]
+
+    def asked(spec: OffsetSpec) -> dict[int, int]:
+        found = admin.list_offsets(
+            dict.fromkeys(places, spec),
+            isolation_level=IsolationLevel.READ_COMMITTED,
+            request_timeout=seconds,
+        )
+        return {place.partition: int(one.result().offset) for place, one in found.items()}
+
+    lows, highs = asked(OffsetSpec.earliest()), asked(OffsetSpec.latest())
+    if until_ms is not None:
+        later = asked(OffsetSpec.for_timestamp(until_ms))  # below zero: nothing is that late
+        highs = {
+            place: min(high, later[place]) if later[place] >= 0 else high
+            for place, high in highs.items()
+        }
+    return {place: (low, max(low, highs[place])) for place, low in lows.items()}
 
 
 def newest_time(kafka: dict[str, str], topic: str, partition: int, seconds: float = 30.0) -> int:

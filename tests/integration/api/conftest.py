@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from infra.provision import ProvisionError, provision
 from infra.settings import Settings
 from projections.catalogue import PROJECTIONS
 from projections.spans import Outcome, Span
-from projections.store import Store, migrate
+from projections.store import Store
 from schemas.chunks import Chunk
 from schemas.codec import Codec
 from schemas.frames import FrameDecoder
@@ -97,9 +97,9 @@ def api_database(stack: dict[str, Any], unique: Callable[[str], str]) -> Iterato
         connection.execute(sql.SQL("CREATE DATABASE {} OWNER groundswell").format(identifier))
         dsn = str(stack["settings"]["database_url"]).rpartition("/")[0] + f"/{name}"
         prepare(dsn)
-        with psycopg.connect(dsn, autocommit=True) as own:
-            for projection in PROJECTIONS.values():
-                migrate(own, projection)
+        for projection in PROJECTIONS.values():
+            with closing(Store(dsn, projection)) as store:
+                store.open()
         yield dsn
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier))
 

@@ -5,13 +5,21 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
 import psycopg
 import pytest
-from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from infra.settings import Settings
@@ -38,8 +46,10 @@ class Log:
         registry: Registry,
         suffix: str,
         monkeypatch: pytest.MonkeyPatch,
+        scratch: Path,
     ) -> None:
         self.settings = settings
+        self.scratch = scratch
         self.suffix = suffix
         self._monkeypatch = monkeypatch
         self._topics: dict[str, Topic] = {}
@@ -53,14 +63,26 @@ class Log:
         if original.name not in self._topics:
             topic = renamed(original, self.suffix)
             self._monkeypatch.setitem(TOPICS, topic.name, topic)
-            new = [
-                NewTopic(topic.name, PARTITIONS, 1, config=topic.config()),
-                NewTopic(topic.dlq, 1, 1),
-            ]
-            for made in self.admin.create_topics(new).values():
-                made.result()
+            self._make(NewTopic(topic.name, PARTITIONS, 1, config=topic.config()))
+            self._make(NewTopic(topic.dlq, 1, 1))
             self._topics[original.name] = topic
         return self._topics[original.name]
+
+    def make_anew(self, original: Topic) -> None:
+        """Delete the topic with all that is in it, and make it again."""
+        topic = self.topic(original)
+        self.admin.delete_topics([topic.name])[topic.name].result()
+
+        def made() -> bool:  # the broker forgets a deleted topic a moment later
+            with suppress(KafkaException):
+                self._make(NewTopic(topic.name, PARTITIONS, 1, config=topic.config()))
+                return True
+            return False
+
+        until(made)
+
+    def _make(self, topic: NewTopic) -> None:
+        self.admin.create_topics([topic])[topic.topic].result()
 
     def projection(self, original: Projection) -> Projection:
         """The projection, reading the test's own topics in a group of its own."""
@@ -96,7 +118,21 @@ class Log:
 
     def letters(self, original: Topic) -> list[tuple[bytes, bytes | None, dict[str, bytes]]]:
         """Key, value and headers of the dead letters."""
-        topic = self.topic(original).dlq
+        return [
+            (message.key(), message.value(), dict(message.headers() or ()))
+            for message in self._messages(self.topic(original).dlq, 0)
+        ]
+
+    def find(self, original: Topic, key: bytes) -> list[tuple[str, int, int]]:
+        """Topic, partition and offset of the records with that key."""
+        return [
+            (message.topic(), message.partition(), message.offset())
+            for partition in range(PARTITIONS)
+            for message in self._messages(self.topic(original).name, partition)
+            if message.key() == key
+        ]
+
+    def _messages(self, topic: str, partition: int) -> Iterator[Message]:
         consumer = Consumer(
             {
                 **self.settings.kafka_config(),
@@ -105,18 +141,24 @@ class Log:
                 "enable.auto.commit": False,
             }
         )
-        consumer.assign([TopicPartition(topic, 0, 0)])
-        found = []
+        consumer.assign([TopicPartition(topic, partition, 0)])
         try:
             while True:
                 message = consumer.poll(10)
                 assert message is not None
                 if message.error():
                     assert message.error().code() == KafkaError._PARTITION_EOF
-                    return found
-                found.append((message.key(), message.value(), dict(message.headers() or ())))
+                    return
+                yield message
         finally:
             consumer.close()
+
+    def environment(self) -> dict[str, str]:
+        """What a process of the test's own finds its servers by."""
+        return {
+            name.upper(): str(getattr(self.settings, name))
+            for name in ("kafka_bootstrap_servers", "schema_registry_url", "database_url")
+        }
 
     def engine(self, projection: Projection) -> Engine:
         return Engine(
@@ -125,6 +167,7 @@ class Log:
             dsn=self.settings.dsn,
             registry=self.registry,
             publisher=lambda: self.publisher,
+            scratch=self.scratch,
         )
 
     @contextmanager
@@ -221,6 +264,9 @@ def log(
     database: str,
     unique: Callable[[str], str],
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> Log:
-    settings = stack_settings.model_copy(update={"database_url": database})
-    return Log(settings, registry, unique("t"), monkeypatch)
+    settings = stack_settings.model_copy(
+        update={"database_url": database, "groundswell_home": tmp_path}
+    )
+    return Log(settings, registry, unique("t"), monkeypatch, settings.scratch)

@@ -6,7 +6,7 @@ import polars as pl
 import psycopg
 import pytest
 
-from projections.errors import NewerVersionError, RefusedError
+from projections.errors import NewerVersionError, OlderVersionError, RefusedError
 from projections.projection import Projection
 from projections.spans import Outcome, Span
 from projections.store import Store
@@ -101,20 +101,26 @@ def _version(version: int) -> Projection:
     return Projection(VIDEOS.name, version, VIDEOS.statements, VIDEOS.sources)
 
 
-def test_a_new_version_begins_with_empty_tables_and_stops_the_old_one(
-    store: Store, database: str
-) -> None:
+def test_tables_of_an_earlier_version_are_left_as_they_are(store: Store, database: str) -> None:
+    """They serve until new ones have been folded beside them."""
     apply(store, 0, 4)
+    before = tables(database)
     newer = Store(database, _version(2))
-    newer.open()
-    assert newer.position(TOPIC, 0) == 0
-    assert tables(database) == []
-    assert apply(store, 4, 5) is Outcome.CONFLICT
+    with pytest.raises(OlderVersionError, match="version 1"):
+        newer.open()
+    newer.close()
+    assert tables(database) == before
+    assert apply(store, 4, 5) is Outcome.APPLIED
+
+
+def test_tables_of_a_later_version_are_not_touched(store: Store, database: str) -> None:
+    apply(store, 0, 4)
+    with psycopg.connect(database) as connection:
+        connection.execute("UPDATE projections SET version = 2")
     with pytest.raises(NewerVersionError):
         store.position(TOPIC, 0)
     with pytest.raises(NewerVersionError):
         store.open()
-    newer.close()
 
 
 def test_tables_can_live_in_a_schema_of_their_own(database: str) -> None:

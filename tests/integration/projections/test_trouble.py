@@ -152,14 +152,9 @@ def test_after_kill_9_at_any_moment_the_tables_equal_an_independent_fold(log: Lo
 
 
 def _projector(log: Log) -> subprocess.Popen[bytes]:
-    settings = log.settings
-    environment = {
-        name.upper(): str(getattr(settings, name))
-        for name in ("kafka_bootstrap_servers", "schema_registry_url", "database_url")
-    }
     assert VIDEOS.name in PROJECTIONS
     return subprocess.Popen(
-        [sys.executable, str(CHILD), log.suffix, VIDEOS.name], env=environment, cwd=Path.cwd()
+        [sys.executable, str(CHILD), log.suffix, VIDEOS.name], env=log.environment(), cwd=Path.cwd()
     )
 
 

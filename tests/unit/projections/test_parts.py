@@ -51,7 +51,7 @@ def test_two_statements_of_one_name_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("projection", PROJECTIONS.values(), ids=lambda one: one.name)
 def test_every_projection_has_the_statements_that_it_names(projection: Projection) -> None:
     upserts = [name for source in projection.sources for name in source.upserts]
-    for name in ("tables", "drop", "staging", *upserts):
+    for name in ("tables", "staging", *upserts):
         assert projection.statements[name]
 
 

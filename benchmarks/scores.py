@@ -1,0 +1,113 @@
+"""Score rows as the virality agent writes them: many videos, each scored again and again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import polars as pl
+from confluent_kafka import Producer
+
+from infra.settings import Settings
+from schemas.avro_types import frame_schema
+from schemas.catalogue import VIRALITY_SCORES
+from schemas.encoding import FrameEncoder
+from schemas.publisher import producer_config
+from schemas.registry import Registry
+from schemas.wire import prefix
+from streams.columnar.kafka.partitioner import partitions_of
+
+VIDEOS = 200_000
+_BATCH = 50_000  # a divisor of VIDEOS: no video twice in one
+_MINUTE_US = 60_000_000
+_SCHEMA = pl.Schema(frame_schema(VIRALITY_SCORES.schema))
+
+
+def batches(count: int, *, seed: int = 1) -> Iterator[pl.DataFrame]:
+    """`count` rows in frames of 50,000 with the topic's columns: every video once a minute."""
+    rng = np.random.default_rng(seed)
+    start = int(time.time() // 60) * _MINUTE_US - count // VIDEOS * _MINUTE_US
+    order = rng.permutation(VIDEOS)
+    for first in range(0, count, _BATCH):
+        at = first % VIDEOS
+        videos = order[at : at + _BATCH]
+        yield _rows(rng, videos, start + first // VIDEOS * _MINUTE_US, first)
+
+
+def _rows(
+    rng: np.random.Generator,
+    videos: np.ndarray[tuple[int], np.dtype[np.int64]],
+    as_of: int,
+    at: int,
+) -> pl.DataFrame:
+    size = len(videos)
+    views = rng.integers(1, 100_000, size)
+    integers = {
+        name: views // part
+        for name, part in {
+            "likes": 20,
+            "dislikes": 900,
+            "comments": 100,
+            "shares": 90,
+            "saves": 80,
+            "impressions": 1,
+            "unique_viewers": 2,
+        }.items()
+    }
+    decayed = {f"views_{name}": views * rng.random(size) for name in ("1h", "6h", "24h", "7d")}
+    bands = {
+        f"predicted_views_{age}{end}": views * (1.5 + k)
+        for age in ("24h", "7d", "30d")
+        for k, end in enumerate(("", "_lower", "_upper"))
+    }
+    return pl.DataFrame(
+        {
+            "video_id": [f"video{n:07d}" for n in videos.tolist()],
+            "channel_id": [f"channel{n % 5000:05d}" for n in videos.tolist()],
+            "as_of": as_of + rng.integers(0, _MINUTE_US, size),
+            "views": views,
+            "watch_ms": views * 31_000,
+            **integers,
+            **decayed,
+            "viewers": [b"\x01" * 64] * size,
+            "score": rng.random(size) * 100,
+            "velocity": views / 7.0,
+            "acceleration": rng.random(size) * 3,
+            **bands,
+            "model_version": ["shape-1"] * size,
+            "reasons": [["1,204 views an hour over the last 6 h", "2.1 times the pace of a day"]]
+            * size,
+            "applied_offset": np.arange(at, at + size),
+            "generation": np.ones(size, dtype=np.int32),
+        }
+    ).select(pl.col(name).cast(dtype) for name, dtype in _SCHEMA.items())
+
+
+def publish(settings: Settings, count: int) -> None:
+    """Publish that many rows to the scores topic.
+
+    Raises:
+        RuntimeError: the broker did not take everything.
+    """
+    with Registry(settings.registry_config()) as registry:
+        encoder = FrameEncoder(VIRALITY_SCORES.schema, prefix(registry.id_of(VIRALITY_SCORES)))
+    producer = Producer(
+        producer_config(
+            settings.kafka_config(),
+            **{"linger.ms": 50, "batch.size": 1 << 20, "delivery.report.only.error": True},
+        )
+    )
+    for frame in batches(count):
+        keys = frame["video_id"].to_list()
+        places = partitions_of(keys, VIRALITY_SCORES.partitions).tolist()
+        records = [
+            {"key": key, "value": value, "partition": place}
+            for key, value, place in zip(keys, encoder.encode(frame), places, strict=True)
+        ]
+        while records:
+            producer.produce_batch(VIRALITY_SCORES.name, records)
+            records = [record for record in records if record.pop("_error", None)]
+            producer.poll(0.1 if records else 0)
+    if producer.flush(120):
+        raise RuntimeError("the broker did not take the load")

@@ -1,0 +1,126 @@
+"""What every projection keeps, whatever it folds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from itertools import pairwise
+
+import numpy as np
+import polars as pl
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from psycopg import sql
+
+from projections.catalogue import PROJECTIONS
+from projections.projection import Projection, Source
+from projections.spans import Outcome, Span
+from projections.store import Store
+from tests.integration.projections.stories import frames
+from tests.integration.projections.tables import content, differences
+
+PARTITIONS = 2
+EVENTS = 60  # of each topic
+
+ANY = pytest.mark.parametrize("projection", PROJECTIONS.values(), ids=lambda one: one.name)
+SEEDS = given(seed=st.integers(0, 2**32 - 1))
+FEW = settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@contextmanager
+def tables_of(database: str, projection: Projection, schema: str) -> Iterator[Store]:
+    with closing(Store(database, projection, schema=schema)) as store:
+        store.open()
+        try:
+            yield store
+        finally:
+            with psycopg.connect(database) as connection:
+                name = sql.Identifier(schema)
+                connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(name))
+
+
+def pieces(projection: Projection, seed: int) -> list[tuple[Source, pl.DataFrame]]:
+    return [
+        (source, part)
+        for source in projection.sources
+        for part in frames(source.topic, seed, EVENTS, PARTITIONS)
+    ]
+
+
+def apply(store: Store, source: Source, part: pl.DataFrame, start: int, end: int) -> None:
+    """Fold offsets `start` to `end` of a partition in."""
+    number = 0 if part.is_empty() else part["_partition"][0]
+    inside = part.filter(pl.col("_offset").is_between(start, end, closed="left"))
+    span = Span(source.topic.name, number, start, end)
+    assert store.apply(source, span, inside, high=part.height) is Outcome.APPLIED
+
+
+def whole(store: Store, projection: Projection, seed: int) -> None:
+    for source, part in pieces(projection, seed):
+        if part.height:
+            apply(store, source, part, 0, part.height)
+
+
+@ANY
+@SEEDS
+@FEW
+def test_tables_do_not_depend_on_how_the_log_was_cut_or_which_topic_came_first(
+    database: str, unique: Callable[[str], str], projection: Projection, seed: int
+) -> None:
+    at_once, piecewise = unique("a"), unique("b")
+    rng = np.random.default_rng(seed)
+    with tables_of(database, projection, at_once) as store:
+        whole(store, projection, seed)
+        expected = content(database, at_once)
+    assert any(expected.values())
+    steps = [
+        (source, part, bounds)
+        for source, part in pieces(projection, seed)
+        for cuts in [sorted({0, part.height, *rng.integers(0, part.height + 1, 4).tolist()})]
+        for bounds in [list(pairwise(cuts))]
+    ]
+    with tables_of(database, projection, piecewise) as store:
+        while left := [step for step in steps if step[2]]:
+            source, part, bounds = left[rng.integers(len(left))]
+            apply(store, source, part, *bounds.pop(0))
+        assert differences(content(database, piecewise), expected) == []
+
+
+@ANY
+@SEEDS
+@FEW
+def test_the_log_folded_a_second_time_changes_nothing(
+    database: str, unique: Callable[[str], str], projection: Projection, seed: int
+) -> None:
+    """As after a checkpoint was put back: a database restored, a partition read again."""
+    schema = unique("twice")
+    with tables_of(database, projection, schema) as store:
+        whole(store, projection, seed)
+        expected = content(database, schema)
+        with psycopg.connect(database) as connection:
+            table = sql.Identifier(schema, "projection_checkpoints")
+            connection.execute(sql.SQL("UPDATE {} SET next_offset = 0").format(table))
+        store.open()
+        for source, part in pieces(projection, seed):
+            for at in range(0, part.height, 7):
+                apply(store, source, part, at, min(at + 7, part.height))
+        assert differences(content(database, schema), expected) == []
+
+
+@ANY
+@SEEDS
+@FEW
+def test_a_span_applied_twice_or_in_part_changes_nothing(
+    database: str, unique: Callable[[str], str], projection: Projection, seed: int
+) -> None:
+    schema = unique("spans")
+    with tables_of(database, projection, schema) as store:
+        whole(store, projection, seed)
+        expected = content(database, schema)
+        for source, part in pieces(projection, seed):
+            if part.height:
+                span = Span(source.topic.name, part["_partition"][0], part.height // 2, part.height)
+                assert store.apply(source, span, part, high=part.height) is Outcome.REPEATED
+        assert differences(content(database, schema), expected) == []
