@@ -24,15 +24,18 @@ _MINUTE_US = 60_000_000
 _SCHEMA = pl.Schema(frame_schema(VIRALITY_SCORES.schema))
 
 
-def batches(count: int, *, seed: int = 1) -> Iterator[pl.DataFrame]:
-    """`count` rows in frames of 50,000 with the topic's columns: every video once a minute."""
-    rng = np.random.default_rng(seed)
-    start = int(time.time() // 60) * _MINUTE_US - count // VIDEOS * _MINUTE_US
+def batches(count: int, *, first: int = 0) -> Iterator[pl.DataFrame]:
+    """Rows `first` to `count` in frames of 50,000 with the topic's columns.
+
+    Every video has one a minute.
+    """
+    rng = np.random.default_rng(1)
+    start = int(time.time() // 60) * _MINUTE_US
     order = rng.permutation(VIDEOS)
-    for first in range(0, count, _BATCH):
-        at = first % VIDEOS
+    for begin in range(first, count, _BATCH):
+        at = begin % VIDEOS
         videos = order[at : at + _BATCH]
-        yield _rows(rng, videos, start + first // VIDEOS * _MINUTE_US, first)
+        yield _rows(rng, videos, start + begin // VIDEOS * _MINUTE_US, begin)
 
 
 def _rows(
@@ -84,8 +87,8 @@ def _rows(
     ).select(pl.col(name).cast(dtype) for name, dtype in _SCHEMA.items())
 
 
-def publish(settings: Settings, count: int) -> None:
-    """Publish that many rows to the scores topic.
+def publish(settings: Settings, count: int, *, first: int = 0) -> None:
+    """Publish rows `first` to `count` to the scores topic.
 
     Raises:
         RuntimeError: the broker did not take everything.
@@ -98,7 +101,7 @@ def publish(settings: Settings, count: int) -> None:
             **{"linger.ms": 50, "batch.size": 1 << 20, "delivery.report.only.error": True},
         )
     )
-    for frame in batches(count):
+    for frame in batches(count, first=first):
         keys = frame["video_id"].to_list()
         places = partitions_of(keys, VIRALITY_SCORES.partitions).tolist()
         records = [
