@@ -152,7 +152,7 @@ class FoldingHandler:
             self._room.set()
             if any(box.rows.height or box.emitted or box.letters for box in boxes.values()):
                 with self.metrics.flushing():
-                    rows = await asyncio.to_thread(self._send, boxes)
+                    rows = await asyncio.to_thread(self._send, boxes, self._watch.assignment)
                 self._measure_flush(boxes, rows)
             for where, partition in owned.items():
                 if self._partitions.get(where) is partition:
@@ -187,7 +187,7 @@ class FoldingHandler:
         with self.metrics.decoding():
             return self._decoder.decode(chunk)
 
-    def _send(self, boxes: Mapping[TopicPartition, Outbox]) -> int:
+    def _send(self, boxes: Mapping[TopicPartition, Outbox], assignment: int) -> int:
         """Send and wait for the broker; returns the number of state rows."""
         for box in boxes.values():
             self._sink.send_letters(box.letters)
@@ -202,7 +202,7 @@ class FoldingHandler:
                 )
                 rows += self._sink.send(self._spec.output, rendered, partition=where.partition)
         for where, written in self._sink.acknowledged(_ACKNOWLEDGE_S).items():
-            self._watch.wrote(where.partition, written)
+            self._watch.wrote(where.partition, written, assignment)
         log.debug("flushed", agent=self._spec.name, rows=rows)
         return rows
 

@@ -58,6 +58,15 @@ class Log:
         self.publisher = Publisher(settings.kafka_config(), self.codec, source="tests")
         self.admin = AdminClient(settings.kafka_config())
 
+    def publish_anew(self, topic: Topic, event: dict[str, Any]) -> None:
+        """With the topic's schema as it is now; others register a topic's schema once."""
+        with Registry(self.settings.registry_config()) as registry:
+            registry.register(topic)
+            registry.require_compatibility(topic)
+            publisher = Publisher(self.settings.kafka_config(), Codec(registry), source="tests")
+            publisher.publish(topic, event)
+            publisher.flush()
+
     def topic(self, original: Topic) -> Topic:
         """The test's own topic of that kind, made when first asked for."""
         if original.name not in self._topics:
