@@ -22,6 +22,8 @@ BENCHMARKS = (
     "idle",
     "parking",
     "projections",
+    "lag",
+    "swap",
 )
 
 
