@@ -9,9 +9,9 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from infra.tables import WRITERS
 
 from infra import tables
-from infra.tables import WRITERS
 
 SCHEMA = pl.Schema(
     {
