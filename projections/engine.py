@@ -67,7 +67,9 @@ class Engine:
         self._store = Store(dsn, projection, schema=schema)
         self._rejects = Rejects(publisher, component=projection.group)
         self._decoders = {
-            source.topic.name: FrameDecoder(registry, source.topic, source.columns)
+            source.topic.name: FrameDecoder(
+                registry, source.topic, source.columns, address=projection.group
+            )
             for source in projection.sources
         }
         self._problems: dict[Partition, str] = {}

@@ -4,13 +4,14 @@ The value, key and headers stay untouched, so that a letter can be driven again.
 reason are in headers of their own. The letter's key names the record: two components may both
 refuse it, and one may send its letter twice.
 
-What became of a letter is in the same topic, in a note with the letter's key. So a note lives at
-least as long as the letters that it is about.
+What became of a letter is in the same topic, in a note with the letter's key, so that a note lives
+at least as long as the letters that it is about. So is when a redrive began, and that it is over.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import json
 from typing import Any, NamedTuple
 
 from schemas.chunks import Chunk, RecordHeaders
@@ -22,6 +23,8 @@ KEY_HEADER = f"{PREFIX}key"
 DONE_HEADER = f"{PREFIX}done"
 ADDRESS_HEADER = f"{PREFIX}address"
 COPY_HEADER = f"{PREFIX}copy"
+RUN_HEADER = f"{PREFIX}run"
+ENDS_HEADER = f"{PREFIX}ends"
 
 
 class DeadLetter(NamedTuple):
@@ -47,6 +50,17 @@ class Note(NamedTuple):
     done: str
     addresses: frozenset[str]
     copy: str = ""
+
+
+class Run(NamedTuple):
+    """That a redrive begins, written before its first copy; or, without ends, that it is over.
+
+    Attributes:
+        ends: where each partition of the topic ended when it began: its copies stand behind.
+    """
+
+    id: str
+    ends: dict[int, int]
 
 
 def dead_letter(
@@ -104,6 +118,22 @@ def note_of(key: bytes | None, headers: RecordHeaders) -> Note | None:
         elif name == ADDRESS_HEADER:
             addresses.add(text)
     return Note(key, done, frozenset(addresses), copy) if done else None
+
+
+def run_headers(run: Run) -> list[tuple[str, bytes | None]]:
+    """The headers of a run's record, which has no value."""
+    ends = json.dumps(run.ends).encode() if run.ends else None
+    return [(RUN_HEADER, run.id.encode()), (ENDS_HEADER, ends), (f"{PREFIX}at", _now().encode())]
+
+
+def run_of(headers: RecordHeaders) -> Run | None:
+    """The run that a record of a dead-letter topic tells of; None where it tells of none."""
+    found = dict(headers)
+    name, ends = found.get(RUN_HEADER), found.get(ENDS_HEADER)
+    if name is None:
+        return None
+    known = json.loads(ends) if ends is not None else {}
+    return Run(name.decode(), {int(partition): end for partition, end in known.items()})
 
 
 def facts_of(headers: RecordHeaders) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import closing
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 Place = tuple[str, int]  # topic, partition
@@ -48,6 +48,17 @@ def partition_counts(kafka: dict[str, str], *topics: str, seconds: float = 30.0)
     admin = AdminClient(kafka)
     found = admin.list_topics(timeout=seconds).topics
     return {name: len(found[name].partitions) if name in found else 0 for name in topics}
+
+
+def topic_id(kafka: dict[str, str], topic: str, seconds: float = 30.0) -> str:
+    """The id that Kafka gave a topic when it was made; one made anew under its name has another.
+
+    Raises:
+        KafkaException: the broker did not answer within `seconds`, or has no such topic.
+    """
+    admin = AdminClient(kafka)  # the answer does not come if it is gone
+    asked = admin.describe_topics(TopicCollection([topic]), request_timeout=seconds)
+    return str(asked[topic].result().topic_id)
 
 
 def log_end(kafka: dict[str, str], topic: str, partition: int, seconds: float = 30.0) -> int:
