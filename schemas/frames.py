@@ -262,9 +262,9 @@ def _by_shape(chunk: Chunk) -> dict[_Shape | None, list[RecordBatch]]:
             continue
         shape = None
         if at not in cut:
-            keyed, value, headers = batch.head(PREFIX)
+            key, value, headers = batch.head(PREFIX)
             if value is not None and len(value) == PREFIX and value[0] == 0 and not headers:
-                shape = _Shape(value, keyed)
+                shape = _Shape(value, key is not None)
         found[shape].append(batch)
     return found
 

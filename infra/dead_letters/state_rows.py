@@ -68,6 +68,7 @@ class Rows:
         return newest
 
     def _fault(self, decoder: FrameDecoder, letter: Letter) -> str:
-        record = ([0], [0], [letter.key], [letter.value], [letter.headers])
+        received = int(letter.received.timestamp() * 1000)
+        record = ([0], [received], [letter.key], [letter.value], [letter.headers])
         rejects = decoder.decode(Chunk(self._topic.name, 0, *record)).rejects
         return f"it is still no row of the topic: {rejects[0].reason}" if rejects else ""

@@ -7,8 +7,6 @@ from itertools import compress
 from schemas.chunks import Chunk, RecordHeaders
 from streams.columnar.kafka.partitioner import partitions_of
 
-_LOOKED_AT = 8  # keys of a chunk, to see whether they are where the partitioner puts them
-
 
 def with_key(chunk: Chunk, key: bytes) -> Chunk | None:
     """The records of a chunk with a key; None without any.
@@ -38,11 +36,11 @@ def with_key(chunk: Chunk, key: bytes) -> Chunk | None:
 def stranger(chunk: Chunk, partitions: int) -> str | None:
     """A key of the chunk that the murmur2 partitioner puts elsewhere; None if none is seen.
 
-    Only some are looked at. Where producers have different partitioners, or the topic had fewer
-    partitions once, a key is in several.
+    Only the first key of each batch is looked at. Where producers have different partitioners, or
+    the topic had fewer partitions once, a key is in several.
     """
-    some = chunk.of(chunk.batches[:1]).keys[:_LOOKED_AT]
-    keys = [key for key in some if key is not None]
+    heads = (batch.head(0) for batch in chunk.batches if batch.count)
+    keys = list({head.key for head in heads if head.key is not None})
     astray = partitions_of(keys, partitions) != chunk.partition
     found = next(compress(keys, astray), None)
     return None if found is None else found.decode(errors="backslashreplace")

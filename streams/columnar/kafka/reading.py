@@ -77,12 +77,21 @@ class PartitionReader:
                 if self._start is not None:
                     self._consumer.seek(self._where, self._start)
         except BaseException:
-            await self._consumer.stop()
+            await self._stop()
             raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._consumer.stop()
+        await self._stop()
+
+    async def _stop(self) -> None:
+        """Close the connections. Whoever cancels waits for it: half stopped, it leaves tasks."""
+        stopping = asyncio.ensure_future(self._consumer.stop())
+        try:
+            await asyncio.shield(stopping)
+        except asyncio.CancelledError:
+            await stopping
+            raise
 
     async def __aiter__(self) -> AsyncIterator[Chunk]:
         async with asyncio.timeout(self._silence_s):

@@ -45,7 +45,7 @@ def test_what_is_outside_of_the_slice_is_left_out() -> None:
 
 def test_a_key_in_the_wrong_partition_is_seen() -> None:
     home = int(partitions_of(["channel"], 4)[0])
-    parts = batch(records(None, b"channel"))
+    parts = batch(records(b"channel", None))
 
     assert stranger(chunk(parts, partition=home), 4) is None
     assert stranger(chunk(parts, partition=(home + 1) % 4), 4) == "channel"
