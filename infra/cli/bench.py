@@ -21,6 +21,7 @@ BENCHMARKS = (
     "memory",
     "idle",
     "parking",
+    "replay",
 )
 
 

@@ -163,6 +163,7 @@ def house(
     source, output = source_topic(unique("engagement")), output_topic(unique("scores"))
     create(settings, source, output)
     agent = chaos.Pipeline(settings, source, output, tmp_path, horizon=0)
+    agent.options["session"] = 6.0  # the shortest that brokers allow unless told otherwise
     with chaos.ending(agent), Registry(settings.registry_config()) as registry:
         yield House(settings, agent, tmp_path, registry)
 
