@@ -45,7 +45,9 @@ class Applier:
         self._store = store
         self._rejects = rejects
         self._decoders = {
-            source.topic.name: FrameDecoder(registry, source.topic, source.columns)
+            source.topic.name: FrameDecoder(
+                registry, source.topic, source.columns, address=projection.group
+            )
             for source in projection.sources
         }
 

@@ -24,6 +24,7 @@ BENCHMARKS = (
     "projections",
     "lag",
     "swap",
+    "replay",
 )
 
 

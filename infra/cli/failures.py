@@ -14,6 +14,7 @@ _SPEAK_FOR_THEMSELVES = frozenset(
         "IngestError",
         "KafkaAwayError",
         "LogReadError",
+        "NotOursError",
         "NoStackError",
         "ProjectionError",
         "ProvisionError",

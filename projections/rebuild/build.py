@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,13 +20,12 @@ from projections.projection import Projection, Source
 from projections.rebuild.buckets import Buckets
 from projections.rebuild.letters import known_letters
 from projections.rebuild.loading import Loader
-from projections.rebuild.reading import spans
+from projections.rebuild.reading import pieces, whole
 from projections.rebuild.statements import STATEMENTS
 from projections.spans import Outcome, Span
 from projections.store import Store, connected
 from schemas.frames import FrameDecoder
 from schemas.registry import Registry
-from streams.columnar.kafka.groups import log_bounds
 
 _BUCKET_EVENTS = 250_000
 _SPAN_EVENTS = 200_000  # merged at once where rows are not copied straight
@@ -42,7 +42,7 @@ class Build:
     Args:
         schema: of the tables; one build at a time works in it.
         scratch: a directory for events on their way.
-        until_ms: only what the log received before then.
+        until: only what the log received before then.
         leave_out: whether records that are dead letters of this projection already are passed
             over. What is not known as unusable stops the build.
         progress: called with events done and to be done.
@@ -57,7 +57,7 @@ class Build:
         registry: Registry,
         schema: str,
         scratch: Path,
-        until_ms: int | None = None,
+        until: dt.datetime | None = None,
         leave_out: bool = False,
         progress: Progress = lambda done, total: None,
     ) -> None:
@@ -66,11 +66,13 @@ class Build:
         self._dsn = dsn
         self._schema = schema
         self._scratch = scratch / schema
-        self._until_ms = until_ms
+        self._until = until
         self._leave_out = leave_out
         self._progress = progress
         self._decoders = {
-            source.topic.name: FrameDecoder(registry, source.topic, source.columns)
+            source.topic.name: FrameDecoder(
+                registry, source.topic, source.columns, address=projection.group
+            )
             for source in projection.sources
         }
         self._facts = {"projection": projection.name, "version": projection.version}
@@ -154,16 +156,18 @@ class Build:
 
     def _spans(self) -> list[Span]:
         return [
-            Span(topic, partition, low, high)
+            span
             for topic in self._projection.topics
-            for partition, (low, high) in log_bounds(self._kafka, topic, self._until_ms).items()
+            for span in whole(self._kafka, topic, self._until)
         ]
 
     def _still_there(self, wanted: list[Span]) -> bool:
-        """Whether the log still holds what was to be folded (it may have been made anew)."""
+        """Whether the log still holds what was to be folded, from its first record to its last."""
         now = {(span.topic, span.partition): span for span in self._spans()}
         return {(s.topic, s.partition) for s in wanted} == now.keys() and all(
-            span.end <= now[span.topic, span.partition].end for span in wanted
+            span.start == now[span.topic, span.partition].start
+            and span.end <= now[span.topic, span.partition].end
+            for span in wanted
         )
 
     def _know_letters(self) -> None:
@@ -181,19 +185,16 @@ class Build:
         """
         decoder = self._decoders[wanted.topic]
         known = self._known.get(wanted.topic, {}).get(wanted.partition, set())
-        for read in spans(self._kafka, wanted):
+        for read in pieces(self._kafka, wanted):
             if read.chunk is None:
                 yield read.span, decoder.schema.to_frame()
                 continue
             frame, rejects = usable(decoder, read.chunk)
-            inside = pl.col("_offset").is_between(read.span.start, read.span.end, closed="left")
             for reject in rejects:
                 offset = read.chunk.offsets[reject.row]
-                if read.span.start <= offset < read.span.end and offset not in known:
+                if offset not in known:
                     raise stopped_at(wanted.topic, wanted.partition, offset, reject.reason)
-            if known:
-                inside &= ~pl.col("_offset").is_in(list(known))
-            yield read.span, frame.filter(inside)
+            yield read.span, frame.filter(~pl.col("_offset").is_in(known)) if known else frame
 
     def _report(self, events: int) -> None:
         self._done += events

@@ -12,13 +12,14 @@ import structlog
 
 from schemas.chunks import Chunk
 from schemas.frames import Decoded, FrameDecoder
+from schemas.redrive import address_of
 from schemas.registry import Registry
 from schemas.topic import Topic
 from streams.columnar.duplicates import DuplicateWindow
 from streams.columnar.errors import BrokenGroundError
 from streams.columnar.fold import Fold
 from streams.columnar.handler import Ground, TopicPartition
-from streams.columnar.kafka.groups import log_end, newest_time, partition_counts
+from streams.columnar.kafka.groups import log_end, newest_time, partition_counts, topic_id
 from streams.columnar.late_writers import OutputWatch
 from streams.columnar.metrics import FoldingMetrics
 from streams.columnar.partition import APPLIED, Outbox, Partition
@@ -83,6 +84,7 @@ class FoldingHandler:
         self._decoded: dict[Chunk, Future[Decoded]] = {}
         self._restoring = asyncio.Semaphore(_RESTORES)
         self._generation = -1
+        self._state = ""
         self._room = asyncio.Event()  # set when something was taken to be flushed
         self._schema = pl.Schema({**spec.fold.state, APPLIED: pl.Int64()})
         identity = ("event_id",) if spec.horizon else ()
@@ -102,6 +104,9 @@ class FoldingHandler:
         """
         self._give_up()
         count = await asyncio.to_thread(self._check_partitions)
+        # The output topic is the state: made anew, what was refused before is not its business.
+        self._state = await asyncio.to_thread(topic_id, self._kafka, self._spec.output.name)
+        self._decoder.address = address_of(self._spec.name, self._state)
         restored = await asyncio.gather(
             *(self._restored(where, facts, count) for where, facts in ground.items())
         )
@@ -300,6 +305,7 @@ class FoldingHandler:
             next_offset=max(ground.low, fold_from - spec.horizon),
             restored_offset=highest,
             partitions=count,
+            state=self._state,
         )
 
 
