@@ -10,6 +10,9 @@ import polars as pl
 
 _TIME = "%Y-%m-%dT%H:%M:%S%.6fZ"
 
+# Files of events get no smaller at Polars' own level of 3, and take a third more of processor time.
+_ZSTD = 1
+
 _WRAPPING = len('{"v":}')
 
 
@@ -22,7 +25,7 @@ def sink_for(path: Path) -> Callable[[pl.LazyFrame, Path], None] | None:
 
 
 def _parquet(frame: pl.LazyFrame, path: Path) -> None:
-    frame.sink_parquet(path)
+    frame.sink_parquet(path, compression="zstd", compression_level=_ZSTD)
 
 
 def _ndjson(frame: pl.LazyFrame, path: Path, *, packed: bool = False) -> None:
