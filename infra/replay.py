@@ -15,6 +15,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import polars as pl
+
 from infra.log_reader import opened
 from infra.settings import Settings
 from infra.tables import WRITERS, TableWriter
@@ -26,6 +28,7 @@ from schemas.topic import Topic
 FIRST_REJECTS = 20  # that are reported with their reasons
 
 Progress = Callable[[int, int], None]
+Reveal = Callable[[pl.DataFrame], pl.DataFrame]
 
 
 class ReplayError(Exception):
@@ -61,6 +64,7 @@ def replay(
     since: dt.datetime | None = None,
     until: dt.datetime | None = None,
     key: str | None = None,
+    reveal: Reveal | None = None,
     progress: Progress = lambda done, total: None,
 ) -> Replayed:
     """Write the events of a topic to a file, partition by partition in the order of the log.
@@ -70,6 +74,7 @@ def replay(
         since: from the first record that the log received then or later.
         until: up to the last record that the log received before then.
         key: only records with this key.
+        reveal: what is done to each frame; `schemas.personal.opener.Opener` opens sealed fields.
         progress: told how many offsets are behind, of how many.
 
     Raises:
@@ -99,7 +104,7 @@ def replay(
             for chunk in reader.chunks(topic.name, partition, first, last):
                 if len(chunk):
                     progress(done + chunk.last_offset + 1 - first, total)
-                    _take(_with_key(chunk, wanted), decoder, writer, result)
+                    _take(_with_key(chunk, wanted), decoder, writer, result, reveal)
             done += max(last - first, 0)
         progress(total, total)
         shutil.move(writer.close(), out)
@@ -107,7 +112,13 @@ def replay(
     return result
 
 
-def _take(chunk: Chunk, decoder: FrameDecoder, writer: TableWriter, result: Replayed) -> None:
+def _take(
+    chunk: Chunk,
+    decoder: FrameDecoder,
+    writer: TableWriter,
+    result: Replayed,
+    reveal: Reveal | None,
+) -> None:
     if not len(chunk):
         return
     decoded = decoder.decode(chunk)
@@ -118,7 +129,7 @@ def _take(chunk: Chunk, decoder: FrameDecoder, writer: TableWriter, result: Repl
     for reject in decoded.rejects[: FIRST_REJECTS - len(result.first_rejects)]:
         where = f"{chunk.topic}/{chunk.partition}/{chunk.offsets[reject.row]}"
         result.first_rejects.append(f"{where}: {reject.reason}")
-    writer.write(decoded.frame)
+    writer.write(reveal(decoded.frame) if reveal else decoded.frame)
 
 
 def _with_key(chunk: Chunk, key: bytes | None) -> Chunk:

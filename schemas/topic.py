@@ -67,6 +67,34 @@ class Topic:
         """The reader schema as parsed JSON: a record, or a list of records for a life story."""
         return json.loads((self.folder / f"{self.events}.avsc").read_text())
 
+    @cached_property
+    def personal(self) -> dict[str, str]:
+        """The fields that hold something personal, each with the field that names the person.
+
+        A field that one record of a life story marks is personal in all of them.
+
+        Raises:
+            ValueError: a field is marked that cannot be sealed.
+        """
+        found = {
+            field["name"]: field["personal"]
+            for record in self.records
+            for field in record["fields"]
+            if "personal" in field
+        }
+        for record in self.records:
+            types = {field["name"]: field["type"] for field in record["fields"]}
+            for name, person in found.items():
+                if person not in types and name in types:
+                    raise ValueError(f"{self.name}: {name} belongs to {person}, which is no field")
+                if types.get(name, "string") not in ("string", ["null", "string"]):
+                    raise ValueError(f"{self.name}: {name} is personal, so it must be a string")
+        plain = {self.key, "event_id"} & found.keys()
+        if plain:
+            # Partitions, compaction and duplicates are told by them.
+            raise ValueError(f"{self.name}: {plain.pop()} cannot be personal: it stays in plain")
+        return found
+
     @property
     def records(self) -> list[dict[str, Any]]:
         """The record schemas that the topic can carry."""

@@ -15,6 +15,7 @@ _SPEAK_FOR_THEMSELVES = frozenset(
         "KafkaAwayError",
         "LogReadError",
         "NoStackError",
+        "PersonalDataError",
         "ProvisionError",
         "PublishError",
         "ReplayError",

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from infra.cli.common import Json, instant, load_settings, note, print_json, progress, say
+from infra.cli.common import (
+    Json,
+    instant,
+    load_settings,
+    note,
+    opener,
+    print_json,
+    progress,
+    say,
+)
 
 
 def replay(
@@ -21,12 +31,15 @@ def replay(
         str | None, typer.Option(help="Up to the last record received before then (UTC).")
     ] = None,
     key: Annotated[str | None, typer.Option(help="Only records with this key.")] = None,
+    reveal: Annotated[
+        bool, typer.Option("--reveal", help="Open sealed personal fields where the key is there.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Write a topic, or a slice of it, to a file.
 
     Columns are the event's fields, then _partition, _offset and _timestamp (when the log received
-    it).
+    it). Personal fields are sealed; with --reveal those of people who were forgotten are null.
 
     Example: groundswell replay engagement.events.v1 --since 2026-05-01 --out may.parquet
     """
@@ -36,7 +49,9 @@ def replay(
 
     found = topic_named(topic)
     settings = load_settings()
-    with progress(found.name, None) as show:
+    with ExitStack() as stack:
+        show = stack.enter_context(progress(found.name, None))
+        opened = stack.enter_context(opener(settings, found)) if reveal else None
         result = module.replay(
             settings,
             found,
@@ -44,12 +59,18 @@ def replay(
             since=bounds[0],
             until=bounds[1],
             key=key,
+            reveal=opened,
             progress=lambda done, total: show(done),
         )
     if json:
-        print_json({"out": str(out), **asdict(result)})
+        facts = {"forgotten": opened.forgotten, "tampered": opened.tampered} if opened else {}
+        print_json({"out": str(out), **asdict(result), **facts})
         return
     say(f"{result.rows:,} events of {found.name} are in {out} ({result.seconds:.1f} s)")
+    if opened and opened.forgotten:
+        say(f"  {opened.forgotten:,} values are of people who were forgotten: they are null")
+    if opened and opened.tampered:
+        note(f"{opened.tampered:,} sealed values were changed after they were sealed: null")
     if result.tombstones:
         say(f"  {result.tombstones:,} tombstones were left out")
     if result.rejected:
