@@ -7,7 +7,7 @@ SELECT pg_advisory_xact_lock(hashtextextended('groundswell.personal', 0));
 CREATE TABLE IF NOT EXISTS person_root (
     -- Random; made once. Lookups and the sealing of keys come from it, so that a new
     -- PERSONAL_DATA_SECRET means sealing this row again and no other.
-    only boolean PRIMARY KEY DEFAULT true CHECK (only),
+    single boolean PRIMARY KEY DEFAULT true CHECK (single),
     sealed_root bytea NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now()
 );
@@ -23,7 +23,7 @@ SELECT sealed_root FROM person_root;
 
 -- name: set_root
 INSERT INTO person_root (sealed_root) VALUES (%(sealed_root)b)
-ON CONFLICT (only) DO UPDATE SET sealed_root = excluded.sealed_root, created_at = now();
+ON CONFLICT (single) DO UPDATE SET sealed_root = excluded.sealed_root, created_at = now();
 
 -- name: by_lookup
 SELECT lookup, reference, sealed_key FROM person_keys WHERE lookup = ANY(%(lookups)b::bytea[]);
