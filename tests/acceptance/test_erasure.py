@@ -280,11 +280,11 @@ def test_an_agent_that_folds_the_log_from_zero_comes_to_the_same_rows(
     ours = {place for place in first if place[1] in people.videos}
     assert len(ours) == 3
     for place in ours:
-        rows = [
-            {name: value for name, value in found[place].items() if name not in _COORDINATES}
-            for found in (first, second)
-        ]
-        assert rows[0] == rows[1]
+        for name in first[place].keys() - _COORDINATES:
+            # Sums of decayed views may differ in their last bit: other chunks, another order.
+            exact = second[place][name]
+            wanted = pytest.approx(exact, rel=1e-12) if isinstance(exact, float) else exact
+            assert first[place][name] == wanted, name
     AdminClient(settings.kafka_config()).delete_topics([output.name, output.dlq])
 
 

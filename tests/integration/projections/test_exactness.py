@@ -105,7 +105,7 @@ def test_a_new_version_begins_with_empty_tables_and_stops_the_old_one(
     store: Store, database: str
 ) -> None:
     apply(store, 0, 4)
-    newer = Store(database, _version(2))
+    newer = Store(database, _version(VIDEOS.version + 1))
     newer.open()
     assert newer.position(TOPIC, 0) == 0
     assert tables(database) == []
