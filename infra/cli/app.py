@@ -9,6 +9,7 @@ from infra.cli import (
     demo,
     dlq,
     down,
+    expire,
     forget,
     ingest,
     replay,
@@ -38,5 +39,6 @@ app.command("replay")(replay.replay)
 app.command("topics")(topics.topics)
 app.add_typer(schemas.app, name="schemas")
 app.add_typer(dlq.app, name="dlq")
+app.command("expire")(expire.expire)
 app.command("forget")(forget.forget)
 app.command("bench")(bench.bench)
