@@ -140,7 +140,7 @@ class Settings(BaseSettings):
         """Where the supervisor writes what it started."""
         return self.home / "run" / "stack.json"
 
-    @cached_property
+    @property
     def personal_data_secrets(self) -> tuple[str, ...]:
         """The secret that the keys of persons are sealed with, and the one before it, if any.
 
