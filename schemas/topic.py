@@ -75,6 +75,17 @@ class Topic:
         return json.loads((self.folder / f"{self.events}.avsc").read_text())
 
     @cached_property
+    def times(self) -> frozenset[str]:
+        """The fields that are instants."""
+        return frozenset(
+            field["name"]
+            for record in self.records
+            for field in record["fields"]
+            if isinstance(field["type"], dict)
+            and field["type"].get("logicalType") == "timestamp-micros"
+        )
+
+    @cached_property
     def personal(self) -> dict[str, str]:
         """The fields that hold something personal, each with the field that names the person.
 

@@ -100,10 +100,11 @@ def _publish_frame(
 ) -> None:
     events = frame.drop(LINE)
     lines = frame[LINE].to_list()
+    outcomes = publisher.check_frame(topic, events)
+    # Beside its bytes, a record needs its key and what its headers say.
+    heads = events.select(topic.key, "event_id", "occurred_at").iter_rows(named=True)
     sent = 0
-    for row, (event, outcome) in enumerate(
-        zip(events.iter_rows(named=True), publisher.check_frame(topic, events), strict=True)
-    ):
+    for row, (event, outcome) in enumerate(zip(heads, outcomes, strict=True)):
         if isinstance(outcome, InvalidEventError):
             report.reject([BadRow(file, lines[row], str(outcome))])
         else:

@@ -30,7 +30,7 @@ from schemas.personal.sealed import (
 )
 from schemas.sql import beside
 
-CACHE_SECONDS = 5.0  # for so long another process may seal with a key that was forgotten
+CACHE_SECONDS = 10.0  # for so long another process may seal with a key that was forgotten
 CACHED_KEYS = 50_000
 
 _LOOKUP_BYTES = 16
