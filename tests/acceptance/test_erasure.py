@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+import re
+import subprocess
 import threading
 import time
 import uuid
@@ -26,11 +28,12 @@ from schemas.catalogue import ENGAGEMENT, TOPICS
 from schemas.personal.keys import CACHE_SECONDS
 from schemas.personal.sealed import is_sealed
 from schemas.registry import Registry
-from tests.acceptance.conftest import Platform
+from tests.acceptance.conftest import CLI, Platform, environment
 from tests.chaos import pipeline as chaos
 from tests.chaos.independent import last_rows, messages
 from tests.integration.columnar.topics import create, output_topic
 
+ROOT = Path(__file__).parents[2]
 TOTALS = ("views", "likes", "comments", "unique_viewers", "watch_ms", "score", "at_as_of")
 _COORDINATES = {"applied_offset", "generation"}
 
@@ -313,13 +316,14 @@ def test_a_person_who_comes_back_is_somebody_new(
     platform.groundswell("forget", people.gone)
 
 
-def test_a_wrong_secret_is_said_in_one_line(
-    platform: Platform, people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import subprocess
+def test_events_of_the_privacy_page_are_published(platform: Platform) -> None:
+    page = (ROOT / "docs" / "privacy.md").read_text()
+    [block] = re.findall(r"```python\n(import httpx.*?)```", page, re.DOTALL)
+    status = platform.status()
+    exec(compile(block, "privacy.md", "exec"), {"API": status["api"], "KEY": status["admin_key"]})
 
-    from tests.acceptance.conftest import CLI, environment
 
+def test_a_wrong_secret_is_said_in_one_line(platform: Platform, people: People) -> None:
     done = subprocess.run(
         [str(CLI), "forget", people.stays],
         env={**environment(platform.home), "PERSONAL_DATA_SECRET": "not the one " * 4},
