@@ -16,6 +16,7 @@ _SPEAK_FOR_THEMSELVES = frozenset(
         "LogReadError",
         "NotOursError",
         "NoStackError",
+        "PersonalDataError",
         "ProjectionError",
         "ProvisionError",
         "PublishError",

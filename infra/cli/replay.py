@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from infra.cli.common import Json, instant, load_settings, note, print_json, progress, say
+from infra.cli.common import (
+    Json,
+    instant,
+    load_settings,
+    note,
+    opener,
+    print_json,
+    progress,
+    say,
+)
 
 
 def replay(
@@ -27,12 +37,16 @@ def replay(
         list[int] | None,
         typer.Option(min=0, help="Only this partition; give it again for more."),
     ] = None,
+    reveal: Annotated[
+        bool, typer.Option("--reveal", help="Open sealed personal fields where the key is there.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Write a topic, or a slice of it, to a file.
 
     Columns are the event's fields, then _partition, _offset and _timestamp (when the log received
-    it). With --key only the partition of the key is read.
+    it). With --key only the partition of the key is read. Personal fields are sealed; with --reveal
+    those of people who were forgotten are null.
 
     Example: groundswell replay engagement.events.v1 --since 2026-05-01 --out may.parquet
     """
@@ -42,7 +56,9 @@ def replay(
 
     found = topic_named(topic)
     settings = load_settings()
-    with progress(found.name, None) as show:
+    with ExitStack() as stack:
+        show = stack.enter_context(progress(found.name))
+        opened = stack.enter_context(opener(settings, found)) if reveal else None
         result = write(
             settings,
             found,
@@ -51,12 +67,18 @@ def replay(
             until=bounds[1],
             key=key,
             partitions=partition or None,
+            reveal=opened,
             progress=lambda done, total: show(done),
         )
     if json:
-        print_json({"out": str(out), **asdict(result)})
+        facts = {"forgotten": opened.forgotten, "tampered": opened.tampered} if opened else {}
+        print_json({"out": str(out), **asdict(result), **facts})
         return
     say(f"{result.rows:,} events of {found.name} are in {out} ({result.seconds:.1f} s)")
+    if opened and opened.forgotten:
+        say(f"  {opened.forgotten:,} values are of people who were forgotten: they are null")
+    if opened and opened.tampered:
+        note(f"{opened.tampered:,} sealed values were changed after they were sealed: null")
     if result.tombstones:
         say(f"  {result.tombstones:,} tombstones were left out")
     if result.copies:

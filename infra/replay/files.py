@@ -12,7 +12,7 @@ from pathlib import Path
 from infra.replay.errors import ReplayError
 from infra.replay.formats import SINKS, sink_for
 from infra.replay.frame import source
-from infra.replay.source import Progress, Tally
+from infra.replay.source import Progress, Reveal, Tally
 from infra.settings import Settings
 from schemas.topic import Topic
 
@@ -33,6 +33,7 @@ def write(
     until: dt.datetime | None = None,
     key: str | None = None,
     partitions: Collection[int] | None = None,
+    reveal: Reveal | None = None,
     progress: Progress | None = None,
 ) -> Replayed:
     """Write the events of a topic to a file, partition by partition in the order of the log.
@@ -42,6 +43,7 @@ def write(
 
     Args:
         out: named as one of `SINKS`; replaced once everything is written.
+        reveal: what is done to each frame; `schemas.personal.opener.Opener` opens sealed fields.
         progress: told how many offsets are behind, of how many.
 
     Raises:
@@ -59,7 +61,7 @@ def write(
     result = Replayed()
     with tempfile.TemporaryDirectory(dir=directory, prefix=".replay-") as parts:
         whole = Path(parts) / out.name
-        sink(log.lazy(result, progress), whole)
+        sink(log.lazy(result, progress, reveal), whole)
         whole.replace(out)
     result.seconds = time.monotonic() - started
     return result

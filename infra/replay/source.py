@@ -29,6 +29,7 @@ FIRST_REJECTS = 20  # that are reported with their reasons
 _DECODERS = min(len(os.sched_getaffinity(0)), 4)
 
 Progress = Callable[[int, int], None]
+Reveal = Callable[[pl.DataFrame], pl.DataFrame]
 
 log = structlog.get_logger()
 
@@ -105,12 +106,18 @@ class LogSource:
         with Registry(settings.registry_config()) as registry:
             self.schema = FrameDecoder(registry, topic).schema
 
-    def lazy(self, tally: Tally | None = None, progress: Progress | None = None) -> pl.LazyFrame:
+    def lazy(
+        self,
+        tally: Tally | None = None,
+        progress: Progress | None = None,
+        reveal: Reveal | None = None,
+    ) -> pl.LazyFrame:
         """The slices as a lazy frame.
 
         Args:
             tally: of the only reading; without one each reading logs what was left out.
             progress: told how many offsets are behind, of how many.
+            reveal: what is done to each frame as it was decoded.
         """
 
         def frames(
@@ -120,7 +127,8 @@ class LogSource:
             _size: int | None,
         ) -> Iterator[pl.DataFrame]:
             kept = Tally() if tally is None else tally
-            yield from self._frames(columns, predicate, rows, kept, progress)
+            for frame in self._frames(columns, predicate, rows, kept, progress):
+                yield frame if reveal is None else reveal(frame)
             if tally is None and kept.rejected:
                 log.warning(
                     "records left out of a replay",

@@ -25,6 +25,8 @@ from schemas.catalogue import CHANNEL_SNAPSHOTS, ENGAGEMENT
 from schemas.chunks import Chunk
 from schemas.codec import Codec
 from schemas.deadletters import dead_letter
+from schemas.personal.keys import PersonKeys
+from schemas.personal.sealer import Sealer
 from schemas.publisher import Publisher
 from schemas.registry import Registry
 from schemas.topic import Topic
@@ -40,8 +42,10 @@ def settings(stack_settings: Settings) -> Settings:
 @pytest.fixture
 def publisher(settings: Settings) -> Iterator[Publisher]:
     registry = Registry(settings.registry_config())
-    with closing(registry):
-        yield Publisher(settings.kafka_config(), Codec(registry), source="test")
+    keys = PersonKeys(settings.dsn, settings.personal_data_secrets)
+    with closing(registry), keys:
+        kafka, sealer = settings.kafka_config(), Sealer(keys)
+        yield Publisher(kafka, Codec(registry), source="test", sealer=sealer)
 
 
 @pytest.fixture
