@@ -51,13 +51,16 @@ class Decoded:
         frame: the good events in the order of the log: their fields, then `_partition` Int32,
             `_offset` Int64, `_timestamp` Datetime(us, UTC). A life story has `_type` String
             first, then the fields of all its records, null where a record has no such field.
-        rejects: the bad records. Tombstones (null values) are in neither.
+        rejects: the bad records.
+        tombstones: records without a value, a compacted topic's way to say that a key is gone: the
+            key by offset. They are in neither.
         copies: copies among the events: the offset of each, and the record that it repeats.
         others: copies that are for other components; they are in neither.
     """
 
     frame: pl.DataFrame
     rejects: list[Reject]
+    tombstones: Mapping[int, str] = field(default_factory=dict)
     copies: Mapping[int, str] = field(default_factory=dict)
     others: int = 0
 
@@ -67,12 +70,14 @@ class _Apart:
     """What is found beside the events where records are looked at one by one."""
 
     rejects: list[Reject] = field(default_factory=list)
+    tombstones: dict[int, str] = field(default_factory=dict)
     copies: dict[int, str] = field(default_factory=dict)
     others: int = 0
 
     def add(self, part: _Apart, before: int) -> None:
         """What was found in a part of the chunk that has so many records before it."""
         self.rejects += [Reject(before + reject.row, reject.reason) for reject in part.rejects]
+        self.tombstones |= part.tombstones
         self.copies |= part.copies
         self.others += part.others
 
@@ -131,7 +136,8 @@ class FrameDecoder:
             bad_rows = pl.Series(list(broken), dtype=pl.UInt32)
             frame = frame.filter(~pl.int_range(pl.len(), dtype=pl.UInt32).is_in(bad_rows.implode()))
         rejects.sort(key=lambda reject: reject.row)
-        return Decoded(frame.select(self.schema.names()), rejects, apart.copies, apart.others)
+        frame = frame.select(self.schema.names())
+        return Decoded(frame, rejects, apart.tombstones, apart.copies, apart.others)
 
     def _batches(self, chunk: Chunk, apart: _Apart) -> list[pl.DataFrame]:
         """Frames of whole batches, and of the records of those that cannot be read whole."""
@@ -195,7 +201,12 @@ class FrameDecoder:
             lambda: ([], [])
         )
         for row, (value, headers) in enumerate(zip(values, chunk.headers, strict=True)):
-            if value is None or (copied and not self._is_meant(chunk, row, apart)):
+            if value is None:
+                key = chunk.keys[row]
+                if key is not None:
+                    apart.tombstones[chunk.offsets[row]] = key.decode(errors="replace")
+                continue
+            if copied and not self._is_meant(chunk, row, apart):
                 continue
             try:
                 ref, start = writer_of(value, headers)
