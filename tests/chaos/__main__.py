@@ -22,7 +22,8 @@ from benchmarks.servers import servers
 from tests.chaos.broker import Broker, broker
 from tests.chaos.load import Load
 from tests.chaos.pipeline import Pipeline, Process, ending
-from tests.chaos.worker import STEPS, Strike
+from tests.chaos.strikes import Strike
+from tests.chaos.worker import STEPS
 from tests.integration.columnar.topics import create, output_topic, source_topic
 
 _PARTITIONS = 4
