@@ -11,6 +11,9 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel
 
+# A signal goes to any thread of the process; this one would run on until it is stopped too.
+_TAKES_EFFECT_S = 0.3
+
 
 class Strike(BaseModel):
     """A signal that the process gets from itself.
@@ -42,3 +45,4 @@ class Strikes:
             if (strike.step, strike.count) == (step, self._passed[step]):
                 time.sleep(strike.delay * random.random())
                 os.kill(os.getpid(), strike.signal)
+                time.sleep(_TAKES_EFFECT_S)

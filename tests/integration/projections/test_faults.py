@@ -16,6 +16,7 @@ from tests.chaos.projections.backup import Backup
 from tests.chaos.projections.load import Load
 from tests.chaos.projections.pipeline import Pipeline, pipeline
 from tests.chaos.projections.postgres import OwnPostgres, postgres
+from tests.chaos.spare import Process
 from tests.chaos.strikes import Strike
 from tests.integration.infra.waiting import until
 
@@ -53,6 +54,7 @@ def running(
     settings = stack_settings.model_copy(update={"database_url": database})
     with pipeline(settings, unique("f"), NAMES, session=SESSION_S) as running:
         yield running
+        for one in running.projectors: print("LOG", one.pid, running.log(one)[-6000:])
 
 
 def load(pipeline: Pipeline) -> Load:
@@ -60,11 +62,11 @@ def load(pipeline: Pipeline) -> Load:
 
 
 def wait_until_caught_up(pipeline: Pipeline) -> None:
-    try:
-        until(pipeline.caught_up, "the projectors to catch up", 90)
-    except AssertionError:
-        said = "\n".join(pipeline.log(one)[-3000:] for one in pipeline.projectors[-2:])
-        pytest.fail(f"not caught up\n{said}")
+    until(pipeline.caught_up, "the projectors to catch up", 90)
+
+
+def wait_until_said(pipeline: Pipeline, projector: Process, text: str, times: int = 1) -> None:
+    until(lambda: pipeline.log(projector).count(text) >= times, f"{text!r} in its log", 60)
 
 
 def assert_exact(pipeline: Pipeline) -> None:
@@ -91,7 +93,7 @@ def test_a_projector_that_slept_within_a_transaction_keeps_nobody_waiting_and_wr
     wait_until_caught_up(running)
     assert running.is_stopped(sleeper)
     sleeper.send_signal(signal.SIGCONT)
-    until(lambda: "projection waits" in running.log(sleeper), "it to notice")
+    wait_until_said(running, sleeper, "projection waits")
     events.publish(1_000)
     wait_until_caught_up(running)
     assert_exact(running)
@@ -101,11 +103,11 @@ def test_two_projectors_that_do_not_know_of_each_other_share_the_tables(running:
     """Each is given every partition: by mistake in another group."""
     events = load(running)
     pair = [running.start_projector(), running.start_projector(stranger="-other")]
+    for projector in pair:
+        wait_until_said(running, projector, "projection runs", times=len(NAMES))
     for _ in range(20):
         events.publish(150)
     wait_until_caught_up(running)
-    for projector in pair:
-        assert running.log(projector).count("projection runs") >= len(NAMES)
     assert_exact(running)
 
 
