@@ -54,7 +54,6 @@ def running(
     settings = stack_settings.model_copy(update={"database_url": database})
     with pipeline(settings, unique("f"), NAMES, session=SESSION_S) as running:
         yield running
-        for one in running.projectors: print("LOG", one.pid, running.log(one)[-6000:])
 
 
 def load(pipeline: Pipeline) -> Load:
