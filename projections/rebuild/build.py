@@ -180,7 +180,6 @@ class Build:
             BuildStoppedError: a record cannot be used, and is not known for it.
         """
         decoder = self._decoders[wanted.topic]
-        known = self._known.get(wanted.topic, {}).get(wanted.partition, set())
         for read in spans(self._kafka, wanted):
             if read.chunk is None:
                 yield read.span, decoder.schema.to_frame()
@@ -189,11 +188,27 @@ class Build:
             inside = pl.col("_offset").is_between(read.span.start, read.span.end, closed="left")
             for reject in rejects:
                 offset = read.chunk.offsets[reject.row]
-                if read.span.start <= offset < read.span.end and offset not in known:
-                    raise stopped_at(wanted.topic, wanted.partition, offset, reject.reason)
+                if read.span.start <= offset < read.span.end:
+                    self._leave(wanted.topic, wanted.partition, offset, reject.reason)
+            known = self._known.get(wanted.topic, {}).get(wanted.partition)
             if known:
                 inside &= ~pl.col("_offset").is_in(list(known))
             yield read.span, frame.filter(inside)
+
+    def _leave(self, topic: str, partition: int, offset: int, reason: str) -> None:
+        """Pass over a record that is a dead letter, perhaps since the build began.
+
+        Raises:
+            BuildStoppedError: it is none.
+        """
+
+        def is_known() -> bool:
+            return offset in self._known.get(topic, {}).get(partition, ())
+
+        if not is_known():
+            self._know_letters()
+            if not is_known():
+                raise stopped_at(topic, partition, offset, reason)
 
     def _report(self, events: int) -> None:
         self._done += events
@@ -242,8 +257,9 @@ class Build:
             outcome = self._store.apply(source, span, events, high=span.end)
         except RefusedError as error:
             if events.height == 1:
-                offset = events["_offset"].item()
-                raise stopped_at(span.topic, span.partition, offset, str(error)) from None
+                self._leave(span.topic, span.partition, events["_offset"].item(), str(error))
+                self._apply(source, span, events.clear())
+                return
             if events.is_empty():
                 raise
             middle = events["_offset"][events.height // 2]

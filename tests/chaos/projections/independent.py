@@ -201,11 +201,13 @@ def _score(event: Event) -> Row:
 
 def _outliers(detections: Iterable[Event]) -> Tables:
     """A bucket is judged once: the verdict on the earliest snapshot."""
+
+    def earliness(event: Event) -> tuple[int, int]:
+        return -event.fields["source_offset"], -event.fields["source_partition"]
+
     first: dict[Key, Event] = {}
     for event in detections:
-        key = (event.fields["video_id"], event.fields["age_from_h"])
-        source = ("source_offset", "source_partition")
-        _keep(first, key, event, lambda e: tuple(-e.fields[name] for name in source))
+        _keep(first, (event.fields["video_id"], event.fields["age_from_h"]), event, earliness)
     return {"outlier_detections": {key: event.fields for key, event in first.items()}}
 
 

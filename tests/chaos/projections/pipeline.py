@@ -1,4 +1,4 @@
-"""Projectors and rebuilds that can be killed, put to sleep and woken, and what they have to show."""
+"""Projectors and rebuilds that can be killed, put to sleep and woken, and their tables."""
 
 from __future__ import annotations
 
@@ -162,7 +162,9 @@ class Pipeline:
 
 
 @contextmanager
-def pipeline(settings: Settings, suffix: str, names: list[str], **options: Any) -> Iterator[Pipeline]:
+def pipeline(
+    settings: Settings, suffix: str, names: list[str], **options: Any
+) -> Iterator[Pipeline]:
     """Projections with topics of their own; no process is left behind."""
     with tempfile.TemporaryDirectory(prefix="groundswell-chaos-logs-") as directory:
         settings = settings.model_copy(update={"groundswell_home": Path(directory)})

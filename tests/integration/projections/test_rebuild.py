@@ -111,6 +111,24 @@ def test_what_is_no_dead_letter_yet_stops_it_all_the_same(log: Log) -> None:
         rebuild(videos, around(log), leave_out=True)
 
 
+def test_what_became_a_dead_letter_while_it_builds_is_left_out_too(log: Log) -> None:
+    videos = log.projection(VIDEOS)
+    log.publish(VIDEO_UPLOADS, upload("v"))
+    with log.projecting(videos):
+        log.await_applied(videos)
+        bad = iter([b"no avro at all"])
+
+        def progress(done: int, total: int) -> None:
+            for value in bad:
+                log.put(VIDEO_UPLOADS, value, partition=1)
+                log.publish(VIDEO_UPLOADS, upload("w"))
+                log.await_applied(videos)
+
+        rebuild(videos, around(log), leave_out=True, progress=progress)
+    assert next(bad, None) is None
+    assert log.rows("SELECT video_id FROM videos ORDER BY video_id") == [("v",), ("w",)]
+
+
 @pytest.mark.parametrize("original", [VIDEOS, VIRALITY], ids=lambda one: one.name)
 def test_an_event_that_postgresql_refuses_is_named(
     log: Log, original: Projection, monkeypatch: pytest.MonkeyPatch
