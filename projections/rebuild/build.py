@@ -129,13 +129,15 @@ class Build:
 
     def _begin(self) -> list[Span]:
         """What is to be folded; where a build was begun before, what that one had to fold."""
-        facts = self._facts
+        # A hash is the same in one release of Polars only.
+        bucketing = f"Polars {pl.__version__}, {_BUCKET_EVENTS} events in a bucket"
+        facts = {**self._facts, "bucketing": bucketing}
         with connected(self._dsn, self._projection, self._schema) as connection:
             table = connection.execute(STATEMENTS["begun"], {"table": self._quoted("builds")})
             if table.fetchone() != (None,):
                 row: Any = connection.execute(STATEMENTS["resume"], facts).fetchone()
-                wanted = [] if row is None else [Span(**span) for span in row[1]]
-                if row is not None and row[0] == facts["version"] and self._still_there(wanted):
+                wanted = [] if row is None else [Span(**span) for span in row[0]]
+                if row is not None and self._still_there(wanted):
                     log.info("build goes on", projection=self._projection.name)
                     return wanted
             wanted = self._spans()
