@@ -28,8 +28,14 @@ _CONNECT_TIMEOUT = 10  # seconds
 # with their checkpoint, and they are folded again.
 _SESSION = sql.SQL(
     "SET search_path TO {schema}; SET TimeZone TO 'UTC'; SET synchronous_commit TO off; "
-    "SET jit TO off"
+    "SET jit TO off; SET idle_in_transaction_session_timeout TO {patience}"
 )
+
+# A process that falls asleep within a transaction, or whose machine is gone, holds locks that
+# others wait for. PostgreSQL ends its session when it has said nothing for so long: about as soon
+# as the group gives a projector up. Who builds tables does other work within a transaction.
+_WRITERS_PATIENCE_S = 10
+_BUILDERS_PATIENCE_S = 300
 
 
 class Store:
@@ -66,7 +72,9 @@ class Store:
             psycopg.OperationalError: PostgreSQL cannot be reached.
         """
         self.close()
-        self._open = connection = connected(self._dsn, self._projection, self._schema)
+        self._open = connection = connected(
+            self._dsn, self._projection, self._schema, patience_s=_WRITERS_PATIENCE_S
+        )
         migrate(connection, self._schema)
         claim(connection, self._projection, self._schema)
         connection.execute(self._projection.statements["staging"])
@@ -127,10 +135,12 @@ class Store:
         connection = self._connection
         try:
             with connection.transaction():
-                if not self._checkpoints.advance(connection, span, expected):
-                    raise psycopg.Rollback
                 for part in rows:
                     copy(connection, part)
+                # Only now: nobody waits for one who falls asleep while it copies, which no timeout
+                # of PostgreSQL's would end.
+                if not self._checkpoints.advance(connection, span, expected):
+                    raise psycopg.Rollback
                 if rows:
                     for name in source.upserts:
                         connection.execute(self._projection.statements[name])
@@ -162,8 +172,13 @@ class Store:
                 self._checkpoints.report(self._connection, progress)
 
 
-def connected(dsn: str, projection: Projection, schema: str) -> Connection:
+def connected(
+    dsn: str, projection: Projection, schema: str, *, patience_s: int = _BUILDERS_PATIENCE_S
+) -> Connection:
     """A connection to the projection's tables in that schema, in autocommit.
+
+    Args:
+        patience_s: seconds of silence within a transaction after which PostgreSQL ends it.
 
     Raises:
         psycopg.OperationalError: PostgreSQL cannot be reached.
@@ -174,7 +189,8 @@ def connected(dsn: str, projection: Projection, schema: str) -> Connection:
         connect_timeout=_CONNECT_TIMEOUT,
         application_name=f"groundswell projection {projection.name}",
     )
-    connection.execute(_SESSION.format(schema=sql.Identifier(schema)))
+    words = {"schema": sql.Identifier(schema), "patience": sql.Literal(f"{patience_s}s")}
+    connection.execute(_SESSION.format(**words))
     return connection
 
 

@@ -23,7 +23,7 @@ class Buckets:
     Args:
         directory: of this source alone.
         key: the column that says which bucket an event is in.
-        count: of buckets, where they are not there yet.
+        count: of buckets. Those that are there are of no use where there are more or fewer.
     """
 
     def __init__(self, directory: Path, key: str, count: int) -> None:
@@ -33,15 +33,14 @@ class Buckets:
         self._rows = 0
         self._spans: list[Span] = []
         # A hash is the same in one release of Polars only.
-        head = {"polars": pl.__version__, "key": key}
+        head = {"polars": pl.__version__, "key": key, "buckets": count}
+        self.count = count
         found = self._read_manifest()
-        if found is None or {**found[0], "buckets": None} != {**head, "buckets": None}:
+        if found is None or found[0] != head:
             shutil.rmtree(directory, ignore_errors=True)
             directory.mkdir(parents=True)
-            self.count = count
-            self._note({**head, "buckets": count})
+            self._note(head)
         else:
-            self.count = int(found[0]["buckets"])
             self._spans = found[1]
             self._remove_unfinished()
 

@@ -131,13 +131,15 @@ class Build:
 
     def _begin(self) -> list[Span]:
         """What is to be folded; where a build was begun before, what that one had to fold."""
-        facts = self._facts
+        # A hash is the same in one release of Polars only.
+        bucketing = f"Polars {pl.__version__}, {_BUCKET_EVENTS} events in a bucket"
+        facts = {**self._facts, "bucketing": bucketing}
         with connected(self._dsn, self._projection, self._schema) as connection:
             table = connection.execute(STATEMENTS["begun"], {"table": self._quoted("builds")})
             if table.fetchone() != (None,):
                 row: Any = connection.execute(STATEMENTS["resume"], facts).fetchone()
-                wanted = [] if row is None else [Span(**span) for span in row[1]]
-                if row is not None and row[0] == facts["version"] and self._still_there(wanted):
+                wanted = [] if row is None else [Span(**span) for span in row[0]]
+                if row is not None and self._still_there(wanted):
                     log.info("build goes on", projection=self._projection.name)
                     return wanted
             wanted = self._spans()
@@ -184,7 +186,6 @@ class Build:
             BuildStoppedError: a record cannot be used, and is not known for it.
         """
         decoder = self._decoders[wanted.topic]
-        known = self._known.get(wanted.topic, {}).get(wanted.partition, set())
         for read in pieces(self._kafka, wanted):
             if read.chunk is None:
                 yield read.span, decoder.schema.to_frame()
@@ -192,9 +193,24 @@ class Build:
             frame, rejects = usable(decoder, read.chunk)
             for reject in rejects:
                 offset = read.chunk.offsets[reject.row]
-                if offset not in known:
-                    raise stopped_at(wanted.topic, wanted.partition, offset, reject.reason)
+                self._leave(wanted.topic, wanted.partition, offset, reject.reason)
+            known = self._known.get(wanted.topic, {}).get(wanted.partition)
             yield read.span, frame.filter(~pl.col("_offset").is_in(known)) if known else frame
+
+    def _leave(self, topic: str, partition: int, offset: int, reason: str) -> None:
+        """Pass over a record that is a dead letter, perhaps since the build began.
+
+        Raises:
+            BuildStoppedError: it is none.
+        """
+
+        def is_known() -> bool:
+            return offset in self._known.get(topic, {}).get(partition, ())
+
+        if not is_known():
+            self._know_letters()
+            if not is_known():
+                raise stopped_at(topic, partition, offset, reason)
 
     def _report(self, events: int) -> None:
         self._done += events
@@ -243,8 +259,9 @@ class Build:
             outcome = self._store.apply(source, span, events, high=span.end)
         except RefusedError as error:
             if events.height == 1:
-                offset = events["_offset"].item()
-                raise stopped_at(span.topic, span.partition, offset, str(error)) from None
+                self._leave(span.topic, span.partition, events["_offset"].item(), str(error))
+                self._apply(source, span, events.clear())
+                return
             if events.is_empty():
                 raise
             middle = events["_offset"][events.height // 2]

@@ -12,6 +12,7 @@ CREATE TABLE builds (
     projection text PRIMARY KEY,
     version integer NOT NULL,
     ends jsonb NOT NULL, -- [{"topic", "partition", "start", "end"}]: what it folds before it follows
+    bucketing text NOT NULL, -- how events were put into buckets: their numbers mean nothing else
     begun_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE TABLE build_buckets (
@@ -21,11 +22,12 @@ CREATE TABLE build_buckets (
 );
 
 -- name: begin
-INSERT INTO builds (projection, version, ends)
-VALUES (%(projection)s, %(version)s, %(ends)s::jsonb);
+INSERT INTO builds (projection, version, ends, bucketing)
+VALUES (%(projection)s, %(version)s, %(ends)s::jsonb, %(bucketing)s);
 
 -- name: resume
-SELECT version, ends FROM builds WHERE projection = %(projection)s;
+SELECT ends FROM builds
+WHERE projection = %(projection)s AND version = %(version)s AND bucketing = %(bucketing)s;
 
 -- name: loaded
 SELECT bucket FROM build_buckets WHERE topic = %(topic)s;

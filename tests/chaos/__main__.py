@@ -1,184 +1,43 @@
-"""`python -m tests.chaos [--short] [--seed N]`: faults for minutes, then a recount of everything.
+"""Faults for minutes, then a recount: python -m tests.chaos [--short] [--seed N] [--only SUBJECT].
 
-The last line of the output is one JSON object: faults, lost and doubled events, and how many
-events there were. Exit code 0 only if nothing was lost or doubled.
+The subjects are the agents and the projections, one after the other. The last line of the output
+is one JSON object: faults, what was lost and what counts twice, of both together and of each. Exit
+code 0 only if nothing was lost or doubled.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import random
-import signal
 import sys
-import tempfile
-import threading
-import time
-import uuid
-from collections import Counter
-from pathlib import Path
 
 from benchmarks.servers import servers
-from tests.chaos.broker import Broker, broker
-from tests.chaos.load import Load
-from tests.chaos.pipeline import Pipeline, Process, ending
-from tests.chaos.worker import STEPS, Strike
-from tests.integration.columnar.topics import create, output_topic, source_topic
+from tests.chaos import agents
+from tests.chaos.broker import broker
+from tests.chaos.outcome import summed
+from tests.chaos.projections import subject as projections
 
-_PARTITIONS = 4
-_HORIZON = 20_000
-_SESSION_S = 3.0
-_MOST_WORKERS = 3
-_CATCH_UP_S = 180.0
+_SUBJECTS = {"agents": agents.run, "projections": projections.run}
 
 
-class Faults:
-    """What happens to the workers and their broker, at random.
-
-    Args:
-        seed: of the faults; when exactly they hit is up to the machine.
-    """
-
-    def __init__(self, pipeline: Pipeline, server: Broker, seed: int) -> None:
-        self.counted: Counter[str] = Counter()
-        self._pipeline = pipeline
-        self._server = server
-        self._random = random.Random(seed)
-        self._kinds = {
-            self._kill: 10,
-            self._strike: 6,
-            self._sleep: 3,
-            self._leave: 2,
-            self._join: 3,
-            self._restart_broker: 1,
-        }
-
-    def happen(self) -> None:
-        """One more fault, and a worker to go on with."""
-        (kind,) = self._random.choices(list(self._kinds), list(self._kinds.values()))
-        kind()
-        self.counted[kind.__name__.strip("_")] += 1
-        self.go_on()
-        time.sleep(self._random.uniform(0.2, 2.5))
-
-    def go_on(self) -> None:
-        """At least one worker runs."""
-        if not self._running():
-            self._pipeline.start_worker()
-
-    def _running(self) -> list[Process]:
-        return [worker for worker in self._pipeline.workers if worker.poll() is None]
-
-    def _any(self) -> Process:
-        self.go_on()
-        return self._random.choice(self._running())
-
-    def _kill(self) -> None:
-        self._pipeline.kill(self._any())
-
-    def _strike(self) -> None:
-        """A worker that kills itself at a step of its work."""
-        step, count = self._random.choice(STEPS), self._random.randint(1, 4)
-        self._pipeline.kill(self._any())
-        self._pipeline.start_worker(strikes=[Strike(step=step, count=count, delay=0.05)])
-
-    def _sleep(self) -> None:
-        """Past the session: the group has given its partitions to others when it wakes."""
-        sleeper = self._any()
-        if len(self._running()) < _MOST_WORKERS:
-            self._pipeline.start_worker()
-        sleeper.send_signal(signal.SIGSTOP)
-        time.sleep(2.5 * _SESSION_S)
-        sleeper.send_signal(signal.SIGCONT)
-
-    def _leave(self) -> None:
-        self._any().send_signal(signal.SIGTERM)
-
-    def _join(self) -> None:
-        if len(self._running()) < _MOST_WORKERS:
-            self._pipeline.start_worker()
-
-    def _restart_broker(self) -> None:
-        self._server.kill()
-        self._server.start()
-
-
-def main(*, short: bool, seed: int) -> int:
+def main(*, short: bool, seed: int, only: str | None) -> int:
     """Run, and print what it came to; the exit code."""
-    events, kills, seconds = (300_000, 10, 75.0) if short else (2_000_000, 50, 300.0)
-    with (
-        servers() as settings,
-        broker() as server,
-        tempfile.TemporaryDirectory(prefix="groundswell-chaos-logs-") as directory,
-    ):
-        settings = settings.model_copy(
-            update={
-                "kafka_bootstrap_servers": server.address,
-                "groundswell_home": Path(directory),
-                "flush_seconds": 0.3,
-                "watchdog_seconds": 30.0,
-            }
-        )
-        mark = uuid.uuid4().hex[:8]
-        source = source_topic(f"chaos-{mark}", _PARTITIONS)
-        output = output_topic(f"chaos-scores-{mark}", _PARTITIONS)
-        create(settings, source, output)
-        told = {"session": _SESSION_S}
-        with ending(
-            Pipeline(settings, source, output, Path(directory), _HORIZON, told)
-        ) as pipeline:
-            load = Load(settings, source, seed=seed)
-            loader = threading.Thread(target=_publish, args=(load, events, seconds))
-            loader.start()
-            faults = Faults(pipeline, server, seed)
-            started = time.monotonic()
-            while loader.is_alive() or faults.counted["kill"] < kills:
-                faults.happen()
-            loader.join()
-            behind = _caught_up(pipeline, faults)
-            expected, verdict = pipeline.recount()
-    for (partition, video), how in list(verdict.wrong.items())[:5]:
-        print(f"{video} in partition {partition}: {how}")
-    print(
-        json.dumps(
-            {
-                "faults": faults.counted.total(),
-                "lost": verdict.lost + len(behind),
-                "doubled": verdict.doubled,
-                "events": expected.events,
-                "duplicates": expected.duplicates,
-                "kinds": dict(faults.counted),
-                "seconds": round(time.monotonic() - started),
-            }
-        )
-    )
-    return 1 if verdict.wrong or behind else 0
-
-
-def _publish(load: Load, events: int, seconds: float) -> None:
-    """That many events, spread over the time."""
-    started, batch = time.monotonic(), events // 200
-    for number in range(200):
-        load.publish(batch)
-        time.sleep(max(0.0, started + (number + 1) * seconds / 200 - time.monotonic()))
-
-
-def _caught_up(pipeline: Pipeline, faults: Faults) -> list[str]:
-    """Wait for the workers to come to the end; what they say where they do not."""
-    deadline = time.monotonic() + _CATCH_UP_S
-    while not pipeline.caught_up():
-        if time.monotonic() > deadline:
-            logs = [pipeline.log(worker)[-1500:] for worker in pipeline.workers[-3:]]
-            print("not caught up\n" + "\n".join(logs))
-            return logs
-        faults.go_on()
-        time.sleep(0.5)
-    return []
+    with servers() as settings, broker() as server:
+        settings = settings.model_copy(update={"kafka_bootstrap_servers": server.address})
+        outcomes = {
+            name: run(settings, server, short=short, seed=seed)
+            for name, run in _SUBJECTS.items()
+            if only in (None, name)
+        }
+    told = summed(outcomes)
+    print(json.dumps(told))
+    return 1 if told["lost"] or told["doubled"] else 0
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m tests.chaos")
     parser.add_argument("--short", action="store_true", help="two minutes")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", choices=_SUBJECTS, help="one subject")
     asked = parser.parse_args()
-    sys.exit(main(short=asked.short, seed=asked.seed))
+    sys.exit(main(short=asked.short, seed=asked.seed, only=asked.only))

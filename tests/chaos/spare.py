@@ -15,27 +15,27 @@ from pathlib import Path
 Process = subprocess.Popen[bytes]
 
 _logs = tempfile.TemporaryDirectory(prefix="groundswell-workers-")
-_waiting: list[tuple[Process, Path]] = []
+_waiting: dict[str, tuple[Process, Path]] = {}
 _started = 0
 
 
-def told(options_json: str) -> tuple[Process, Path]:
-    """A worker with these options (`tests.chaos.worker.Options`), and the file of its output."""
-    worker, log = _waiting.pop() if _waiting else _spare()
+def told(options_json: str, module: str = "tests.chaos.worker") -> tuple[Process, Path]:
+    """A worker with these options (`Options` of its module), and the file of its output."""
+    worker, log = _waiting.pop(module, None) or _spare(module)
     assert worker.stdin is not None
     with worker.stdin as said:
         said.write(options_json.encode() + b"\n")
-    _waiting.append(_spare())
+    _waiting[module] = _spare(module)
     return worker, log
 
 
-def _spare() -> tuple[Process, Path]:
+def _spare(module: str) -> tuple[Process, Path]:
     global _started
     _started += 1
     path = Path(_logs.name) / f"{_started}.log"
     with path.open("wb") as log:
         worker = subprocess.Popen(
-            [sys.executable, "-m", "tests.chaos.worker"],
+            [sys.executable, "-m", module],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -45,7 +45,7 @@ def _spare() -> tuple[Process, Path]:
 
 @atexit.register
 def _end() -> None:
-    for worker, _ in _waiting:
+    for worker, _ in _waiting.values():
         worker.kill()
         worker.wait()
         if worker.stdin is not None:

@@ -7,12 +7,8 @@ process's handler, sink and consumer are wrapped.
 
 from __future__ import annotations
 
-import os
-import random
-import signal
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,6 +24,7 @@ from streams.columnar.folding import AgentSpec, FoldingHandler
 from streams.columnar.kafka.transport import Consumer
 from streams.virality.fold import ViralityFold
 from streams.workers import folding_worker
+from tests.chaos.strikes import Strike, Strikes
 from tests.integration.columnar.topics import output_topic, source_topic
 
 STEPS = (
@@ -39,22 +36,6 @@ STEPS = (
     "acknowledged",
     "before commit",
 )
-
-
-class Strike(BaseModel):
-    """A signal that the worker gets from itself.
-
-    Attributes:
-        step: one of STEPS.
-        count: at which passage of the step.
-        delay: at most so many seconds after it, so that what goes on meanwhile is caught half done.
-        signal: SIGKILL, or SIGSTOP for a worker that somebody will wake.
-    """
-
-    step: str
-    count: int = 1
-    delay: float = 0.0
-    signal: int = signal.SIGKILL
 
 
 class Options(BaseModel):
@@ -117,20 +98,16 @@ class _Steps:
         steps = {*told.pauses, *told.holds, *(strike.step for strike in told.strikes)}
         assert steps <= set(STEPS)
         self._told = told
-        self._passed: Counter[str] = Counter()
+        self._strikes = Strikes(told.strikes)
 
     def passed(self, step: str) -> None:
         """A step was reached; perhaps this process does not return from here."""
-        self._passed[step] += 1
         time.sleep(self._told.pauses.get(step, 0.0))
         if step in self._told.holds:
             print(f"holds at {step}", flush=True)
             while not self._told.holds[step].exists():
                 time.sleep(0.02)
-        for strike in self._told.strikes:
-            if (strike.step, strike.count) == (step, self._passed[step]):
-                time.sleep(strike.delay * random.random())
-                os.kill(os.getpid(), strike.signal)
+        self._strikes.passed(step)
 
     def seen_at(self, handler: FoldingHandler, spec: AgentSpec) -> None:
         """Wrap the methods at which a step is reached."""

@@ -8,7 +8,7 @@ from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from tests.chaos.independent import messages
 from tests.chaos.pipeline import Process
-from tests.chaos.worker import Strike
+from tests.chaos.strikes import Strike
 from tests.integration.columnar.conftest import Pipeline
 from tests.integration.columnar.topics import PARTITIONS
 from tests.integration.infra.waiting import until

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 
-from tests.chaos.worker import STEPS, Strike
+from tests.chaos.strikes import Strike
+from tests.chaos.worker import STEPS
 from tests.integration.columnar.conftest import Pipeline
 
 

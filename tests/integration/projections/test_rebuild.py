@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import shutil
 import subprocess
 import sys
 import time
@@ -20,6 +21,8 @@ from projections.catalogue import PROJECTIONS
 from projections.errors import BuildStoppedError
 from projections.projection import Projection
 from projections.rebuild import Surroundings, as_of, rebuild
+from projections.rebuild.loading import Loader
+from projections.staging import Staged
 from projections.videos import VIDEOS
 from projections.virality import VIRALITY
 from schemas.catalogue import VIDEO_SNAPSHOTS, VIDEO_UPLOADS, VIRALITY_SCORES
@@ -111,9 +114,30 @@ def test_what_is_no_dead_letter_yet_stops_it_all_the_same(log: Log) -> None:
         rebuild(videos, around(log), leave_out=True)
 
 
+def test_what_became_a_dead_letter_while_it_builds_is_left_out_too(log: Log) -> None:
+    videos = log.projection(VIDEOS)
+    log.publish(VIDEO_UPLOADS, upload("v"))
+    with log.projecting(videos):
+        log.await_applied(videos)
+        bad = iter([b"no avro at all"])
+
+        def progress(done: int, total: int) -> None:
+            for value in bad:
+                log.put(VIDEO_UPLOADS, value, partition=1)
+                log.publish(VIDEO_UPLOADS, upload("w"))
+                log.await_applied(videos)
+
+        rebuild(videos, around(log), leave_out=True, progress=progress)
+    assert next(bad, None) is None
+    assert log.rows("SELECT video_id FROM videos ORDER BY video_id") == [("v",), ("w",)]
+
+
 @pytest.mark.parametrize("original", [VIDEOS, VIRALITY], ids=lambda one: one.name)
-def test_an_event_that_postgresql_refuses_is_named(log: Log, original: Projection) -> None:
+def test_an_event_that_postgresql_refuses_is_named(
+    log: Log, original: Projection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One kind of tables is merged into, the other copied into."""
+    monkeypatch.setattr("projections.storable._LONGEST_ID", 10**6)  # as if nobody knew of it
     projection = log.projection(original)
     source = original.sources[0]
     tell(log, original, 1, 100)
@@ -254,6 +278,31 @@ def _rebuilding(log: Log, original: Projection) -> subprocess.Popen[bytes]:
         env=log.environment(),
         cwd=Path.cwd(),
     )
+
+
+def test_a_build_that_cut_its_buckets_otherwise_begins_anew(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a release with another hash, on another machine: a bucket's number says nothing."""
+    virality = log.projection(VIRALITY)
+    with log.projecting(virality):
+        tell(log, VIRALITY, 1, 200)
+        log.await_applied(virality)
+    before = live(log)
+    monkeypatch.setattr("projections.rebuild.build._BUCKET_EVENTS", 20)
+    plain = Loader._copy
+
+    def killed(loader: Loader, bucket: int, rows: list[Staged]) -> None:
+        plain(loader, bucket, rows)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Loader, "_copy", killed)
+        rebuild(virality, around(log))
+    shutil.rmtree(log.scratch)
+    monkeypatch.setattr("projections.rebuild.build._BUCKET_EVENTS", 70)
+    rebuild(virality, around(log))
+    assert differences(live(log), before) == []
 
 
 def test_a_build_of_a_topic_that_was_made_anew_begins_anew(log: Log) -> None:

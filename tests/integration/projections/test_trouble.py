@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import psycopg
+import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
@@ -38,7 +39,10 @@ def test_undecodable_bytes_become_a_dead_letter_with_coordinates(log: Log) -> No
     assert headers["groundswell.dlq.reason"]
 
 
-def test_of_a_chunk_with_rows_that_postgresql_refuses_the_others_are_applied(log: Log) -> None:
+def test_of_a_chunk_with_rows_that_postgresql_refuses_the_others_are_applied(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("projections.storable._LONGEST_ID", 10**6)  # as if nobody knew of it
     videos = log.projection(VIDEOS)
     bad = {3, 4, 17}
     log.publish(
@@ -173,3 +177,36 @@ def test_two_projectors_share_the_partitions_and_one_takes_over_from_the_other(l
         (300, 300, 200)
     ]
     assert log.letters(VIDEO_UPLOADS) == []
+
+
+YEAR_33658 = 10**18  # microseconds since 1970
+TOO_LONG = "too long for an index " + np.random.default_rng(1).bytes(20_000).hex()
+
+
+@pytest.mark.parametrize(
+    "bad", [{"published_at": YEAR_33658}, {"channel_id": TOO_LONG}], ids=["time", "channel"]
+)
+def test_what_is_refused_does_not_depend_on_what_else_is_in_its_chunk(
+    log: Log, bad: dict[str, object]
+) -> None:
+    """The newer event of the chunk would hide the bad one from PostgreSQL."""
+    videos = log.projection(VIDEOS)
+    events = [snapshot("v", 1, 1) | bad, snapshot("v", 2, 2)]
+    topic = log.topic(VIDEO_SNAPSHOTS)
+
+    def publish(video: str, event: dict[str, object]) -> None:
+        value = log.codec.encode(topic, event | {"video_id": video})
+        log.put(VIDEO_SNAPSHOTS, value, partition=0)
+
+    for event in events:
+        publish("together", event)
+    with log.projecting(videos):
+        for event in events:
+            log.await_applied(videos)
+            publish("apart", event)
+        log.await_applied(videos)
+    assert log.rows("SELECT video_id, views, snapshots FROM videos ORDER BY video_id") == [
+        ("apart", 2, 1),
+        ("together", 2, 1),
+    ]
+    assert len(log.letters(VIDEO_SNAPSHOTS)) == 2

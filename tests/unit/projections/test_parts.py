@@ -83,3 +83,18 @@ def test_a_nul_in_any_string_is_found() -> None:
         {"a": ["x", "\0", None, "y"], "l": [["z\0"], [], None, ["w", None]], "n": [1, 2, 3, 4]}
     )
     assert [(row, "NUL" in reason) for row, reason in unstorable(frame)] == [(0, True), (1, True)]
+
+
+def test_ids_that_no_index_takes_and_times_that_postgresql_cannot_read_are_found() -> None:
+    edges = [-62135596800000000, 253402300799999999]  # years 1 and 9999
+    frame = pl.DataFrame(
+        {
+            "video_id": ["x" * 2_000, "é" * 1_001, None, "y", "z", "z", "z"],
+            "title": ["x" * 100_000] * 7,
+            "at": [edges[0], edges[1], None, edges[0] - 1, edges[1] + 1, -(2**63), 2**63 - 1],
+        }
+    ).with_columns(pl.col("at").cast(pl.Datetime("us", "UTC")))
+    assert [(row, reason.split(": ")[1].split()[0]) for row, reason in unstorable(frame)] == [
+        (1, "video_id"),
+        *((row, "at") for row in (3, 4, 5, 6)),
+    ]

@@ -1,0 +1,305 @@
+"""What the tables should hold, folded from the log once more without the projections.
+
+It shares no code with what it checks: records are read with confluent-kafka, decoded one at a time
+with fastavro, and folded with dictionaries as the comments of the tables (projections/*.sql) say.
+Which records are unusable is known from who made them (`tests.chaos.projections.load.BAD`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import fastavro
+from confluent_kafka import Message
+
+from infra.settings import Settings
+from schemas.catalogue import (
+    GENERATION_EVENTS,
+    OUTLIER_DETECTIONS,
+    VIDEO_SNAPSHOTS,
+    VIDEO_UPLOADS,
+    VIRALITY_SCORES,
+)
+from schemas.topic import Topic
+from tests.chaos.independent import messages
+from tests.chaos.projections.load import BAD
+
+Row = dict[str, Any]
+Key = tuple[Any, ...]
+Tables = dict[str, dict[Key, Row]]
+Coordinates = tuple[str, int, int]
+
+# The primary keys, as the tables have them.
+KEYS = {
+    "videos": ("video_id",),
+    "video_observations": ("video_id", "observed_at"),
+    "virality_scores": ("video_id",),
+    "virality_history": ("video_id", "minute"),
+    "outlier_detections": ("video_id", "age_from_h"),
+    "jobs": ("job_id",),
+    "job_events": ("job_id", "version"),
+}
+
+_HOURS = {"1h": 1, "6h": 6, "24h": 24, "7d": 168}
+_MICROSECOND = dt.timedelta(microseconds=1)
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+@dataclass(frozen=True)
+class Event:
+    """A usable event and where it stands."""
+
+    fields: Row
+    partition: int
+    offset: int
+
+
+@dataclass
+class Recount:
+    """The log by the definition.
+
+    Attributes:
+        tables: rows by primary key.
+        bad: value of each record that is to be a dead letter.
+        ends: end of each partition.
+        events: how many records there are, tombstones and unusable ones included.
+    """
+
+    tables: Tables = field(default_factory=dict)
+    bad: dict[Coordinates, bytes] = field(default_factory=dict)
+    ends: dict[tuple[str, int], int] = field(default_factory=dict)
+    events: int = 0
+
+
+def recount(settings: Settings, topics: Mapping[str, Topic], partitions: int) -> Recount:
+    """Fold the topics, which are named by the schema of their events."""
+    found = Recount()
+    events: defaultdict[str, list[Event]] = defaultdict(list)
+    for name, topic in topics.items():
+        schema = fastavro.parse_schema(topic.schema, named_schemas={})
+        for message in messages(settings, topic.name, partitions):
+            found.events += 1
+            where = (topic.name, message.partition(), message.offset())
+            found.ends[where[:2]] = where[2] + 1
+            if BAD in dict(message.headers() or ()):
+                found.bad[where] = message.value()
+            elif message.value() is not None:
+                events[name].append(_event(message, schema))
+    for name, fold in _FOLDS.items():
+        if set(name) & topics.keys():
+            found.tables |= fold(*(events[one] for one in name))
+    return found
+
+
+def _event(message: Message, schema: Any) -> Event:
+    body = io.BytesIO(message.value()[5:])
+    told: Any = fastavro.schemaless_reader(
+        body, schema, None, return_record_name=isinstance(schema, list)
+    )
+    if isinstance(told, tuple):
+        told = {"_type": told[0].rpartition(".")[2], **told[1]}
+    assert not body.read(1)
+    return Event(told, message.partition(), message.offset())
+
+
+def _videos(uploads: Iterable[Event], snapshots: Iterable[Event]) -> Tables:
+    """Of uploads the newest counts; of each instant's observations the last in the log."""
+    uploaded: dict[str, Event] = {}
+    for event in uploads:
+        _keep(uploaded, event.fields["video_id"], event, lambda e: (_at(e), e.offset))
+    observed: dict[Key, Event] = {}
+    for event in snapshots:
+        key = (event.fields["video_id"], _at(event))
+        _keep(observed, key, event, lambda e: (e.offset, e.partition))
+    histories: defaultdict[str, list[Event]] = defaultdict(list)
+    for (video, _), event in observed.items():
+        histories[video].append(event)
+    rows = {
+        (video,): _video(video, uploaded.get(video), histories.get(video, []))
+        for video in uploaded.keys() | histories.keys()
+    }
+    return {"videos": rows, "video_observations": dict(map(_observation, observed.items()))}
+
+
+def _observation(found: tuple[Key, Event]) -> tuple[Key, Row]:
+    (video, instant), event = found
+    row = {
+        "video_id": video,
+        "observed_at": instant,
+        **_some(event, "views", "likes", "comments"),
+        "applied_partition": event.partition,
+        "applied_offset": event.offset,
+    }
+    return (video, instant), row
+
+
+def _video(video: str, upload: Event | None, history: list[Event]) -> Row:
+    newest = max(history, key=lambda e: (_at(e), e.offset, e.partition), default=None)
+    teller = upload or newest
+    assert teller is not None
+    row = {
+        "video_id": video,
+        **_some(teller, "channel_id", "title", "published_at"),
+        **_some(upload, "description", "language"),
+        "tags": upload.fields["tags"] if upload else [],
+        "uploaded_at": _at(upload) if upload else None,
+        "uploaded_offset": upload.offset if upload else None,
+        **_some(newest, "views", "likes", "comments"),
+        "snapshots": len(history),
+        "first_observed_at": min(map(_at, history), default=None),
+        "last_observed_at": max(map(_at, history), default=None),
+        "observed_partition": newest.partition if newest else None,
+        "observed_offset": newest.offset if newest else None,
+    }
+    for name in ("duration_s", "category"):
+        row[f"uploaded_{name}"] = upload.fields[name] if upload else None
+        row[f"observed_{name}"] = newest.fields[name] if newest else None
+        said = row[f"uploaded_{name}"]
+        row[name] = row[f"observed_{name}"] if said is None else said
+    return row
+
+
+def _virality(scores: Iterable[Event]) -> Tables:
+    """The row that has seen most of its input, of each video and of each of its minutes."""
+    newest: dict[Key, Event] = {}
+    history: dict[Key, Event] = {}
+    for event in scores:
+        video, as_of = event.fields["video_id"], event.fields["as_of"]
+        minute = as_of.replace(second=0, microsecond=0)
+        for rows, key in ((newest, (video,)), (history, (video, minute))):
+            _keep(rows, key, event, lambda e: (e.fields["applied_offset"], e.offset))
+    return {
+        "virality_scores": {key: _score(event) for key, event in newest.items()},
+        "virality_history": {
+            key: {
+                "minute": key[1],
+                **_some(event, "video_id", "as_of", "score", "views", "velocity"),
+                **_some(event, "applied_offset"),
+                "log_offset": event.offset,
+            }
+            for key, event in history.items()
+        },
+    }
+
+
+def _score(event: Event) -> Row:
+    agents_own = ("viewers", "generation")
+    row = {name: value for name, value in event.fields.items() if name not in agents_own}
+    as_of_s = (row["as_of"] - _EPOCH) / _MICROSECOND / 1e6
+    for window, hours in _HOURS.items():
+        views = row[f"views_{window}"]
+        rank = math.log(views) + as_of_s / (3600 * hours) if views > 0 else None
+        row[f"rank_{window}"] = rank
+    return row | {"log_offset": event.offset}
+
+
+def _outliers(detections: Iterable[Event]) -> Tables:
+    """A bucket is judged once: the verdict on the earliest snapshot."""
+
+    def earliness(event: Event) -> tuple[int, int]:
+        return -event.fields["source_offset"], -event.fields["source_partition"]
+
+    first: dict[Key, Event] = {}
+    for event in detections:
+        _keep(first, (event.fields["video_id"], event.fields["age_from_h"]), event, earliness)
+    return {"outlier_detections": {key: event.fields for key, event in first.items()}}
+
+
+_STATUS = {
+    "JobQueued": "queued",
+    "AttemptStarted": "processing",
+    "Progressed": "processing",
+    "RetryScheduled": "queued",
+    "Completed": "completed",
+    "Failed": "failed",
+    "Cancelled": "cancelled",
+}
+_ENDS = ("completed", "failed", "cancelled")
+_ASKED_FOR = (
+    *("user_id", "prompt", "width", "height", "num_steps", "quality", "seed", "duration_s"),
+    *("priority", "max_retries", "provider", "source_video_id", "requested_by", "metadata"),
+)
+_BECAME = (
+    *("provider_used", "model", "worker", "step", "artifact", "thumbnail", "bytes", "sha256"),
+    *("video_seconds", "processing_s"),
+)
+
+
+def _jobs(events: Iterable[Event]) -> Tables:
+    """Each version of a job once, and the row as the story leaves it."""
+    told: dict[Key, Event] = {}
+    for event in events:
+        told.setdefault((event.fields["job_id"], event.fields["version"]), event)
+    jobs: dict[Key, Row] = {}
+    for job, version in sorted(told):
+        row = jobs.setdefault((job,), dict.fromkeys((*_ASKED_FOR, *_BECAME)) | _new_job(job))
+        _tell(row, told[job, version].fields)
+    return {"jobs": jobs, "job_events": {key: _told(e.fields) for key, e in told.items()}}
+
+
+def _new_job(job: str) -> Row:
+    nothing = ("error", "retry_at", "cancel_reason", "queued_at", "started_at", "finished_at")
+    return {"job_id": job, "attempts": 0, "percent": 0.0, **dict.fromkeys(nothing)}
+
+
+def _tell(row: Row, event: Row) -> None:
+    kind, at = event["_type"], event["occurred_at"]
+    row.update(version=event["version"], updated_at=at)
+    row["status"] = _STATUS.get(kind, row.get("status"))
+    for name in (*_ASKED_FOR, *_BECAME, "percent", "error", "retry_at"):
+        if event.get(name) is not None:
+            row[name] = event[name]
+    row["attempts"] = event.get("attempt", row["attempts"])
+    match kind:
+        case "JobQueued":
+            row["queued_at"] = at
+        case "AttemptStarted":
+            row.update(started_at=at, percent=0.0)
+        case "Completed":
+            row.update(percent=100.0, error=None)
+        case "Cancelled":
+            row["cancel_reason"] = event["reason"]
+    if row["status"] != "queued":
+        row["retry_at"] = None
+    if row["status"] in _ENDS:
+        row["finished_at"] = at
+
+
+def _told(event: Row) -> Row:
+    apart = ("_type", "job_id", "version", "event_id", "occurred_at")
+    body = {
+        name: value.isoformat() if isinstance(value, dt.datetime) else value
+        for name, value in event.items()
+        if value is not None and name not in (*apart, "fencing_token")
+    }
+    columns = {name: event[name] for name in apart if name != "_type"}
+    return {**columns, "type": event["_type"], "body": body}
+
+
+def _keep(rows: dict[Any, Event], key: Any, event: Event, rank: Callable[[Event], Any]) -> None:
+    """The event takes the key's place where it ranks above who has it."""
+    if key not in rows or rank(event) > rank(rows[key]):
+        rows[key] = event
+
+
+def _at(event: Event) -> dt.datetime:
+    at: dt.datetime = event.fields["occurred_at"]
+    return at
+
+
+def _some(event: Event | None, *names: str) -> Row:
+    return {name: event.fields[name] if event else None for name in names}
+
+
+_FOLDS: dict[tuple[str, ...], Callable[..., Tables]] = {
+    (VIDEO_UPLOADS.events, VIDEO_SNAPSHOTS.events): _videos,
+    (VIRALITY_SCORES.events,): _virality,
+    (OUTLIER_DETECTIONS.events,): _outliers,
+    (GENERATION_EVENTS.events,): _jobs,
+}
