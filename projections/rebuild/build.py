@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from projections.projection import Projection, Source
 from projections.rebuild.buckets import Buckets
 from projections.rebuild.letters import known_letters
 from projections.rebuild.loading import Loader
+from projections.rebuild.parts import Part, gathered
 from projections.rebuild.reading import pieces, whole
 from projections.rebuild.statements import STATEMENTS
 from projections.spans import Outcome, Span
@@ -179,23 +180,25 @@ class Build:
                 for source in self._projection.sources
             }
 
-    def _events(self, wanted: Span) -> Iterator[tuple[Span, pl.DataFrame]]:
+    def _parts(self, wanted: Span) -> Iterator[Part]:
         """The good events of a span, piece by piece.
 
         Raises:
             BuildStoppedError: a record cannot be used, and is not known for it.
         """
-        decoder = self._decoders[wanted.topic]
+        source, decoder = self._projection.source(wanted.topic), self._decoders[wanted.topic]
         for read in pieces(self._kafka, wanted):
             if read.chunk is None:
-                yield read.span, decoder.schema.to_frame()
+                yield Part(read.span, decoder.schema.to_frame())
                 continue
-            frame, rejects = usable(decoder, read.chunk)
+            frame, tombstones, rejects = usable(source, decoder, read.chunk)
             for reject in rejects:
                 offset = read.chunk.offsets[reject.row]
                 self._leave(wanted.topic, wanted.partition, offset, reject.reason)
             known = self._known.get(wanted.topic, {}).get(wanted.partition)
-            yield read.span, frame.filter(~pl.col("_offset").is_in(known)) if known else frame
+            if known:
+                frame = frame.filter(~pl.col("_offset").is_in(known))
+            yield Part(read.span, frame, tombstones)
 
     def _leave(self, topic: str, partition: int, offset: int, reason: str) -> None:
         """Pass over a record that is a dead letter, perhaps since the build began.
@@ -226,9 +229,9 @@ class Build:
         for span in wanted:
             at = buckets.end(span.partition, span.start)
             self._report(at - span.start)
-            for part, events in self._events(replace(span, start=at)):
-                buckets.add(part, events)
-                self._report(part.end - part.start)
+            for part in self._parts(replace(span, start=at)):
+                buckets.add(part)
+                self._report(part.span.end - part.span.start)
         buckets.write()
         with connected(self._dsn, self._projection, self._schema) as connection:
             Loader(connection, source, buckets).load()
@@ -250,41 +253,26 @@ class Build:
         Raises:
             BuildStoppedError: a record cannot be used, and is not known for it.
         """
-        for span, events in gathered(self._events(wanted), _SPAN_EVENTS):
-            self._apply(source, span, events)
-            self._report(span.end - span.start)
+        for part in gathered(self._parts(wanted), source.topic.key, _SPAN_EVENTS):
+            self._apply(source, part)
+            self._report(part.span.end - part.span.start)
 
-    def _apply(self, source: Source, span: Span, events: pl.DataFrame) -> None:
+    def _apply(self, source: Source, part: Part) -> None:
+        span, events = part.span, part.events
         try:
-            outcome = self._store.apply(source, span, events, high=span.end)
+            outcome = self._store.apply(source, span, events, part.tombstones, high=span.end)
         except RefusedError as error:
             if events.height == 1:
                 self._leave(span.topic, span.partition, events["_offset"].item(), str(error))
-                self._apply(source, span, events.clear())
+                self._apply(source, replace(part, events=events.clear()))
                 return
             if events.is_empty():
                 raise
             middle = events["_offset"][events.height // 2]
             below = events["_offset"] < middle
             first, last = span.split(middle)
-            self._apply(source, first, events.filter(below))
-            self._apply(source, last, events.filter(~below))
+            self._apply(source, replace(part, span=first, events=events.filter(below)))
+            self._apply(source, replace(part, span=last, events=events.filter(~below)))
             return
         if outcome is not Outcome.APPLIED:
             raise BuildStoppedError(f"something else has written to the schema {self._schema}")
-
-
-def gathered(
-    parts: Iterable[tuple[Span, pl.DataFrame]], most: int
-) -> Iterator[tuple[Span, pl.DataFrame]]:
-    """Parts that follow each other, put together until they have `most` events."""
-    spans: list[Span] = []
-    frames: list[pl.DataFrame] = []
-    for span, frame in parts:
-        spans.append(span)
-        frames.append(frame)
-        if sum(frame.height for frame in frames) >= most:
-            yield replace(spans[0], end=spans[-1].end), pl.concat(frames)
-            spans, frames = [], []
-    if spans:
-        yield replace(spans[0], end=spans[-1].end), pl.concat(frames)

@@ -28,7 +28,7 @@ from projections.projection import Projection
 from projections.run import run
 from schemas.catalogue import TOPICS
 from schemas.codec import Codec
-from schemas.publisher import Publisher
+from schemas.publisher import Publisher, producer_config
 from schemas.registry import Registry
 from schemas.topic import Topic
 from tests.integration.projections.addresses import readdressed, renamed
@@ -103,6 +103,12 @@ class Log:
         for event in events:
             self.publisher.publish(self.topic(original), event)
         self.publisher.flush()
+
+    def forget(self, original: Topic, key: str) -> None:
+        """Say that a key is gone."""
+        producer = Producer(producer_config(self.settings.kafka_config()))
+        producer.produce(self.topic(original).name, None, key.encode())
+        producer.flush()
 
     def put(self, original: Topic, value: bytes, *, partition: int = 0) -> None:
         """A record of any bytes."""
