@@ -69,13 +69,11 @@ class Settings(BaseSettings):
 
     personal_data_secret: SecretStr | None = Field(
         None,
-        min_length=32,
         description="What the keys of persons are sealed with (docs/privacy.md), at least 32 "
         "characters. Unset: one is made at the first start and kept in the data directory.",
     )
     personal_data_secret_before: SecretStr | None = Field(
         None,
-        min_length=32,
         description="The secret that PERSONAL_DATA_SECRET replaces, until it has done so.",
     )
     youtube_data_days: int = Field(
@@ -150,7 +148,7 @@ class Settings(BaseSettings):
         """The secret that the keys of persons are sealed with, and the one before it, if any.
 
         Raises:
-            NoStackError: it is not set, and no stack was ever started in this home.
+            NoStackError: it is too short; or not set, and no stack was ever started in this home.
         """
         if self.personal_data_secret is None:
             try:
@@ -162,6 +160,11 @@ class Settings(BaseSettings):
                 ) from None
         else:
             found = self.personal_data_secret.get_secret_value()
+        if len(found) < SHORTEST_SECRET:
+            raise NoStackError(
+                f"PERSONAL_DATA_SECRET has {len(found)} characters: at least {SHORTEST_SECRET} are "
+                "needed, such as `openssl rand -hex 32` makes"
+            )
         before = self.personal_data_secret_before
         return (found,) if before is None else (found, before.get_secret_value())
 
@@ -231,6 +234,7 @@ ADDRESSES = (
 )
 
 
+SHORTEST_SECRET = 32  # characters
 PERSONAL_DATA_SECRET_FILE = "personal_data_secret"  # noqa: S105  # a name, in `run` of the home
 
 

@@ -24,12 +24,10 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
-from pydantic import SecretStr
 
 from infra.embedded.locks import file_lock
 from infra.settings import Settings
 
-_PERSONAL_SECRET = SecretStr("a secret that only the tests of this house have")
 _START_TIMEOUT = 240.0  # seconds; the first start of a machine downloads the servers
 _DIRECTORY = pytest.StashKey[Path]()
 _USER_LOCK = pytest.StashKey[int]()
@@ -107,7 +105,7 @@ def stack_settings(stack: dict[str, Any]) -> Settings:
     Nothing is provisioned: use names from `unique` for topics, subjects and groups, and the
     fixture `database` for a PostgreSQL database.
     """
-    return Settings(_env_file=None, personal_data_secret=_PERSONAL_SECRET, **stack["settings"])
+    return Settings(_env_file=None, **stack["settings"])
 
 
 @pytest.fixture(scope="session")

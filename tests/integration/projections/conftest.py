@@ -123,9 +123,7 @@ class Log:
         try:
             metadata = consumer.list_topics(topic.name, timeout=10)
             return {
-                partition: consumer.get_watermark_offsets(
-                    TopicPartition(topic.name, partition), timeout=10
-                )[1]
+                partition: end_of(consumer, TopicPartition(topic.name, partition))
                 for partition in metadata.topics[topic.name].partitions
             }
         finally:
@@ -220,6 +218,19 @@ class Log:
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.settings.dsn) as connection:
             return connection.execute(query.encode()).fetchall()
+
+
+def end_of(consumer: Consumer, place: TopicPartition) -> int:
+    """End of a partition, which may have been made a moment ago."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            return int(consumer.get_watermark_offsets(place, timeout=10)[1])
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION:
+                raise
+            assert time.monotonic() < deadline, place
+            time.sleep(0.05)
 
 
 def until(holds: Callable[[], bool], timeout: float = 60.0) -> None:
