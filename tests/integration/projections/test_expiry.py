@@ -16,6 +16,7 @@ from confluent_kafka import Consumer, TopicPartition
 from psycopg import sql
 
 from projections.channels import CHANNELS
+from projections.observations import EXPIRY_UPSERTS
 from projections.projection import Projection
 from projections.spans import Outcome, Span
 from projections.store import Store
@@ -194,18 +195,44 @@ def test_histories_of_this_test_have_what_it_is_about() -> None:
     assert found > 100
 
 
-def test_an_expiry_waits_for_a_chunk_that_is_being_written(database: str) -> None:
+@pytest.mark.parametrize("projection", [VIDEOS, CHANNELS], ids=["videos", "channels"])
+def test_an_expiry_waits_for_a_chunk_that_is_being_written(
+    database: str, projection: Projection
+) -> None:
     """What is not committed yet must not slip past it."""
-    writing, expiring = Store(database, VIDEOS), Store(database, VIDEOS)
-    writing.open()
-    expiring.open()
+    store = Store(database, projection)
+    store.open()
+    store.close()
+    key = f"{projection.name.removesuffix('s')}_id"
     with psycopg.connect(database) as chunk, psycopg.connect(database) as expiry:
-        chunk.execute("SELECT before FROM video_expiry FOR SHARE")
+        for connection in (chunk, expiry):
+            connection.execute(projection.statements["staging"])
+            connection.commit()
+        more = ", channel_id, published_at" if projection is VIDEOS else ""
+        values = ", 'c', now()" if more else ""
+        chunk.execute(
+            f"INSERT INTO staged_observations ({key}, stored_at, observed_at, applied_offset{more}"
+            f"{', applied_partition' if more else ''}) VALUES ('a', '2025-03-01', '2025-03-01', 0"
+            f"{values}{', 0' if more else ''})".encode()
+        )
+        chunk.execute(projection.statements["upsert_snapshots"])
         expiry.execute("SET lock_timeout TO '200ms'")
+        expiry.commit()
+
+        def expire() -> None:
+            expiry.execute("INSERT INTO staged_expiries VALUES ('2025-03-02')")
+            for name in EXPIRY_UPSERTS:
+                expiry.execute(projection.statements[name])
+
         with pytest.raises(psycopg.errors.LockNotAvailable):
-            expiry.execute("UPDATE video_expiry SET before = now()")
-    writing.close()
-    expiring.close()
+            expire()
+        expiry.rollback()
+        chunk.commit()
+        expire()
+        expiry.commit()
+        for name in TABLES[projection.name]:
+            count = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(name))
+            assert expiry.execute(count).fetchone() == (0,)
 
 
 def test_live_tables_lose_what_is_raw_and_fold_again_from_what_the_log_has_left(
