@@ -62,12 +62,15 @@ _NOT_IN_BODY = frozenset({"job_id", "version", "event_id", "occurred_at", "fenci
 
 
 def fold_events(events: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """The story's new events, and what they say of each job; null is "nothing said"."""
+    """The story's new events, and what each says of its job; null is "nothing said".
+
+    Which of them are news to a job's row is for the row to say: a repeated event may stand behind a
+    newer one.
+    """
     told = events.unique(["job_id", "version"], keep="first").sort("job_id", "version")
     said = told.with_columns(pl.col("quality", "priority", "requested_by").cast(pl.String))
     said = said.select("job_id", "version", *_TAKEN, **_derived())
-    jobs = said.group_by("job_id", maintain_order=True).agg(pl.all().drop_nulls().last())
-    return {"events": _story(told), "jobs": jobs}
+    return {"events": _story(told), "jobs": said}
 
 
 def _derived() -> dict[str, pl.Expr]:
@@ -119,7 +122,7 @@ def _as_json(value: Any) -> str:
 
 JOBS = Projection(
     name="jobs",
-    version=1,
+    version=2,
     statements=beside(__file__),
     sources=(
         Source(

@@ -76,12 +76,55 @@ ON CONFLICT (job_id, version) DO NOTHING;
 
 -- name: insert_jobs
 INSERT INTO jobs (job_id, version, status, updated_at)
-SELECT job_id, 0, 'queued', updated_at FROM staged_jobs
+SELECT job_id, 0, 'queued', max(updated_at) FROM staged_jobs GROUP BY job_id
 ON CONFLICT (job_id) DO NOTHING;
 
 -- name: update_jobs
--- A staged row holds, per column, the newest word of the chunk; null is "nothing said". The relay
--- publishes a job's events in order, so a version at or below the row's own is a repeat.
+-- A staged row holds what one event says; null is "nothing said". A version at or below the row's
+-- own is a repeat, and must not say anything again: it may stand behind a newer event in its chunk.
+-- Of the others the newest word counts, column by column.
+WITH news AS (
+    SELECT s.* FROM staged_jobs AS s JOIN jobs AS j USING (job_id) WHERE s.version > j.version
+), said AS (
+    SELECT
+        job_id,
+        max(version) AS version,
+        (array_agg(updated_at ORDER BY version DESC))[1] AS updated_at,
+        (array_agg(status ORDER BY version DESC) FILTER (WHERE status IS NOT NULL))[1] AS status,
+        (array_agg(user_id ORDER BY version DESC) FILTER (WHERE user_id IS NOT NULL))[1] AS user_id,
+        (array_agg(prompt ORDER BY version DESC) FILTER (WHERE prompt IS NOT NULL))[1] AS prompt,
+        (array_agg(width ORDER BY version DESC) FILTER (WHERE width IS NOT NULL))[1] AS width,
+        (array_agg(height ORDER BY version DESC) FILTER (WHERE height IS NOT NULL))[1] AS height,
+        (array_agg(num_steps ORDER BY version DESC) FILTER (WHERE num_steps IS NOT NULL))[1] AS num_steps,
+        (array_agg(quality ORDER BY version DESC) FILTER (WHERE quality IS NOT NULL))[1] AS quality,
+        (array_agg(seed ORDER BY version DESC) FILTER (WHERE seed IS NOT NULL))[1] AS seed,
+        (array_agg(duration_s ORDER BY version DESC) FILTER (WHERE duration_s IS NOT NULL))[1] AS duration_s,
+        (array_agg(priority ORDER BY version DESC) FILTER (WHERE priority IS NOT NULL))[1] AS priority,
+        (array_agg(max_retries ORDER BY version DESC) FILTER (WHERE max_retries IS NOT NULL))[1] AS max_retries,
+        (array_agg(provider ORDER BY version DESC) FILTER (WHERE provider IS NOT NULL))[1] AS provider,
+        (array_agg(source_video_id ORDER BY version DESC) FILTER (WHERE source_video_id IS NOT NULL))[1] AS source_video_id,
+        (array_agg(requested_by ORDER BY version DESC) FILTER (WHERE requested_by IS NOT NULL))[1] AS requested_by,
+        (array_agg(metadata ORDER BY version DESC) FILTER (WHERE metadata IS NOT NULL))[1] AS metadata,
+        (array_agg(attempts ORDER BY version DESC) FILTER (WHERE attempts IS NOT NULL))[1] AS attempts,
+        (array_agg(provider_used ORDER BY version DESC) FILTER (WHERE provider_used IS NOT NULL))[1] AS provider_used,
+        (array_agg(model ORDER BY version DESC) FILTER (WHERE model IS NOT NULL))[1] AS model,
+        (array_agg(worker ORDER BY version DESC) FILTER (WHERE worker IS NOT NULL))[1] AS worker,
+        (array_agg(percent ORDER BY version DESC) FILTER (WHERE percent IS NOT NULL))[1] AS percent,
+        (array_agg(step ORDER BY version DESC) FILTER (WHERE step IS NOT NULL))[1] AS step,
+        (array_agg(error ORDER BY version DESC) FILTER (WHERE error IS NOT NULL))[1] AS error,
+        (array_agg(retry_at ORDER BY version DESC) FILTER (WHERE retry_at IS NOT NULL))[1] AS retry_at,
+        (array_agg(cancel_reason ORDER BY version DESC) FILTER (WHERE cancel_reason IS NOT NULL))[1] AS cancel_reason,
+        (array_agg(artifact ORDER BY version DESC) FILTER (WHERE artifact IS NOT NULL))[1] AS artifact,
+        (array_agg(thumbnail ORDER BY version DESC) FILTER (WHERE thumbnail IS NOT NULL))[1] AS thumbnail,
+        (array_agg(bytes ORDER BY version DESC) FILTER (WHERE bytes IS NOT NULL))[1] AS bytes,
+        (array_agg(sha256 ORDER BY version DESC) FILTER (WHERE sha256 IS NOT NULL))[1] AS sha256,
+        (array_agg(video_seconds ORDER BY version DESC) FILTER (WHERE video_seconds IS NOT NULL))[1] AS video_seconds,
+        (array_agg(processing_s ORDER BY version DESC) FILTER (WHERE processing_s IS NOT NULL))[1] AS processing_s,
+        (array_agg(queued_at ORDER BY version DESC) FILTER (WHERE queued_at IS NOT NULL))[1] AS queued_at,
+        (array_agg(started_at ORDER BY version DESC) FILTER (WHERE started_at IS NOT NULL))[1] AS started_at,
+        (array_agg(finished_at ORDER BY version DESC) FILTER (WHERE finished_at IS NOT NULL))[1] AS finished_at
+    FROM news GROUP BY job_id
+)
 UPDATE jobs AS j SET
     version = s.version,
     status = coalesce(s.status, j.status),
@@ -123,5 +166,5 @@ UPDATE jobs AS j SET
         THEN coalesce(s.finished_at, j.finished_at)
     END,
     updated_at = s.updated_at
-FROM staged_jobs AS s
-WHERE j.job_id = s.job_id AND s.version > j.version;
+FROM said AS s
+WHERE j.job_id = s.job_id;

@@ -229,6 +229,7 @@ def test_tables_folded_again_from_the_log_are_the_same(
             dsn=settings.dsn,
             registry=registry,
             publisher=lambda: pytest.fail("a dead letter"),
+            scratch=settings.scratch,
             schema=schema,
         )
         thread = threading.Thread(target=engine.run, args=(stop,))

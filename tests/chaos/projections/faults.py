@@ -51,7 +51,7 @@ class Faults:
             self._kill_postgres: 7,
             self._strike: 6,
             self._begin_rebuild: 6,
-            self._kill_rebuild: 3,
+            self._kill_rebuild: 2,
             self._sleep: 3,
             self._join: 3,
             self._join_as_stranger: 2,

@@ -17,11 +17,14 @@ from psycopg import sql
 
 from projections.catalogue import PROJECTIONS
 from projections.gone import alive
+from projections.jobs import JOBS
 from projections.projection import Projection, Source
 from projections.spans import Outcome, Span
 from projections.store import Store
+from schemas.catalogue import GENERATION_EVENTS
 from tests.integration.projections.stories import frames
 from tests.integration.projections.tables import content, differences
+from tests.unit.projections.frames import START, frame
 
 PARTITIONS = 2
 EVENTS = 60  # of each topic
@@ -142,3 +145,21 @@ def test_a_span_applied_twice_or_in_part_changes_nothing(
                 outcome = store.apply(source, span, part.events, high=part.height)
                 assert outcome is Outcome.REPEATED
         assert differences(content(database, schema), expected) == []
+
+
+def test_a_repeated_event_behind_a_newer_one_sets_nothing_back(database: str) -> None:
+    """As after a relay that was killed: it sends the last few again; a chunk ends among them."""
+    kinds = [("JobQueued", {}), *(("Progressed", {"percent": p, "attempt": p}) for p in (10, 20))]
+    story = [
+        {"_type": kind, "event_id": f"e{version}", "occurred_at": START, "job_id": "j"}
+        | {"version": version, **fields}
+        for version, (kind, fields) in enumerate([*kinds, ("Cancelled", {"reason": "r"})], 1)
+    ]
+    log = [*story, story[1], story[2], story[3]]
+    events = frame(GENERATION_EVENTS, log)
+    with tables_of(database, JOBS, "cut") as store:
+        for start, end in pairwise([0, 3, 5, 7]):
+            apply(store, JOBS.sources[0], Piece(0, events, {}, events.height), start, end)
+        (job,) = content(database, "cut")["jobs"]
+    found = {name: job[name] for name in ("version", "status", "percent", "attempts")}
+    assert found == {"version": 4, "status": "cancelled", "percent": 20, "attempts": 20}

@@ -205,7 +205,8 @@ STORY = (
 def test_a_jobs_row_follows_its_story(
     length: int, status: str, attempts: int | None, percent: float | None
 ) -> None:
-    job = fold_events(_story(*STORY[:length]))["jobs"].row(0, named=True)
+    said = fold_events(_story(*STORY[:length]))["jobs"]
+    job = said.select(pl.all().drop_nulls().last()).row(0, named=True)  # as the upsert takes it
     assert (job["version"], job["status"]) == (length, status)
     assert (job["attempts"], job["percent"]) == (attempts, percent)
     assert job["prompt"] == "a cat"
