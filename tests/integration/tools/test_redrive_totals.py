@@ -24,6 +24,7 @@ from projections.projection import Projection, Source
 from projections.run import run
 from projections.sql import Statements
 from schemas.codec import Codec
+from schemas.personal.sealer import Sealer
 from schemas.publisher import Publisher
 from schemas.registry import Registry
 from tests.chaos import pipeline as chaos
@@ -31,6 +32,7 @@ from tests.chaos.independent import last_rows
 from tests.integration.columnar.topics import create, output_topic, source_topic
 from tests.integration.infra.waiting import until
 from tests.integration.tools.test_redrive import Drawer
+from tests.unit.schemas.person_keys import MemoryKeys
 
 PARTITIONS = 2
 VIDEOS = 7
@@ -197,7 +199,8 @@ def truth(published: Sequence[dict[str, Any]]) -> dict[str, tuple[int, int]]:
 
 
 def publish(house: House, published: Sequence[dict[str, Any]]) -> None:
-    publisher = Publisher(house.settings.kafka_config(), Codec(house.registry), source="tests")
+    kafka, codec = house.settings.kafka_config(), Codec(house.registry)
+    publisher = Publisher(kafka, codec, source="tests", sealer=Sealer(MemoryKeys()))
     for event in published:
         publisher.publish(house.agent.source, event)
     publisher.flush()

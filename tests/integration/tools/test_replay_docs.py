@@ -16,6 +16,8 @@ import pytest
 from infra.settings import ADDRESSES, Settings
 from schemas.catalogue import ENGAGEMENT, TOPICS, VIDEO_UPLOADS
 from schemas.codec import Codec
+from schemas.personal.keys import PersonKeys
+from schemas.personal.sealer import Sealer
 from schemas.publisher import Publisher
 from schemas.registry import Registry
 from schemas.topic import Topic
@@ -67,8 +69,12 @@ def published(
     """The page's topics hold these events alone, and the environment says where they are."""
     for name in ADDRESSES:
         monkeypatch.setenv(name.upper(), str(getattr(stack_settings, name)))
-    with Registry(stack_settings.registry_config()) as registry:
-        publisher = Publisher(stack_settings.kafka_config(), Codec(registry), source="tests")
+    with (
+        Registry(stack_settings.registry_config()) as registry,
+        PersonKeys(stack_settings.dsn, stack_settings.personal_data_secrets) as keys,
+    ):
+        kafka, sealer = stack_settings.kafka_config(), Sealer(keys)
+        publisher = Publisher(kafka, Codec(registry), source="tests", sealer=sealer)
         for original, records in ((ENGAGEMENT, events()), (VIDEO_UPLOADS, uploads())):
             topic: Topic = replace(original, name=unique(original.name))
             create(stack_settings, topic)
