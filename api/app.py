@@ -63,8 +63,9 @@ def create_app(settings: Settings) -> FastAPI:
     """The application for some settings, whose addresses are all set. It connects when it starts.
 
     Raises:
-        NoApiKeyError: the settings have no key.
+        NoStackError: the settings have no key, or no secret to seal personal fields with.
     """
+    _ = settings.personal_data_secrets
     if settings.api_key is None or not settings.api_key.get_secret_value():
         raise NoApiKeyError
     keys = Keys(settings.api_key.get_secret_value(), settings.api_host)

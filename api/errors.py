@@ -20,6 +20,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from infra.settings import NoStackError
+from schemas.personal.errors import PersonalDataError
 from schemas.registry import SchemaRegistryError
 
 log = structlog.get_logger()
@@ -138,6 +139,8 @@ def translate(error: Exception) -> ApiError:
             return unavailable(
                 "projections", "the tables are not there yet: is the projector running?"
             )
+        case PersonalDataError():
+            return unavailable("person_keys", f"personal fields cannot be sealed: {error}")
         case psycopg.errors.QueryCanceled():
             return unavailable("database", "the database took too long; ask for less")
         case psycopg.OperationalError() | PoolTimeout():

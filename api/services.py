@@ -20,6 +20,8 @@ from api.security import Keys
 from infra.settings import Settings
 from schemas.catalogue import TOPICS
 from schemas.codec import Codec
+from schemas.personal.keys import PersonKeys
+from schemas.personal.sealer import Sealer
 from schemas.publisher import Publisher
 from schemas.registry import Registry
 from streams.generation.artifacts import Artifacts
@@ -39,6 +41,7 @@ class Services:
     database: Database
     redis: Redis
     registry: Registry
+    person_keys: PersonKeys
     publishing: Publishing
     artifacts: Artifacts
     log_view: LogView
@@ -62,6 +65,8 @@ class Services:
         # Its own complaints about a broker that is away would repeat what the API answers.
         log_view = LogView({**kafka, "log_level": "0"}, TOPICS, ASK_SECONDS)
         pulse = Pulse(database, log_view)
+        person_keys = PersonKeys(settings.dsn, settings.personal_data_secrets)
+        publisher = Publisher(kafka, Codec(registry), source=SOURCE, sealer=Sealer(person_keys))
         return cls(
             settings=settings,
             keys=keys,
@@ -69,7 +74,8 @@ class Services:
             database=database,
             redis=redis,
             registry=registry,
-            publishing=Publishing(Publisher(kafka, Codec(registry), source=SOURCE)),
+            person_keys=person_keys,
+            publishing=Publishing(publisher),
             artifacts=Artifacts(settings.artifacts_url or ""),
             log_view=log_view,
             health=Health(database, redis, log_view),
@@ -87,6 +93,7 @@ class Services:
         """End what is open."""
         await self.live.close()
         self.publishing.close()
+        self.person_keys.close()
         self.registry.close()
         await self.redis.aclose()
         await self.database.close()

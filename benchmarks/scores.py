@@ -87,30 +87,43 @@ def _rows(
     ).select(pl.col(name).cast(dtype) for name, dtype in _SCHEMA.items())
 
 
-def publish(settings: Settings, count: int, *, first: int = 0) -> None:
-    """Publish rows `first` to `count` to the scores topic.
+class ScoreProducer:
+    """Publishes frames of score rows."""
 
-    Raises:
-        RuntimeError: the broker did not take everything.
-    """
-    with Registry(settings.registry_config()) as registry:
-        encoder = FrameEncoder(VIRALITY_SCORES.schema, prefix(registry.id_of(VIRALITY_SCORES)))
-    producer = Producer(
-        producer_config(
-            settings.kafka_config(),
-            **{"linger.ms": 50, "batch.size": 1 << 20, "delivery.report.only.error": True},
-        )
-    )
-    for frame in batches(count, first=first):
+    def __init__(self, settings: Settings, **options: object) -> None:
+        with Registry(settings.registry_config()) as registry:
+            head = prefix(registry.id_of(VIRALITY_SCORES))
+        self._encoder = FrameEncoder(VIRALITY_SCORES.schema, head)
+        options = {"delivery.report.only.error": True, **options}
+        self._producer = Producer(producer_config(settings.kafka_config(), **options))
+
+    def send(self, frame: pl.DataFrame) -> None:
+        """Queue the rows, each in the partition of its video."""
         keys = frame["video_id"].to_list()
         places = partitions_of(keys, VIRALITY_SCORES.partitions).tolist()
+        values = self._encoder.encode(frame)
         records = [
             {"key": key, "value": value, "partition": place}
-            for key, value, place in zip(keys, encoder.encode(frame), places, strict=True)
+            for key, value, place in zip(keys, values, places, strict=True)
         ]
         while records:
-            producer.produce_batch(VIRALITY_SCORES.name, records)
+            self._producer.produce_batch(VIRALITY_SCORES.name, records)
             records = [record for record in records if record.pop("_error", None)]
-            producer.poll(0.1 if records else 0)
-    if producer.flush(120):
-        raise RuntimeError("the broker did not take the load")
+            self._producer.poll(0.1 if records else 0)
+
+    def acknowledged(self) -> None:
+        """Wait for the broker.
+
+        Raises:
+            RuntimeError: it did not take everything.
+        """
+        if self._producer.flush(120):
+            raise RuntimeError("the broker did not take the load")
+
+
+def publish(settings: Settings, count: int, *, first: int = 0) -> None:
+    """Publish rows `first` to `count` to the scores topic."""
+    producer = ScoreProducer(settings, **{"linger.ms": 50, "batch.size": 1 << 20})
+    for frame in batches(count, first=first):
+        producer.send(frame)
+    producer.acknowledged()

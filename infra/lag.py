@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any
 
-from confluent_kafka import KafkaException
+from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaException, TopicPartition
 
-from infra.log_reader import opened
 from schemas.agents import AGENTS
 from schemas.catalogue import TOPICS
 from streams.columnar.kafka.groups import Place
 from streams.log_view import Bounds, LogView
 
 _TIMEOUT = 10.0  # seconds
+_RECORD_S = 5.0  # for a single record
 
 
 class KafkaAwayError(Exception):
@@ -74,7 +75,22 @@ def _lag(view: LogView, kafka: dict[str, str], agent: str, bounds: Bounds) -> di
 
 
 def _age(kafka: dict[str, str], starts: Mapping[Place, int]) -> float | None:
-    with opened(kafka) as reader:
-        times = [reader.first_timestamp(*place, offset) for place, offset in starts.items()]
+    # It joins no group; the name only has to be there.
+    options = {"group.id": "groundswell.lag", "enable.auto.commit": False}
+    with closing(Consumer({**kafka, **options, "auto.offset.reset": "error"})) as consumer:
+        times = [_received(consumer, *place, offset) for place, offset in starts.items()]
     known = [time for time in times if time is not None]
     return round(max(0.0, time.time() - min(known) / 1000), 3) if known else None
+
+
+def _received(consumer: Consumer, topic: str, partition: int, offset: int) -> int | None:
+    """When the log received the record at an offset or the next one, in ms since 1970."""
+    try:
+        consumer.assign([TopicPartition(topic, partition, offset)])
+        message = consumer.poll(_RECORD_S)
+    except KafkaException:
+        return None
+    if message is None or message.error() is not None:
+        return None
+    kind, millis = message.timestamp()
+    return None if kind == TIMESTAMP_NOT_AVAILABLE else int(millis)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx
 import structlog
@@ -83,7 +83,7 @@ def main(settings: Settings) -> None:
 
 def _topics(settings: Settings, topics: list[Topic]) -> tuple[list[str], list[str]]:
     admin = AdminClient(settings.kafka_config())
-    wanted = _wanted(topics, settings.kafka_replication_factor)
+    wanted = _wanted(topics, settings)
     try:
         found = admin.list_topics(timeout=_KAFKA_TIMEOUT).topics
     except KafkaException as error:
@@ -104,9 +104,12 @@ def _topics(settings: Settings, topics: list[Topic]) -> tuple[list[str], list[st
     return created, [name for name in wanted if name not in created]
 
 
-def _wanted(topics: list[Topic], replication: int) -> dict[str, NewTopic]:
+def _wanted(topics: list[Topic], settings: Settings) -> dict[str, NewTopic]:
     wanted = {}
+    replication = settings.kafka_replication_factor
     for topic in topics:
+        if topic.expires:
+            topic = replace(topic, retention_days=settings.youtube_data_days or None)
         wanted[topic.name] = NewTopic(
             topic.name, topic.partitions, replication, config=topic.config()
         )

@@ -67,6 +67,22 @@ class Settings(BaseSettings):
         "Unset: a folder of the data directory.",
     )
 
+    personal_data_secret: SecretStr | None = Field(
+        None,
+        description="What the keys of persons are sealed with (docs/privacy.md), at least 32 "
+        "characters. Unset: one is made at the first start and kept in the data directory.",
+    )
+    personal_data_secret_before: SecretStr | None = Field(
+        None,
+        description="The secret that PERSONAL_DATA_SECRET replaces, until it has done so.",
+    )
+    youtube_data_days: int = Field(
+        30,
+        ge=0,
+        description="Days after which what was got from YouTube's API is gone from the log and "
+        "from the tables; figures derived from it stay. 0: never, for data that is one's own.",
+    )
+
     flush_seconds: float = Field(
         1.0,
         gt=0,
@@ -126,6 +142,31 @@ class Settings(BaseSettings):
     def stack_file(self) -> Path:
         """Where the supervisor writes what it started."""
         return self.home / "run" / "stack.json"
+
+    @property
+    def personal_data_secrets(self) -> tuple[str, ...]:
+        """The secret that the keys of persons are sealed with, and the one before it, if any.
+
+        Raises:
+            NoStackError: it is too short; or not set, and no stack was ever started in this home.
+        """
+        if self.personal_data_secret is None:
+            try:
+                found = (self.home / "run" / PERSONAL_DATA_SECRET_FILE).read_text()
+            except FileNotFoundError:
+                raise NoStackError(
+                    "PERSONAL_DATA_SECRET is not set, so personal fields cannot be sealed: set it "
+                    "to that of the installation, or start a stack here, which makes one"
+                ) from None
+        else:
+            found = self.personal_data_secret.get_secret_value()
+        if len(found) < SHORTEST_SECRET:
+            raise NoStackError(
+                f"PERSONAL_DATA_SECRET has {len(found)} characters: at least {SHORTEST_SECRET} are "
+                "needed, such as `openssl rand -hex 32` makes"
+            )
+        before = self.personal_data_secret_before
+        return (found,) if before is None else (found, before.get_secret_value())
 
     def resolved(self) -> Self:
         """These settings with every address filled in from the running embedded stack.
@@ -191,6 +232,10 @@ ADDRESSES = (
     "redis_url",
     "artifacts_url",
 )
+
+
+SHORTEST_SECRET = 32  # characters
+PERSONAL_DATA_SECRET_FILE = "personal_data_secret"  # noqa: S105  # a name, in `run` of the home
 
 
 def _required(value: str | None, name: str) -> str:

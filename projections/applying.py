@@ -8,7 +8,8 @@ import polars as pl
 
 from projections.consumer import Fetched
 from projections.errors import RefusedError
-from projections.projection import Projection
+from projections.gone import Tombstones, alive
+from projections.projection import Projection, Source
 from projections.rejects import Rejects
 from projections.spans import Outcome, Span
 from projections.staging import Staged, folded
@@ -24,6 +25,7 @@ class Ready(NamedTuple):
 
     Attributes:
         frame: its good events.
+        tombstones: keys that are gone, by offset, where the projection asks for them.
         rejects: the others.
         rows: what the fold made of the frame; None where it failed: which events are to blame is
             found out when it is written.
@@ -31,6 +33,7 @@ class Ready(NamedTuple):
 
     fetched: Fetched
     frame: pl.DataFrame
+    tombstones: Tombstones
     rejects: list[Reject]
     rows: list[Staged] | None
 
@@ -45,7 +48,9 @@ class Applier:
         self._store = store
         self._rejects = rejects
         self._decoders = {
-            source.topic.name: FrameDecoder(registry, source.topic, source.columns)
+            source.topic.name: FrameDecoder(
+                registry, source.topic, source.columns, address=projection.group
+            )
             for source in projection.sources
         }
 
@@ -58,13 +63,14 @@ class Applier:
         topic, chunk = fetched.span.topic, fetched.chunk
         decoder = self._decoders[topic]
         if chunk is None:
-            return Ready(fetched, decoder.schema.to_frame(), [], [])
-        frame, rejects = usable(decoder, chunk)
+            return Ready(fetched, decoder.schema.to_frame(), {}, [], [])
+        source = self._projection.source(topic)
+        frame, tombstones, rejects = usable(source, decoder, chunk)
         try:
-            rows = folded(self._projection.source(topic), frame)
+            rows = folded(source, frame)
         except RefusedError:
             rows = None
-        return Ready(fetched, frame, rejects, rows)
+        return Ready(fetched, frame, tombstones, rejects, rows)
 
     def apply(self, ready: Ready) -> Outcome:
         """Write the rows and move the checkpoint; what cannot be used becomes dead letters first.
@@ -81,15 +87,16 @@ class Applier:
         if chunk is not None:
             new = [one for one in ready.rejects if chunk.offsets[one.row] >= checkpoint]
             self._rejects.send(chunk, new)
-        return self._merge(span, ready.frame, ready.fetched, ready.rows)
+        return self._merge(span, ready.frame, ready, ready.rows)
 
     def _merge(
-        self, span: Span, frame: pl.DataFrame, fetched: Fetched, rows: list[Staged] | None = None
+        self, span: Span, frame: pl.DataFrame, ready: Ready, rows: list[Staged] | None = None
     ) -> Outcome:
         """Apply the frame; where that is refused, halve it down to the events that are to blame."""
+        fetched, gone = ready.fetched, ready.tombstones
         source, high = self._projection.source(span.topic), fetched.high
         try:
-            return self._store.apply(source, span, frame, high=high, rows=rows)
+            return self._store.apply(source, span, frame, gone, high=high, rows=rows)
         except RefusedError as error:
             if frame.is_empty() or fetched.chunk is None:
                 raise
@@ -97,7 +104,7 @@ class Applier:
             if frame.height == 1:
                 row = fetched.chunk.offsets.index(offsets.item())
                 self._rejects.send(fetched.chunk, [Reject(row, str(error))])
-                return self._store.apply(source, span, frame.clear(), high=high)
+                return self._store.apply(source, span, frame.clear(), gone, high=high)
         middle = offsets[frame.height // 2]
         outcome = Outcome.REPEATED
         for part, events in zip(
@@ -105,14 +112,19 @@ class Applier:
             (frame.filter(offsets < middle), frame.filter(offsets >= middle)),
             strict=True,
         ):
-            outcome = self._merge(part, events, fetched)
+            outcome = self._merge(part, events, ready)
             if outcome in (Outcome.AHEAD, Outcome.CONFLICT):
                 return outcome
         return outcome
 
 
-def usable(decoder: FrameDecoder, chunk: Chunk) -> tuple[pl.DataFrame, list[Reject]]:
-    """The chunk's events that a table can hold, in the order of the log, and the others."""
+def usable(
+    source: Source, decoder: FrameDecoder, chunk: Chunk
+) -> tuple[pl.DataFrame, Tombstones, list[Reject]]:
+    """The chunk's events that a table can hold, keys that are gone, and records of no use.
+
+    The events are in the order of the log, without those that their key's tombstone follows.
+    """
     decoded = decoder.decode(chunk)
     frame, rejects = decoded.frame, decoded.rejects
     bad = unstorable(frame)
@@ -125,4 +137,5 @@ def usable(decoder: FrameDecoder, chunk: Chunk) -> tuple[pl.DataFrame, list[Reje
         ]
         rows = pl.Series([row for row, _ in bad], dtype=pl.UInt32)
         frame = frame.filter(~pl.int_range(pl.len(), dtype=pl.UInt32).is_in(rows.implode()))
-    return frame, rejects
+    tombstones = decoded.tombstones if source.deletes else {}
+    return alive(frame, source.topic.key, tombstones), tombstones, rejects

@@ -1,41 +1,36 @@
 """Channels: their newest counts from snapshots, and what is usual for them from baselines.
 
-Of snapshots the newest by `occurred_at` counts, ties by offset. Of baselines the one that has seen
-most of its input counts (`applied_offset`), whatever order they were written in.
+Of snapshots the newest by `occurred_at` counts, ties by arrival. Of baselines the one that has seen
+most of its input counts (`applied_offset`), whatever order they were written in. After an expiry
+the tables are what the snapshots that are left fold into; baselines stay.
 """
 
 from __future__ import annotations
 
 import polars as pl
 
+from projections.observations import EXPIRY_UPSERTS, fold_expiries, observed
 from projections.projection import Projection, Source
 from projections.sql import beside
-from schemas.catalogue import CHANNEL_SNAPSHOTS, OUTLIER_BASELINES
+from schemas.catalogue import CHANNEL_SNAPSHOTS, EXPIRIES, OUTLIER_BASELINES
 
 # What readers want of a baseline. The counts it was made from are the agent's own business.
 _BASELINE = ("format", "age_from_h", "n", "median_log10_views", "mad_log10_views")
 
 
 def fold_snapshots(events: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """Every observation once, and the newest of each channel."""
-    by_time = events.sort("channel_id", "occurred_at", "_offset")
-    observations = by_time.unique(["channel_id", "occurred_at"], keep="last", maintain_order=True)
-    newest = observations.group_by("channel_id", maintain_order=True).agg(
-        pl.col("title", "subscribers", "views", "videos").last(),
-        pl.col("occurred_at").first().alias("first_observed_at"),
-        pl.col("occurred_at").last().alias("last_observed_at"),
-        pl.col("_offset").last().alias("observed_offset"),
-    )
+    """Every observation once."""
     return {
-        "observations": observations.select(
+        "observations": observed(events, "channel_id").select(
             "channel_id",
+            "title",
             "subscribers",
             "views",
             "videos",
+            stored_at="_timestamp",
             observed_at="occurred_at",
             applied_offset="_offset",
-        ),
-        "snapshots": newest,
+        )
     }
 
 
@@ -58,7 +53,7 @@ def fold_baselines(events: pl.DataFrame) -> dict[str, pl.DataFrame]:
 
 CHANNELS = Projection(
     name="channels",
-    version=1,
+    version=2,
     statements=beside(__file__),
     sources=(
         Source(CHANNEL_SNAPSHOTS, None, fold_snapshots, ("upsert_snapshots",)),
@@ -68,5 +63,6 @@ CHANNELS = Projection(
             fold_baselines,
             ("upsert_baselines",),
         ),
+        Source(EXPIRIES, ("before",), fold_expiries, EXPIRY_UPSERTS),
     ),
 )

@@ -29,6 +29,10 @@ CREATE TABLE IF NOT EXISTS projection_status (
     PRIMARY KEY (projection, version, topic, partition)
 );
 
+-- name: staging
+CREATE TEMP TABLE IF NOT EXISTS staged_tombstones (key text, log_offset bigint)
+ON COMMIT DELETE ROWS;
+
 -- name: keep_writers_out
 -- Until the transaction ends: who writes holds the same lock with others, see share.
 SELECT pg_advisory_xact_lock(

@@ -12,7 +12,6 @@ from typing import Any
 import httpx
 import psycopg
 import structlog
-from aiokafka.errors import KafkaError
 from confluent_kafka import KafkaException
 
 from projections.applying import Applier, Ready
@@ -29,6 +28,7 @@ from projections.store import Store
 from projections.writer import Writer
 from schemas.publisher import Publisher, PublishError
 from schemas.registry import Registry, SchemaRegistryError
+from streams.columnar.kafka.log import LogReadError
 
 HEARTBEAT_S = 3.0  # seconds between reports of an idle projection, and between group commits
 RECHECK_S = 30.0  # seconds after which a partition that could not be read is looked at again
@@ -38,7 +38,7 @@ _AWAY = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
     KafkaException,
-    KafkaError,
+    LogReadError,
     SchemaRegistryError,
     PublishError,
     httpx.HTTPError,

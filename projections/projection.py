@@ -29,6 +29,9 @@ class Source:
         tables: table by frame, where the rows of every frame are the table's rows as they stand
             and no other source writes to these tables. A rebuild folds each key's events at once
             and copies such rows straight into the tables.
+        deletes: statements for keys that the topic says are gone (records without a value): they
+            stand in `staged_tombstones` (key text, log_offset bigint), and rows that were written
+            from before that offset go. They run before the upserts.
     """
 
     topic: Topic
@@ -36,6 +39,7 @@ class Source:
     fold: Fold
     upserts: tuple[str, ...]
     tables: Mapping[str, str] = field(default_factory=dict)
+    deletes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

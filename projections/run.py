@@ -1,4 +1,4 @@
-"""The projector: one process, one thread for each projection."""
+"""The projector: one process, one thread for each projection, and one that watches for expiry."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import structlog
 from infra.settings import Settings
 from projections.catalogue import PROJECTIONS
 from projections.engine import Engine
+from projections.expirer import Expirer
 from projections.projection import Projection
 from schemas.codec import Codec
 from schemas.publisher import Publisher
@@ -38,7 +39,10 @@ def main(settings: Settings) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, ask_to_stop)
-    run(settings, PROJECTIONS.values(), Registry(settings.registry_config()), stop)
+    registry = Registry(settings.registry_config())
+    expirer = Expirer(lambda: _publisher(settings, registry), settings.youtube_data_days)
+    Thread(target=expirer.run, args=(stop,), name="expiry", daemon=True).start()
+    run(settings, PROJECTIONS.values(), registry, stop)
 
 
 def run(
@@ -49,10 +53,6 @@ def run(
     Raises:
         RuntimeError: one has ended by itself.
     """
-
-    def publisher() -> Publisher:
-        return Publisher(settings.kafka_config(), Codec(registry), source="groundswell.projector")
-
     threads = []
     for projection in projections:
         engine = Engine(
@@ -60,7 +60,7 @@ def run(
             kafka=settings.kafka_config(),
             dsn=settings.dsn,
             registry=registry,
-            publisher=publisher,
+            publisher=lambda: _publisher(settings, registry),
             scratch=settings.scratch,
         )
         threads.append(Thread(target=engine.run, args=(stop,), name=projection.name, daemon=True))
@@ -74,3 +74,7 @@ def run(
     for thread in threads:
         thread.join()
     log.info("projector stopped")
+
+
+def _publisher(settings: Settings, registry: Registry) -> Publisher:
+    return Publisher(settings.kafka_config(), Codec(registry), source="groundswell.projector")

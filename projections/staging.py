@@ -10,6 +10,7 @@ import psycopg
 from psycopg import sql
 
 from projections.errors import RefusedError
+from projections.gone import Tombstones
 from projections.projection import Source
 
 _COPY = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)")
@@ -49,6 +50,15 @@ def staged(frames: Mapping[str, pl.DataFrame]) -> list[Staged]:
         for name, frame in frames.items()
         if not frame.is_empty()
     ]
+
+
+def staged_tombstones(tombstones: Tombstones) -> Staged:
+    """Keys that are gone, made ready for `staged_tombstones`."""
+    frame = pl.DataFrame(
+        {"key": list(tombstones.values()), "log_offset": list(tombstones)},
+        schema={"key": pl.String(), "log_offset": pl.Int64()},
+    )
+    return copied(frame, sql.Identifier("pg_temp", "staged_tombstones"))
 
 
 def copied(frame: pl.DataFrame, table: sql.Identifier) -> Staged:

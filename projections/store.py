@@ -10,9 +10,10 @@ from psycopg import sql
 
 from projections.checkpoints import STATEMENTS, Checkpoints, Connection, Progress
 from projections.errors import NewerVersionError, OlderVersionError, RefusedError
+from projections.gone import Tombstones
 from projections.projection import Projection, Source
 from projections.spans import Outcome, Span
-from projections.staging import Staged, copy, folded, one_line
+from projections.staging import Staged, copy, folded, one_line, staged_tombstones
 
 # Errors that say something of the rows. A row too long for an index counts: psycopg files it
 # under operational errors, but no waiting will shorten it.
@@ -77,6 +78,7 @@ class Store:
         )
         migrate(connection, self._schema)
         claim(connection, self._projection, self._schema)
+        connection.execute(STATEMENTS["staging"])
         connection.execute(self._projection.statements["staging"])
 
     def close(self) -> None:
@@ -106,6 +108,7 @@ class Store:
         source: Source,
         span: Span,
         frame: pl.DataFrame,
+        tombstones: Tombstones | None = None,
         *,
         high: int,
         rows: list[Staged] | None = None,
@@ -114,6 +117,7 @@ class Store:
 
         Args:
             frame: the span's good events; those below the checkpoint are cut off here.
+            tombstones: keys that are gone, by offset, the span's and perhaps others.
             high: the partition's end as last heard, for those who watch the lag.
             rows: what `folded` made of all of the frame, where that was done ahead.
 
@@ -132,6 +136,8 @@ class Store:
             frame, rows = frame.filter(pl.col("_offset") >= expected), None
         if rows is None:
             rows = folded(source, frame)
+        first = max(span.start, expected)
+        gone = {at: key for at, key in (tombstones or {}).items() if first <= at < span.end}
         connection = self._connection
         try:
             with connection.transaction():
@@ -141,6 +147,10 @@ class Store:
                 # of PostgreSQL's would end.
                 if not self._checkpoints.advance(connection, span, expected):
                     raise psycopg.Rollback
+                if gone:
+                    copy(connection, staged_tombstones(gone))
+                    for name in source.deletes:
+                        connection.execute(self._projection.statements[name])
                 if rows:
                     for name in source.upserts:
                         connection.execute(self._projection.statements[name])

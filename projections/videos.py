@@ -2,17 +2,19 @@
 
 Uploads and snapshots come on topics of their own, in no order to each other, so every rule here is
 one that does not depend on it: of uploads the newest by `occurred_at` counts, of snapshots the
-newest by `occurred_at`, ties by offset; an upload's word on title, channel and time of publication
+newest by `occurred_at`, ties by arrival; an upload's word on title, channel and time of publication
 comes before a snapshot's. A snapshot that arrives late adds to the history and to nothing else.
+After an expiry the tables are what the snapshots that are left fold into, whenever it was read.
 """
 
 from __future__ import annotations
 
 import polars as pl
 
+from projections.observations import EXPIRY_UPSERTS, fold_expiries, observed
 from projections.projection import Projection, Source
 from projections.sql import beside
-from schemas.catalogue import VIDEO_SNAPSHOTS, VIDEO_UPLOADS
+from schemas.catalogue import EXPIRIES, VIDEO_SNAPSHOTS, VIDEO_UPLOADS
 
 
 def fold_uploads(events: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -36,11 +38,10 @@ def fold_uploads(events: pl.DataFrame) -> dict[str, pl.DataFrame]:
 
 
 def fold_snapshots(events: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """Every observation once, and the newest of each video."""
-    by_time = events.sort("video_id", "occurred_at", "_offset")
-    observations = by_time.unique(["video_id", "occurred_at"], keep="last", maintain_order=True)
-    newest = observations.group_by("video_id", maintain_order=True).agg(
-        pl.col(
+    """Every observation once."""
+    return {
+        "observations": observed(events, "video_id").select(
+            "video_id",
             "channel_id",
             "title",
             "published_at",
@@ -49,32 +50,21 @@ def fold_snapshots(events: pl.DataFrame) -> dict[str, pl.DataFrame]:
             "views",
             "likes",
             "comments",
-        ).last(),
-        pl.col("occurred_at").first().alias("first_observed_at"),
-        pl.col("occurred_at").last().alias("last_observed_at"),
-        pl.col("_partition").last().alias("observed_partition"),
-        pl.col("_offset").last().alias("observed_offset"),
-    )
-    return {
-        "observations": observations.select(
-            "video_id",
-            "views",
-            "likes",
-            "comments",
+            stored_at="_timestamp",
             observed_at="occurred_at",
             applied_partition="_partition",
             applied_offset="_offset",
-        ),
-        "snapshots": newest,
+        )
     }
 
 
 VIDEOS = Projection(
     name="videos",
-    version=1,
+    version=2,
     statements=beside(__file__),
     sources=(
         Source(VIDEO_UPLOADS, None, fold_uploads, ("upsert_uploads",)),
         Source(VIDEO_SNAPSHOTS, None, fold_snapshots, ("upsert_snapshots",)),
+        Source(EXPIRIES, ("before",), fold_expiries, EXPIRY_UPSERTS),
     ),
 )

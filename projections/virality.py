@@ -65,6 +65,7 @@ VIRALITY = Projection(
             _COLUMNS,
             fold_scores,
             ("upsert_scores", "upsert_history"),
+            deletes=("delete_scores", "delete_history"),
             tables={"scores": "virality_scores", "history": "virality_history"},
         ),
     ),

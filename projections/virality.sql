@@ -59,6 +59,14 @@ CREATE TABLE IF NOT EXISTS virality_history (
 CREATE TEMP TABLE IF NOT EXISTS staged_scores (LIKE virality_scores) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS staged_history (LIKE virality_history) ON COMMIT DELETE ROWS;
 
+-- name: delete_scores
+DELETE FROM virality_scores AS v USING staged_tombstones AS t
+WHERE v.video_id = t.key AND v.log_offset < t.log_offset;
+
+-- name: delete_history
+DELETE FROM virality_history AS h USING staged_tombstones AS t
+WHERE h.video_id = t.key AND h.log_offset < t.log_offset;
+
 -- name: upsert_scores
 INSERT INTO virality_scores AS v
 SELECT * FROM staged_scores

@@ -29,6 +29,7 @@ CHANNEL_SNAPSHOTS = Topic(
     "Cumulative counts of channels.",
     rules=validity.CHANNEL_SNAPSHOT,
     retention_days=YOUTUBE_RETENTION_DAYS,
+    expires=True,
 )
 VIDEO_SNAPSHOTS = Topic(
     "youtube.video-snapshots.v1",
@@ -36,6 +37,14 @@ VIDEO_SNAPSHOTS = Topic(
     "Cumulative counts of videos.",
     rules=validity.VIDEO_SNAPSHOT,
     retention_days=YOUTUBE_RETENTION_DAYS,
+    expires=True,
+)
+EXPIRIES = Topic(
+    "youtube.expiries.v1",
+    "event_id",
+    "Until when data of YouTube's API is to be gone.",
+    partitions=1,
+    rules=validity.EXPIRY,
 )
 GENERATION_REQUESTS = Topic(
     "generation.requests.v1",
@@ -78,6 +87,7 @@ TOPICS: dict[str, Topic] = {
         ENGAGEMENT,
         CHANNEL_SNAPSHOTS,
         VIDEO_SNAPSHOTS,
+        EXPIRIES,
         GENERATION_REQUESTS,
         GENERATION_EVENTS,
         VIRALITY_SCORES,

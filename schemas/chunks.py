@@ -12,6 +12,8 @@ from schemas.record_batches import RecordBatch
 
 RecordHeaders = Sequence[tuple[str, bytes | None]]
 
+_NO_END = 1 << 63
+
 _OFFSET = attrgetter("offset")
 _TIMESTAMP = attrgetter("timestamp")
 _KEY = attrgetter("key")
@@ -50,31 +52,38 @@ class Chunk:
         self.topic = topic
         self.partition = partition
         self.batches: Sequence[RecordBatch] = ()
-        self._start = 0
+        self._start, self._end = 0, _NO_END
         self._records = _Records(offsets, timestamps, keys, values, headers)
 
     @classmethod
     def of_batches(
-        cls, topic: str, partition: int, batches: Sequence[RecordBatch], start: int = 0
+        cls,
+        topic: str,
+        partition: int,
+        batches: Sequence[RecordBatch],
+        start: int = 0,
+        end: int | None = None,
     ) -> Chunk:
         """Make a chunk of at least one batch.
 
         Args:
             start: records with a lower offset do not belong to it. Brokers send whole batches,
                 also where a fetch begins inside of one.
+            end: records with that offset or a higher one do not belong to it either.
         """
         chunk = cls.__new__(cls)
         chunk.topic = topic
         chunk.partition = partition
         chunk.batches = batches
         chunk._start = start
+        chunk._end = _NO_END if end is None else end
         return chunk
 
     @cached_property
     def _records(self) -> _Records:
         records = list(chain.from_iterable(batch.explode() for batch in self.batches))
-        if self.batches[0].base_offset < self._start:
-            records = [record for record in records if record.offset >= self._start]
+        if self.begins_inside or self.ends_inside:
+            records = [one for one in records if self._start <= one.offset < self._end]
         return _Records(
             list(map(_OFFSET, records)),
             list(map(_TIMESTAMP, records)),
@@ -109,16 +118,24 @@ class Chunk:
         return self._records.headers
 
     def __len__(self) -> int:
-        if not self.batches or (self.begins_inside and len(self.batches) == 1):
+        cut = self.begins_inside or self.ends_inside
+        if not self.batches or (cut and len(self.batches) == 1):
             return len(self.offsets)
-        if self.begins_inside:  # only the first batch is taken apart for it
+        if self.begins_inside:  # only the batch that is cut is taken apart for it
             return len(self.of(self.batches[:1])) + len(self.of(self.batches[1:]))
+        if self.ends_inside:
+            return len(self.of(self.batches[:-1])) + len(self.of(self.batches[-1:]))
         return sum(batch.count for batch in self.batches)
 
     @property
     def begins_inside(self) -> bool:
         """Whether its first batch holds records that do not belong to it."""
         return bool(self.batches) and self.batches[0].base_offset < self._start
+
+    @property
+    def ends_inside(self) -> bool:
+        """Whether its last batch holds records that do not belong to it."""
+        return bool(self.batches) and self.batches[-1].next_offset > self._end
 
     @property
     def first_offset(self) -> int:
@@ -130,7 +147,9 @@ class Chunk:
     @property
     def last_offset(self) -> int:
         """No record has a higher offset, and none up to it comes in a later chunk."""
-        return self.batches[-1].next_offset - 1 if self.batches else self.offsets[-1]
+        if self.batches:
+            return min(self._end, self.batches[-1].next_offset) - 1
+        return self.offsets[-1]
 
     @property
     def last_timestamp(self) -> int:
@@ -139,7 +158,7 @@ class Chunk:
 
     def of(self, batches: Sequence[RecordBatch]) -> Chunk:
         """The part of the chunk that these of its batches hold."""
-        return Chunk.of_batches(self.topic, self.partition, batches, self._start)
+        return Chunk.of_batches(self.topic, self.partition, batches, self._start, self._end)
 
     def split(self, size: int) -> Iterator[Chunk]:
         """The same records in chunks of at most `size`."""

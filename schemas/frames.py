@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple, cast
@@ -19,6 +19,7 @@ from schemas.bodies import BodyReader
 from schemas.chunks import Chunk
 from schemas.errors import SchemaError, UndecodableError
 from schemas.record_batches import RecordBatch
+from schemas.redrive import OF_HEADER, copy_of
 from schemas.registry import Registry
 from schemas.resolution import resolve, writer_columns
 from schemas.rows import RowReader
@@ -50,11 +51,35 @@ class Decoded:
         frame: the good events in the order of the log: their fields, then `_partition` Int32,
             `_offset` Int64, `_timestamp` Datetime(us, UTC). A life story has `_type` String
             first, then the fields of all its records, null where a record has no such field.
-        rejects: the bad records. Tombstones (null values) are in neither.
+        rejects: the bad records.
+        tombstones: records without a value, a compacted topic's way to say that a key is gone: the
+            key by offset. They are in neither.
+        copies: copies among the events: the offset of each, and the record that it repeats.
+        others: copies that are for other components; they are in neither.
     """
 
     frame: pl.DataFrame
     rejects: list[Reject]
+    tombstones: Mapping[int, str] = field(default_factory=dict)
+    copies: Mapping[int, str] = field(default_factory=dict)
+    others: int = 0
+
+
+@dataclass(slots=True)
+class _Apart:
+    """What is found beside the events where records are looked at one by one."""
+
+    rejects: list[Reject] = field(default_factory=list)
+    tombstones: dict[int, str] = field(default_factory=dict)
+    copies: dict[int, str] = field(default_factory=dict)
+    others: int = 0
+
+    def add(self, part: _Apart, before: int) -> None:
+        """What was found in a part of the chunk that has so many records before it."""
+        self.rejects += [Reject(before + reject.row, reject.reason) for reject in part.rejects]
+        self.tombstones |= part.tombstones
+        self.copies |= part.copies
+        self.others += part.others
 
 
 class FrameDecoder:
@@ -62,11 +87,23 @@ class FrameDecoder:
 
     Args:
         columns: fields wanted, None is all. Fewer are faster.
+        address: of the component that it decodes for (`schemas.redrive`). Copies that are for
+            others are passed over; None reads them all. Of a compacted topic they are always read:
+            there a copy takes the place of its record.
+
+    Attributes:
+        address: may be set as long as nothing was decoded.
     """
 
     def __init__(
-        self, registry: Registry, topic: Topic, columns: Sequence[str] | None = None
+        self,
+        registry: Registry,
+        topic: Topic,
+        columns: Sequence[str] | None = None,
+        *,
+        address: str | None = None,
     ) -> None:
+        self.address = address
         self._registry = registry
         self._topic = topic
         self.key = topic.key
@@ -86,9 +123,10 @@ class FrameDecoder:
         Raises:
             SchemaRegistryError: the registry cannot be reached (no fault of the records).
         """
-        rejects: list[Reject] = []
+        apart = _Apart()
+        rejects = apart.rejects
         whole = chunk.batches and self._topic.columnar
-        frames = (self._batches if whole else self._records)(chunk, rejects)
+        frames = (self._batches if whole else self._records)(chunk, apart)
         frame = _one(frames, self.schema)
         broken = dict(violations(self._topic.rules, frame))
         if broken:
@@ -98,23 +136,25 @@ class FrameDecoder:
             bad_rows = pl.Series(list(broken), dtype=pl.UInt32)
             frame = frame.filter(~pl.int_range(pl.len(), dtype=pl.UInt32).is_in(bad_rows.implode()))
         rejects.sort(key=lambda reject: reject.row)
-        return Decoded(frame.select(self.schema.names()), rejects)
+        frame = frame.select(self.schema.names())
+        return Decoded(frame, rejects, apart.tombstones, apart.copies, apart.others)
 
-    def _batches(self, chunk: Chunk, rejects: list[Reject]) -> list[pl.DataFrame]:
+    def _batches(self, chunk: Chunk, apart: _Apart) -> list[pl.DataFrame]:
         """Frames of whole batches, and of the records of those that cannot be read whole."""
         frames: list[pl.DataFrame] = []
-        apart: list[RecordBatch] = []
+        broken: list[RecordBatch] = []
         for shape, batches in _by_shape(chunk).items():
             good, bad = self._whole(shape, batches)
-            apart += bad
+            broken += bad
             frames += [self._at(frame, chunk) for frame in good]
-        for batch in apart:
+        for batch in broken:
             part = chunk.of([batch])
-            found: list[Reject] = []
+            found = _Apart()
             frames += self._records(part, found)
-            if found:
-                before = int(np.searchsorted(chunk.offsets, part.offsets[0]))
-                rejects += [Reject(before + reject.row, reject.reason) for reject in found]
+            # Where it is in the chunk is asked only for rejects: it takes the chunk apart.
+            rejected = bool(found.rejects)
+            before = int(np.searchsorted(chunk.offsets, part.offsets[0])) if rejected else 0
+            apart.add(found, before)
         return frames
 
     def _whole(
@@ -129,27 +169,28 @@ class FrameDecoder:
             return [], batches
         return reader.read_batches(shape, batches)
 
-    def _records(self, chunk: Chunk, rejects: list[Reject]) -> list[pl.DataFrame]:
+    def _records(self, chunk: Chunk, apart: _Apart) -> list[pl.DataFrame]:
         """Frames of the records of a chunk, one for each writer."""
         frames: list[pl.DataFrame] = []
-        for ref, (rows, bodies) in self._by_writer(chunk, rejects).items():
+        for ref, (rows, bodies) in self._by_writer(chunk, apart).items():
             try:
                 reader = self._reader(ref)
             except SchemaError as error:
-                rejects += [Reject(row, str(error)) for row in rows]
+                apart.rejects += [Reject(row, str(error)) for row in rows]
                 continue
             good, events, bad = reader.read(rows, bodies)
-            rejects += bad
+            apart.rejects += bad
             frames.append(self._placed(events, good, chunk))
         return frames
 
     def _by_writer(
-        self, chunk: Chunk, rejects: list[Reject]
+        self, chunk: Chunk, apart: _Apart
     ) -> dict[int | UUID, tuple[Sequence[int], list[bytes]]]:
         """Rows and bodies per writer schema."""
         values = chunk.values
         named = set(map(itemgetter(0), chain.from_iterable(chunk.headers)))
-        if HEADER not in named and None not in values:
+        copied = OF_HEADER in named
+        if HEADER not in named and not copied and None not in values:
             # The common case without a Python loop: one five-byte prefix for all.
             present = cast("Sequence[bytes]", values)
             heads = set(map(itemgetter(slice(PREFIX)), present))
@@ -161,16 +202,32 @@ class FrameDecoder:
         )
         for row, (value, headers) in enumerate(zip(values, chunk.headers, strict=True)):
             if value is None:
+                key = chunk.keys[row]
+                if key is not None:
+                    apart.tombstones[chunk.offsets[row]] = key.decode(errors="replace")
+                continue
+            if copied and not self._is_meant(chunk, row, apart):
                 continue
             try:
                 ref, start = writer_of(value, headers)
             except UndecodableError as error:
-                rejects.append(Reject(row, str(error)))
+                apart.rejects.append(Reject(row, str(error)))
                 continue
             rows, bodies = groups[ref]
             rows.append(row)
             bodies.append(value[start:])
         return dict(groups)
+
+    def _is_meant(self, chunk: Chunk, row: int, apart: _Apart) -> bool:
+        """Whether a record is to be read; notes it where it is a copy."""
+        copy = copy_of(chunk.headers[row])
+        if copy is None:
+            return True
+        if self.address is not None and not self._topic.compacted and not copy.is_for(self.address):
+            apart.others += 1
+            return False
+        apart.copies[chunk.offsets[row]] = copy.of
+        return True
 
     def _reader(self, ref: int | UUID) -> _Reader:
         reader = self._readers.get(ref)
@@ -208,14 +265,17 @@ class _Shape(NamedTuple):
 def _by_shape(chunk: Chunk) -> dict[_Shape | None, list[RecordBatch]]:
     """Batches by shape, as their first records have it; None of those to be taken apart."""
     found: defaultdict[_Shape | None, list[RecordBatch]] = defaultdict(list)
+    cut = {0} if chunk.begins_inside else set()
+    if chunk.ends_inside:
+        cut.add(len(chunk.batches) - 1)
     for at, batch in enumerate(chunk.batches):
         if not batch.count:
             continue
         shape = None
-        if at or not chunk.begins_inside:
-            keyed, value, headers = batch.head(PREFIX)
+        if at not in cut:
+            key, value, headers = batch.head(PREFIX)
             if value is not None and len(value) == PREFIX and value[0] == 0 and not headers:
-                shape = _Shape(value, keyed)
+                shape = _Shape(value, key is not None)
         found[shape].append(batch)
     return found
 
@@ -334,8 +394,8 @@ class _Reader:
 def _fields(topic: Topic, columns: Sequence[str] | None) -> list[dict[str, Any]]:
     merged: dict[str, dict[str, Any]] = {}
     for record in topic.records:
-        for field in record["fields"]:
-            merged.setdefault(field["name"], field)
+        for one in record["fields"]:
+            merged.setdefault(one["name"], one)
     if columns is None:
         return list(merged.values())
     return [merged[name] for name in columns]

@@ -18,7 +18,7 @@ def from_json(topic: Topic, record: Any) -> dict[str, Any]:
     if not isinstance(record, dict):
         raise InvalidEventError("", f"an event is a JSON object, not {type(record).__name__}")
     event = dict(record)
-    for name in _time_fields(topic) & event.keys():
+    for name in topic.times & event.keys():
         event[name] = _time(name, event[name])
     return event
 
@@ -36,13 +36,3 @@ def _time(name: str, value: Any) -> dt.datetime:
     else:
         raise InvalidEventError(name, f"{value!r} is no time; write it like 2026-05-01T12:00:00Z")
     return time if time.tzinfo else time.replace(tzinfo=dt.UTC)
-
-
-def _time_fields(topic: Topic) -> set[str]:
-    return {
-        field["name"]
-        for record in topic.records
-        for field in record["fields"]
-        if isinstance(field["type"], dict)
-        and field["type"].get("logicalType") == "timestamp-micros"
-    }

@@ -41,12 +41,12 @@ class Head(NamedTuple):
     """The beginning of a batch's first record, which tells how to read the others.
 
     Attributes:
-        keyed: it has a key.
+        key: its key.
         value: the first bytes of its value, as many as were asked for; None of a null value.
         headers: how many headers it has.
     """
 
-    keyed: bool
+    key: bytes | None
     value: bytes | None
     headers: int
 
@@ -153,12 +153,13 @@ class RecordBatch:
         _length, at = _varint(data, 0)
         _time, at = _varint(data, at + 1)  # behind the attributes
         _offset, at = _varint(data, at)
-        key, at = _varint(data, at)
-        at += max(key, 0)
+        length, at = _varint(data, at)
+        key = None if length < 0 else data[at : at + length]
+        at += max(length, 0)
         length, at = _varint(data, at)
         value = None if length < 0 else data[at : at + min(size, length)]
         headers, _ = _varint(data, at + max(length, 0))
-        return Head(key >= 0, value, headers)
+        return Head(key, value, headers)
 
     def explode(self) -> list[Any]:
         """Its records one by one: offset, timestamp, key, value and headers."""

@@ -73,3 +73,12 @@ GENERATION_REQUEST = (
     _filled("prompt"),
     _not_negative("max_retries"),
 )
+EXPIRY = (
+    *_OCCURRED,
+    _not_ancient("before"),
+    Rule(
+        ("before",),
+        pl.col("before") > pl.col("_timestamp"),
+        "before is after the log received it; what is not stored yet cannot have expired",
+    ),
+)

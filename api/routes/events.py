@@ -13,6 +13,7 @@ from api.routes import V1
 from api.services import Here
 from api.shapes.events import Placed, Published, Rejected
 from schemas.catalogue import (
+    EXPIRIES,
     GENERATION_EVENTS,
     OUTLIER_BASELINES,
     OUTLIER_DETECTIONS,
@@ -27,7 +28,10 @@ from schemas.topic import Topic
 router = APIRouter(prefix=f"{V1}/events", tags=["events"])
 
 # What agents and deciders write is a consequence of the log: a foreign row would be a lie in it.
-OWNED = frozenset({VIRALITY_SCORES, OUTLIER_BASELINES, OUTLIER_DETECTIONS, GENERATION_EVENTS})
+# And an expiry deletes: `groundswell expire`.
+OWNED = frozenset(
+    {VIRALITY_SCORES, OUTLIER_BASELINES, OUTLIER_DETECTIONS, GENERATION_EVENTS, EXPIRIES}
+)
 
 MOST_EVENTS = 10_000  # of one request
 _REPEATED = uuid.UUID("6f1f2f5e-6d53-4d5c-9a0e-0b8d6d5b7a10")  # namespace of ids from keys

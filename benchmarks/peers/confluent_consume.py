@@ -10,9 +10,16 @@ from typing import Any
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 
-def main(kafka: str, topic: str, events: int, **_: Any) -> None:
+def main(
+    kafka: str, topic: str, events: int, options: dict[str, Any] | None = None, **_: Any
+) -> None:
     consumer = Consumer(
-        {"bootstrap.servers": kafka, "group.id": "bench", "enable.auto.commit": False}
+        {
+            "bootstrap.servers": kafka,
+            "group.id": "bench",
+            "enable.auto.commit": False,
+            **(options or {}),
+        }
     )
     partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
     consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions])

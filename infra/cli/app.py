@@ -9,6 +9,8 @@ from infra.cli import (
     demo,
     dlq,
     down,
+    expire,
+    forget,
     ingest,
     rebuild,
     replay,
@@ -39,4 +41,6 @@ app.command("rebuild")(rebuild.rebuild)
 app.command("topics")(topics.topics)
 app.add_typer(schemas.app, name="schemas")
 app.add_typer(dlq.app, name="dlq")
+app.command("expire")(expire.expire)
+app.command("forget")(forget.forget)
 app.command("bench")(bench.bench)

@@ -22,6 +22,9 @@ BENCHMARKS = (
     "idle",
     "parking",
     "projections",
+    "lag",
+    "swap",
+    "replay",
 )
 
 

@@ -13,7 +13,9 @@ import typer
 
 if TYPE_CHECKING:
     from infra.settings import Settings
+    from schemas.personal.opener import Opener
     from schemas.publisher import Publisher
+    from schemas.topic import Topic
 
 Json = Annotated[bool, typer.Option("--json", help="Print facts as JSON.")]
 
@@ -65,12 +67,27 @@ def load_settings(*, resolved: bool = True, process: str = "cli") -> Settings:
 def publisher(settings: Settings, source: str) -> Iterator[Publisher]:
     """A publisher whose connections are closed afterwards."""
     from schemas.codec import Codec
+    from schemas.personal.keys import PersonKeys
+    from schemas.personal.sealer import Sealer
     from schemas.publisher import Publisher
     from schemas.registry import Registry
 
     registry = Registry(settings.registry_config())
-    with closing(registry):
-        yield Publisher(settings.kafka_config(), Codec(registry), source=source)
+    keys = PersonKeys(settings.dsn, settings.personal_data_secrets)
+    with closing(registry), keys:
+        yield Publisher(
+            settings.kafka_config(), Codec(registry), source=source, sealer=Sealer(keys)
+        )
+
+
+@contextmanager
+def opener(settings: Settings, topic: Topic) -> Iterator[Opener]:
+    """Opens the sealed fields of a topic's frames; it connects with the first of them."""
+    from schemas.personal.keys import PersonKeys
+    from schemas.personal.opener import Opener
+
+    with PersonKeys(settings.dsn, settings.personal_data_secrets) as keys:
+        yield Opener(keys, topic)
 
 
 def instant(text: str | None, option: str) -> dt.datetime | None:

@@ -19,6 +19,8 @@ from infra.simulator.stream import batches
 from infra.simulator.world import World, make_world
 from infra.stack_status import gather
 from schemas.codec import Codec
+from schemas.personal.keys import PersonKeys
+from schemas.personal.sealer import Sealer
 from schemas.publisher import Publisher
 from schemas.registry import Registry
 
@@ -132,9 +134,13 @@ def _publish(
     """Publish everything; by how much the totals must grow."""
     expected = Expected()
     registry = Registry(settings.registry_config())
-    with closing(registry):
+    keys = PersonKeys(settings.dsn, settings.personal_data_secrets)
+    with closing(registry), keys:
         publisher = Publisher(
-            settings.kafka_config(), Codec(registry), source="groundswell/simulator"
+            settings.kafka_config(),
+            Codec(registry),
+            source="groundswell/simulator",
+            sealer=Sealer(keys),
         )
         report = publish_batches(expected.watching(batches(scenario, world)), publisher)
     outcome.published = report.published

@@ -23,7 +23,7 @@ from infra.embedded.ports import next_free
 from infra.embedded.server import Server
 from infra.embedded.stack import Servers
 from infra.processes import ProcessSpec
-from infra.settings import ADDRESSES, Settings
+from infra.settings import ADDRESSES, PERSONAL_DATA_SECRET_FILE, Settings
 from infra.supervisor.environment import for_processes
 from infra.supervisor.unit import Event, Listener, ProcessUnit, ServerUnit, Unit
 
@@ -187,6 +187,8 @@ class Supervisor:
         update: dict[str, Any] = {"api_port": next_free(settings.api_port, settings.api_host)}
         if settings.api_key is None:
             update["api_key"] = SecretStr(self._home.secret("api_key"))
+        if settings.personal_data_secret is None:
+            self._home.secret(PERSONAL_DATA_SECRET_FILE)  # whoever needs it reads it there
         return settings.model_copy(update=update)
 
     def _run_provision(self) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,13 @@ from projections.projection import Projection, Source
 from projections.rebuild.buckets import Buckets
 from projections.rebuild.letters import known_letters
 from projections.rebuild.loading import Loader
-from projections.rebuild.reading import spans
+from projections.rebuild.parts import Part, gathered
+from projections.rebuild.reading import pieces, whole
 from projections.rebuild.statements import STATEMENTS
 from projections.spans import Outcome, Span
 from projections.store import Store, connected
 from schemas.frames import FrameDecoder
 from schemas.registry import Registry
-from streams.columnar.kafka.groups import log_bounds
 
 _BUCKET_EVENTS = 250_000
 _SPAN_EVENTS = 200_000  # merged at once where rows are not copied straight
@@ -42,7 +43,7 @@ class Build:
     Args:
         schema: of the tables; one build at a time works in it.
         scratch: a directory for events on their way.
-        until_ms: only what the log received before then.
+        until: only what the log received before then.
         leave_out: whether records that are dead letters of this projection already are passed
             over. What is not known as unusable stops the build.
         progress: called with events done and to be done.
@@ -57,7 +58,7 @@ class Build:
         registry: Registry,
         schema: str,
         scratch: Path,
-        until_ms: int | None = None,
+        until: dt.datetime | None = None,
         leave_out: bool = False,
         progress: Progress = lambda done, total: None,
     ) -> None:
@@ -66,11 +67,13 @@ class Build:
         self._dsn = dsn
         self._schema = schema
         self._scratch = scratch / schema
-        self._until_ms = until_ms
+        self._until = until
         self._leave_out = leave_out
         self._progress = progress
         self._decoders = {
-            source.topic.name: FrameDecoder(registry, source.topic, source.columns)
+            source.topic.name: FrameDecoder(
+                registry, source.topic, source.columns, address=projection.group
+            )
             for source in projection.sources
         }
         self._facts = {"projection": projection.name, "version": projection.version}
@@ -156,16 +159,18 @@ class Build:
 
     def _spans(self) -> list[Span]:
         return [
-            Span(topic, partition, low, high)
+            span
             for topic in self._projection.topics
-            for partition, (low, high) in log_bounds(self._kafka, topic, self._until_ms).items()
+            for span in whole(self._kafka, topic, self._until)
         ]
 
     def _still_there(self, wanted: list[Span]) -> bool:
-        """Whether the log still holds what was to be folded (it may have been made anew)."""
+        """Whether the log still holds what was to be folded, from its first record to its last."""
         now = {(span.topic, span.partition): span for span in self._spans()}
         return {(s.topic, s.partition) for s in wanted} == now.keys() and all(
-            span.end <= now[span.topic, span.partition].end for span in wanted
+            span.start == now[span.topic, span.partition].start
+            and span.end <= now[span.topic, span.partition].end
+            for span in wanted
         )
 
     def _know_letters(self) -> None:
@@ -175,27 +180,25 @@ class Build:
                 for source in self._projection.sources
             }
 
-    def _events(self, wanted: Span) -> Iterator[tuple[Span, pl.DataFrame]]:
+    def _parts(self, wanted: Span) -> Iterator[Part]:
         """The good events of a span, piece by piece.
 
         Raises:
             BuildStoppedError: a record cannot be used, and is not known for it.
         """
-        decoder = self._decoders[wanted.topic]
-        for read in spans(self._kafka, wanted):
+        source, decoder = self._projection.source(wanted.topic), self._decoders[wanted.topic]
+        for read in pieces(self._kafka, wanted):
             if read.chunk is None:
-                yield read.span, decoder.schema.to_frame()
+                yield Part(read.span, decoder.schema.to_frame())
                 continue
-            frame, rejects = usable(decoder, read.chunk)
-            inside = pl.col("_offset").is_between(read.span.start, read.span.end, closed="left")
+            frame, tombstones, rejects = usable(source, decoder, read.chunk)
             for reject in rejects:
                 offset = read.chunk.offsets[reject.row]
-                if read.span.start <= offset < read.span.end:
-                    self._leave(wanted.topic, wanted.partition, offset, reject.reason)
+                self._leave(wanted.topic, wanted.partition, offset, reject.reason)
             known = self._known.get(wanted.topic, {}).get(wanted.partition)
             if known:
-                inside &= ~pl.col("_offset").is_in(list(known))
-            yield read.span, frame.filter(inside)
+                frame = frame.filter(~pl.col("_offset").is_in(known))
+            yield Part(read.span, frame, tombstones)
 
     def _leave(self, topic: str, partition: int, offset: int, reason: str) -> None:
         """Pass over a record that is a dead letter, perhaps since the build began.
@@ -226,9 +229,9 @@ class Build:
         for span in wanted:
             at = buckets.end(span.partition, span.start)
             self._report(at - span.start)
-            for part, events in self._events(replace(span, start=at)):
-                buckets.add(part, events)
-                self._report(part.end - part.start)
+            for part in self._parts(replace(span, start=at)):
+                buckets.add(part)
+                self._report(part.span.end - part.span.start)
         buckets.write()
         with connected(self._dsn, self._projection, self._schema) as connection:
             Loader(connection, source, buckets).load()
@@ -250,41 +253,26 @@ class Build:
         Raises:
             BuildStoppedError: a record cannot be used, and is not known for it.
         """
-        for span, events in gathered(self._events(wanted), _SPAN_EVENTS):
-            self._apply(source, span, events)
-            self._report(span.end - span.start)
+        for part in gathered(self._parts(wanted), source.topic.key, _SPAN_EVENTS):
+            self._apply(source, part)
+            self._report(part.span.end - part.span.start)
 
-    def _apply(self, source: Source, span: Span, events: pl.DataFrame) -> None:
+    def _apply(self, source: Source, part: Part) -> None:
+        span, events = part.span, part.events
         try:
-            outcome = self._store.apply(source, span, events, high=span.end)
+            outcome = self._store.apply(source, span, events, part.tombstones, high=span.end)
         except RefusedError as error:
             if events.height == 1:
                 self._leave(span.topic, span.partition, events["_offset"].item(), str(error))
-                self._apply(source, span, events.clear())
+                self._apply(source, replace(part, events=events.clear()))
                 return
             if events.is_empty():
                 raise
             middle = events["_offset"][events.height // 2]
             below = events["_offset"] < middle
             first, last = span.split(middle)
-            self._apply(source, first, events.filter(below))
-            self._apply(source, last, events.filter(~below))
+            self._apply(source, replace(part, span=first, events=events.filter(below)))
+            self._apply(source, replace(part, span=last, events=events.filter(~below)))
             return
         if outcome is not Outcome.APPLIED:
             raise BuildStoppedError(f"something else has written to the schema {self._schema}")
-
-
-def gathered(
-    parts: Iterable[tuple[Span, pl.DataFrame]], most: int
-) -> Iterator[tuple[Span, pl.DataFrame]]:
-    """Parts that follow each other, put together until they have `most` events."""
-    spans: list[Span] = []
-    frames: list[pl.DataFrame] = []
-    for span, frame in parts:
-        spans.append(span)
-        frames.append(frame)
-        if sum(frame.height for frame in frames) >= most:
-            yield replace(spans[0], end=spans[-1].end), pl.concat(frames)
-            spans, frames = [], []
-    if spans:
-        yield replace(spans[0], end=spans[-1].end), pl.concat(frames)

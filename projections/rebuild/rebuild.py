@@ -117,8 +117,7 @@ def as_of(
     started = time.monotonic()
     moment = instant.astimezone(dt.UTC)
     schema = f"{projection.name}_as_of_{moment:%Y%m%dT%H%M%SZ}"
-    until = round(moment.timestamp() * 1000)
-    with _building(projection, around, schema, until, leave_out, progress) as build:
+    with _building(projection, around, schema, moment, leave_out, progress) as build:
         events = build.fold()
     return Rebuilt(projection.name, projection.version, events, time.monotonic() - started, schema)
 
@@ -128,7 +127,7 @@ def _building(
     projection: Projection,
     around: Surroundings,
     schema: str,
-    until_ms: int | None,
+    until: dt.datetime | None,
     leave_out: bool,
     progress: Progress,
 ) -> Iterator[Build]:
@@ -144,7 +143,7 @@ def _building(
             registry=around.registry,
             schema=schema,
             scratch=around.scratch,
-            until_ms=until_ms,
+            until=until,
             leave_out=leave_out,
             progress=progress,
         )

@@ -12,13 +12,14 @@ import structlog
 
 from schemas.chunks import Chunk
 from schemas.frames import Decoded, FrameDecoder
+from schemas.redrive import address_of
 from schemas.registry import Registry
 from schemas.topic import Topic
 from streams.columnar.duplicates import DuplicateWindow
 from streams.columnar.errors import BrokenGroundError
 from streams.columnar.fold import Fold
 from streams.columnar.handler import Ground, TopicPartition
-from streams.columnar.kafka.groups import log_end, newest_time, partition_counts
+from streams.columnar.kafka.groups import log_end, newest_time, partition_counts, topic_id
 from streams.columnar.late_writers import OutputWatch
 from streams.columnar.metrics import FoldingMetrics
 from streams.columnar.partition import APPLIED, Outbox, Partition
@@ -83,6 +84,7 @@ class FoldingHandler:
         self._decoded: dict[Chunk, Future[Decoded]] = {}
         self._restoring = asyncio.Semaphore(_RESTORES)
         self._generation = -1
+        self._state = ""
         self._room = asyncio.Event()  # set when something was taken to be flushed
         self._schema = pl.Schema({**spec.fold.state, APPLIED: pl.Int64()})
         identity = ("event_id",) if spec.horizon else ()
@@ -102,6 +104,9 @@ class FoldingHandler:
         """
         self._give_up()
         count = await asyncio.to_thread(self._check_partitions)
+        # The output topic is the state: made anew, what was refused before is not its business.
+        self._state = await asyncio.to_thread(topic_id, self._kafka, self._spec.output.name)
+        self._decoder.address = address_of(self._spec.name, self._state)
         restored = await asyncio.gather(
             *(self._restored(where, facts, count) for where, facts in ground.items())
         )
@@ -152,7 +157,7 @@ class FoldingHandler:
             self._room.set()
             if any(box.rows.height or box.emitted or box.letters for box in boxes.values()):
                 with self.metrics.flushing():
-                    rows = await asyncio.to_thread(self._send, boxes)
+                    rows = await asyncio.to_thread(self._send, boxes, self._watch.assignment)
                 self._measure_flush(boxes, rows)
             for where, partition in owned.items():
                 if self._partitions.get(where) is partition:
@@ -187,7 +192,7 @@ class FoldingHandler:
         with self.metrics.decoding():
             return self._decoder.decode(chunk)
 
-    def _send(self, boxes: Mapping[TopicPartition, Outbox]) -> int:
+    def _send(self, boxes: Mapping[TopicPartition, Outbox], assignment: int) -> int:
         """Send and wait for the broker; returns the number of state rows."""
         for box in boxes.values():
             self._sink.send_letters(box.letters)
@@ -202,7 +207,7 @@ class FoldingHandler:
                 )
                 rows += self._sink.send(self._spec.output, rendered, partition=where.partition)
         for where, written in self._sink.acknowledged(_ACKNOWLEDGE_S).items():
-            self._watch.wrote(where.partition, written)
+            self._watch.wrote(where.partition, written, assignment)
         log.debug("flushed", agent=self._spec.name, rows=rows)
         return rows
 
@@ -300,6 +305,7 @@ class FoldingHandler:
             next_offset=max(ground.low, fold_from - spec.horizon),
             restored_offset=highest,
             partitions=count,
+            state=self._state,
         )
 
 

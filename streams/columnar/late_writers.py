@@ -49,7 +49,12 @@ class _Log:
 
 
 class OutputWatch:
-    """Watches the ends of the output partitions that this worker owns."""
+    """Watches the ends of the output partitions that this worker owns.
+
+    Attributes:
+        assignment: which one this is. A flush or a look may outlast it; what they find then is not
+            about the partitions that are ours now.
+    """
 
     def __init__(self, kafka: dict[str, str], topic: Topic, registry: Registry) -> None:
         self._topic = topic
@@ -57,6 +62,7 @@ class OutputWatch:
         self._decoder = FrameDecoder(registry, topic, (topic.key, APPLIED, _GENERATION))
         self._looked_at = 0.0
         self._logs: dict[int, _Log] = {}
+        self.assignment = 0
 
     @cached_property
     def _consumer(self) -> Consumer:
@@ -66,10 +72,11 @@ class OutputWatch:
     def owned(self, ends: Mapping[int, int]) -> None:
         """From now on these partitions are ours; they were restored up to those offsets."""
         self._logs = {partition: _Log(end) for partition, end in ends.items()}
+        self.assignment += 1
 
-    def wrote(self, partition: int, rows: int) -> None:
-        """The broker has acknowledged that many rows of ours."""
-        if partition in self._logs:
+    def wrote(self, partition: int, rows: int, assignment: int) -> None:
+        """The broker has acknowledged that many rows of ours, sent in that assignment."""
+        if assignment == self.assignment and partition in self._logs:
             self._logs[partition].written += rows
 
     async def others(self) -> dict[int, pl.DataFrame]:
@@ -88,13 +95,13 @@ class OutputWatch:
         if monotonic() - self._looked_at < _LOOK_EVERY_S:
             return {}
         self._looked_at = monotonic()
+        assignment = self.assignment
+        found = {}
         try:
-            ends = await asyncio.to_thread(self._ends)
-            return {
-                partition: await self._last_rows(partition)
-                for partition, end in ends.items()
-                if self._has_others(partition, end)
-            }
+            for partition, end in (await asyncio.to_thread(self._ends)).items():
+                if assignment == self.assignment and self._has_others(partition, end):
+                    found[partition] = await self._last_rows(partition)
+            return found if assignment == self.assignment else {}
         except (KafkaException, KafkaError, TimeoutError) as error:
             log.warning("cannot see who writes", topic=self._topic.name, reason=str(error))
             return {}
@@ -118,11 +125,12 @@ class OutputWatch:
         return False
 
     async def _last_rows(self, partition: int) -> pl.DataFrame:
-        start = self._logs[partition].looked_up_to
+        assignment, start = self.assignment, self._logs[partition].looked_up_to
         async with PartitionReader(self._kafka, self._topic.name, partition, start) as reader:
             frames = [decoded_rows(chunk, self._decoder) async for chunk in reader]
         end = reader.position
-        self._logs[partition] = _Log(end)
+        if assignment == self.assignment:
+            self._logs[partition] = _Log(end)
         rows = pl.concat(frames) if frames else pl.DataFrame(schema=self._decoder.schema)
         log.warning(
             "somebody else writes to a partition of ours",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,6 +25,7 @@ log = structlog.get_logger()
 
 APPLIED = "applied_offset"
 
+_IDENTITY = "_identity"
 _SAMPLE = 500  # events whose timestamps are looked at
 
 
@@ -56,6 +58,7 @@ class Partition:
             ahead of the log, and the guard has nothing to do.
         partitions: how many the topic has, to notice keys that are elsewhere than the murmur2
             partitioner puts them; 0 does not look.
+        state: name of the state, for dead letters.
     """
 
     name: str
@@ -67,6 +70,7 @@ class Partition:
     next_offset: int
     restored_offset: int = -1
     partitions: int = 0
+    state: str = ""
     _emitted: defaultdict[Topic, list[pl.DataFrame]] = field(
         default_factory=lambda: defaultdict(list)
     )
@@ -86,7 +90,7 @@ class Partition:
         events = decoded.frame
         if chunk.first_offset < self.next_offset:
             events = events.filter(pl.col("_offset") >= self.next_offset)
-        events = self.duplicates.filter(events, "event_id")
+        events = self._once(events, decoded.copies)
         if chunk.first_offset < self.fold_from:
             events = events.filter(pl.col("_offset") >= self.fold_from)
         folded = 0
@@ -135,6 +139,22 @@ class Partition:
         """Rows, events and letters that wait for a flush."""
         waiting = sum(frame.height for frames in self._emitted.values() for frame in frames)
         return self.table.changed_rows + waiting + len(self._letters)
+
+    def _once(self, events: pl.DataFrame, copies: Mapping[int, str]) -> pl.DataFrame:
+        """The events without duplicates.
+
+        A copy has the id of a record that was refused, perhaps only after its id was seen. So it is
+        known by that record too: it is no duplicate of it, but of another copy of it.
+        """
+        if not copies:
+            return self.duplicates.filter(events, "event_id")
+        repeated = pl.Series(copies.keys(), dtype=pl.Int64)
+        records = pl.Series(copies.values(), dtype=pl.String)
+        of = pl.col("_offset").replace_strict(repeated, records, default="")
+        named = events.with_columns(pl.concat_str("event_id", of, separator="\0").alias(_IDENTITY))
+        plain = pl.when(of == "").then("event_id").otherwise(_IDENTITY)
+        named = named.with_columns(plain.alias(_IDENTITY))
+        return self.duplicates.filter(named, _IDENTITY).drop(_IDENTITY)
 
     def _fold(self, events: pl.DataFrame, chunk: Chunk) -> int:
         keys, events = numbered(events, self.topic.key)
@@ -227,7 +247,8 @@ class Partition:
             offset=chunk.offsets[row],
             reason=reason,
         )
-        self._letters.append(dead_letter(chunk, row, reason=reason, component=self.name))
+        letter = dead_letter(chunk, row, reason=reason, component=self.name, state=self.state)
+        self._letters.append(letter)
 
 
 def log_time(timestamps: pl.Series) -> int:

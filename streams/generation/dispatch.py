@@ -43,7 +43,8 @@ class Dispatcher:
     def __init__(self, pool: AsyncConnectionPool, publisher: Publisher) -> None:
         self._pool = pool
         self._publisher = publisher
-        self._decoder = FrameDecoder(publisher.codec.registry, GENERATION_REQUESTS)
+        registry = publisher.codec.registry
+        self._decoder = FrameDecoder(registry, GENERATION_REQUESTS, address=CONSUMER)
 
     async def handle(self, chunk: Chunk) -> int:
         """Queue the chunk's requests; what cannot be queued goes to the dead letters.

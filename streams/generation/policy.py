@@ -57,7 +57,8 @@ class TeaserPolicy:
         self._pool = pool
         self._publisher = publisher
         self._multiple = multiple
-        self._decoder = FrameDecoder(publisher.codec.registry, OUTLIER_DETECTIONS)
+        registry = publisher.codec.registry
+        self._decoder = FrameDecoder(registry, OUTLIER_DETECTIONS, address=CONSUMER)
 
     async def handle(self, chunk: Chunk) -> int:
         """Ask for the teasers that the chunk's detections call for.

@@ -62,7 +62,9 @@ class Platform:
 
 def environment(home: Path) -> dict[str, str]:
     """Of a user who has set nothing but the home."""
-    kept = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "XDG_CACHE_HOME")}
+    kept = {
+        k: v for k, v in os.environ.items() if k in ("PATH", "PYTHONPATH", "HOME", "XDG_CACHE_HOME")
+    }
     return {**kept, "GROUNDSWELL_HOME": str(home), "API_PORT": "8000", "TEASER_MULTIPLE": "3.0"}
 
 

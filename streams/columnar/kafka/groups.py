@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import closing
 
-from confluent_kafka import Consumer, IsolationLevel, TopicPartition
+from confluent_kafka import Consumer, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 Place = tuple[str, int]  # topic, partition
@@ -50,6 +50,17 @@ def partition_counts(kafka: dict[str, str], *topics: str, seconds: float = 30.0)
     return {name: len(found[name].partitions) if name in found else 0 for name in topics}
 
 
+def topic_id(kafka: dict[str, str], topic: str, seconds: float = 30.0) -> str:
+    """The id that Kafka gave a topic when it was made; one made anew under its name has another.
+
+    Raises:
+        KafkaException: the broker did not answer within `seconds`, or has no such topic.
+    """
+    admin = AdminClient(kafka)  # the answer does not come if it is gone
+    asked = admin.describe_topics(TopicCollection([topic]), request_timeout=seconds)
+    return str(asked[topic].result().topic_id)
+
+
 def log_end(kafka: dict[str, str], topic: str, partition: int, seconds: float = 30.0) -> int:
     """Offset that the next record of a partition will get.
 
@@ -60,41 +71,6 @@ def log_end(kafka: dict[str, str], topic: str, partition: int, seconds: float = 
     with closing(Consumer({**kafka, "group.id": "groundswell.ends"})) as consumer:
         where = TopicPartition(topic, partition)
         return int(consumer.get_watermark_offsets(where, timeout=seconds)[1])
-
-
-def log_bounds(
-    kafka: dict[str, str], topic: str, until_ms: int | None = None, seconds: float = 30.0
-) -> dict[int, tuple[int, int]]:
-    """First offset of every partition, and the one after its last committed record.
-
-    Args:
-        until_ms: only records that the log received before then (milliseconds since 1970).
-
-    Raises:
-        KafkaException: the broker did not answer within `seconds`.
-    """
-    admin = AdminClient(kafka)
-    places = [
-        TopicPartition(topic, number)
-        for number in admin.list_topics(topic, timeout=seconds).topics[topic].partitions
-    ]
-
-    def asked(spec: OffsetSpec) -> dict[int, int]:
-        found = admin.list_offsets(
-            dict.fromkeys(places, spec),
-            isolation_level=IsolationLevel.READ_COMMITTED,
-            request_timeout=seconds,
-        )
-        return {place.partition: int(one.result().offset) for place, one in found.items()}
-
-    lows, highs = asked(OffsetSpec.earliest()), asked(OffsetSpec.latest())
-    if until_ms is not None:
-        later = asked(OffsetSpec.for_timestamp(until_ms))  # below zero: nothing is that late
-        highs = {
-            place: min(high, later[place]) if later[place] >= 0 else high
-            for place, high in highs.items()
-        }
-    return {place: (low, max(low, highs[place])) for place, low in lows.items()}
 
 
 def newest_time(kafka: dict[str, str], topic: str, partition: int, seconds: float = 30.0) -> int:

@@ -20,10 +20,10 @@ _POSITIVE = np.uint32(0x7FFFFFFF)
 Hashes = npt.NDArray[np.uint32]
 
 
-def partitions_of(keys: Sequence[str], partitions: int) -> npt.NDArray[np.int64]:
-    """Number of the partition that each key's UTF-8 bytes belong to, of so many."""
+def partitions_of(keys: Sequence[str | bytes], partitions: int) -> npt.NDArray[np.int64]:
+    """Number of the partition that each key belongs to, of so many; of a text its UTF-8 bytes."""
     found = np.empty(len(keys), dtype=np.int64)
-    encoded = [key.encode() for key in keys]
+    encoded = [key.encode() if isinstance(key, str) else key for key in keys]
     for size, places in _by_size(encoded).items():
         together = b"".join([encoded[place] for place in places])
         content = np.frombuffer(together, dtype=np.uint8).reshape(len(places), size)

@@ -30,13 +30,17 @@ class PartitionReader:
     Args:
         kafka: connection settings (librdkafka's names).
         start: offset to begin at; None is the beginning of the log.
+        end: offset to stop at exactly. It may be one that compaction or an abort has emptied.
+            Records between `start` and it that retention has removed are an error then; without an
+            end they are passed over.
+        committed: leave out what transactions have taken back, or have not committed yet.
         silence_s: seconds without progress after which it gives up.
 
     Attributes:
         position: offset up to which everything was read.
 
     Raises:
-        KafkaError: of aiokafka; the broker refused.
+        KafkaError: of aiokafka; the broker refused (OffsetOutOfRangeError: records are gone).
         TimeoutError: the broker stopped answering.
     """
 
@@ -46,18 +50,21 @@ class PartitionReader:
         topic: str,
         partition: int,
         start: int | None = None,
+        end: int | None = None,
         *,
+        committed: bool = False,
         silence_s: float = _SILENCE_S,
     ) -> None:
         self.position = 0
         self._where = TopicPartition(topic, partition)
-        self._start = start
+        self._start, self._end = start, end
         self._silence_s = silence_s
         self._consumer = AIOKafkaConsumer(
             **aiokafka_options(kafka),
             group_id=None,
             enable_auto_commit=False,
-            auto_offset_reset="earliest",
+            auto_offset_reset="earliest" if end is None else "none",
+            isolation_level="read_committed" if committed else "read_uncommitted",
             max_partition_fetch_bytes=_FETCH_BYTES,
             fetch_max_wait_ms=_FETCH_WAIT_MS,
         )
@@ -70,24 +77,44 @@ class PartitionReader:
                 if self._start is not None:
                     self._consumer.seek(self._where, self._start)
         except BaseException:
-            await self._consumer.stop()
+            await self._stop()
             raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._consumer.stop()
+        await self._stop()
+
+    async def _stop(self) -> None:
+        """Close the connections. Whoever cancels waits for it: half stopped, it leaves tasks."""
+        stopping = asyncio.ensure_future(self._consumer.stop())
+        try:
+            await asyncio.shield(stopping)
+        except asyncio.CancelledError:
+            await stopping
+            raise
 
     async def __aiter__(self) -> AsyncIterator[Chunk]:
         async with asyncio.timeout(self._silence_s):
-            end = (await self._consumer.end_offsets([self._where]))[self._where]
+            end = self._end
+            if end is None:
+                end = (await self._consumer.end_offsets([self._where]))[self._where]
             self.position = await self._consumer.position(self._where)
         while self.position < end:
             async with asyncio.timeout(self._silence_s):
-                batches = await self._fetched()
+                fetched = await self._fetched()
             self.position = await self._consumer.position(self._where)
-            if batches is not None:
-                topic, partition = self._where
-                yield Chunk.of_batches(topic, partition, batches.batches, batches.start)
+            if fetched is not None and (chunk := self._chunk(fetched)) is not None:
+                yield chunk
+
+    def _chunk(self, fetched: FetchedBatches) -> Chunk | None:
+        """What was fetched up to the end; None if nothing of it is before the end."""
+        batches, end = fetched.batches, self._end
+        if end is not None:
+            batches = [batch for batch in batches if batch.base_offset < end]
+        if not batches:
+            return None
+        topic, partition = self._where
+        return Chunk.of_batches(topic, partition, batches, fetched.start, end)
 
     async def _fetched(self) -> FetchedBatches | None:
         """The next batches; None where offsets without records were passed."""

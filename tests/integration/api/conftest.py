@@ -113,6 +113,7 @@ def api(
             "database_url": api_database,
             "artifacts_url": tmp_path_factory.mktemp("artifacts").as_uri(),
             "api_key": SecretStr(KEY),
+            "personal_data_secret": SecretStr(provisioned.personal_data_secrets[0]),
             "groundswell_home": tmp_path_factory.mktemp("home"),
         }
     )

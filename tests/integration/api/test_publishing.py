@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 from confluent_kafka import Consumer, TopicPartition
+from pydantic import SecretStr
 
 from api.routes.events import MOST_EVENTS
 from schemas.catalogue import ENGAGEMENT, VIDEO_UPLOADS
+from schemas.personal.sealed import is_sealed
 from schemas.publisher import Position
-from tests.integration.api.conftest import Api, moment
+from schemas.topic import Topic
+from tests.integration.api.conftest import KEY, Api, moment, serving
 
 Make = Callable[[str], str]
 
@@ -144,6 +148,7 @@ def test_an_unknown_topic_is_404_and_names_the_known_ones(api: Api) -> None:
         "outlier.baselines.v1",
         "outlier.detections.v1",
         "generation.events.v1",
+        "youtube.expiries.v1",
     ],
 )
 def test_what_agents_write_cannot_be_published(api: Api, topic: str) -> None:
@@ -189,3 +194,61 @@ def test_times_and_lists_come_through(api: Api, unique: Make) -> None:
     event = api.codec.decode(VIDEO_UPLOADS, message.value(), message.headers())
     assert (event["title"], event["tags"]) == ("Ein Vidéo 🌊", ["a", "b"])
     assert event["published_at"].isoformat() == "2026-05-01T12:00:00+00:00"
+
+
+def test_personal_fields_are_sealed_and_equal_ids_stay_equal(api: Api, unique: Make) -> None:
+    viewer = unique("viewer")
+    events = [view(unique("video"), viewer_id=viewer, session_id=f"{viewer}/1") for _ in range(2)]
+    answer = api.client.post("/api/v1/events/engagement.events.v1", json=events)
+    topic = ENGAGEMENT.name
+    messages = [
+        at(api, Position(topic, one["partition"], one["offset"]))
+        for one in answer.json()["positions"]
+    ]
+    assert all(viewer.encode() not in message.value() for message in messages)
+    found = [api.codec.decode(ENGAGEMENT, message.value()) for message in messages]
+    assert all(is_sealed(one["viewer_id"]) and is_sealed(one["session_id"]) for one in found)
+    assert found[0]["viewer_id"] == found[1]["viewer_id"]
+    assert found[0]["session_id"] != found[0]["viewer_id"]
+
+
+def ends(api: Api, topic: Topic) -> list[int]:
+    consumer = Consumer({**api.settings.kafka_config(), "group.id": "tests"})
+    try:
+        places = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
+        return [consumer.get_watermark_offsets(place, timeout=20)[1] for place in places]
+    finally:
+        consumer.close()
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "word"),
+    [
+        ({"database_url": "postgresql://127.0.0.1:1/none"}, "DATABASE_UNAVAILABLE", "database"),
+        (
+            {"personal_data_secret": SecretStr("not the secret of the tests, but long enough")},
+            "PERSON_KEYS_UNAVAILABLE",
+            "PERSONAL_DATA_SECRET",
+        ),
+    ],
+)
+def test_without_keys_nothing_personal_is_published_and_the_rest_is(
+    api: Api, unique: Make, change: dict[str, Any], code: str, word: str
+) -> None:
+    assert api.client.post("/api/v1/events/engagement.events.v1", json=view("v")).is_success
+    before = ends(api, ENGAGEMENT)
+    with (
+        serving(api.settings.model_copy(update=change)) as url,
+        httpx.Client(base_url=url, headers={"X-API-Key": KEY}, timeout=30) as client,
+    ):
+        answer = client.post(
+            "/api/v1/events/engagement.events.v1", json=[view(unique("video")), {"bad": 1}]
+        )
+        assert (answer.status_code, answer.json()["error_code"]) == (503, code)
+        assert word in answer.json()["error"]
+        facts = {"channel_id": "c", "title": "t", "published_at": "2026-05-01T00:00:00Z"}
+        upload = client.post(
+            "/api/v1/events/video.uploads.v1", json={"video_id": unique("video"), **facts}
+        )
+        assert upload.status_code == 202, upload.text
+    assert ends(api, ENGAGEMENT) == before

@@ -28,7 +28,7 @@ from projections.projection import Projection
 from projections.run import run
 from schemas.catalogue import TOPICS
 from schemas.codec import Codec
-from schemas.publisher import Publisher
+from schemas.publisher import Publisher, producer_config
 from schemas.registry import Registry
 from schemas.topic import Topic
 from tests.integration.projections.addresses import readdressed, renamed
@@ -57,6 +57,15 @@ class Log:
         self.codec = Codec(self.registry)
         self.publisher = Publisher(settings.kafka_config(), self.codec, source="tests")
         self.admin = AdminClient(settings.kafka_config())
+
+    def publish_anew(self, topic: Topic, event: dict[str, Any]) -> None:
+        """With the topic's schema as it is now; others register a topic's schema once."""
+        with Registry(self.settings.registry_config()) as registry:
+            registry.register(topic)
+            registry.require_compatibility(topic)
+            publisher = Publisher(self.settings.kafka_config(), Codec(registry), source="tests")
+            publisher.publish(topic, event)
+            publisher.flush()
 
     def topic(self, original: Topic) -> Topic:
         """The test's own topic of that kind, made when first asked for."""
@@ -95,6 +104,12 @@ class Log:
             self.publisher.publish(self.topic(original), event)
         self.publisher.flush()
 
+    def forget(self, original: Topic, key: str) -> None:
+        """Say that a key is gone."""
+        producer = Producer(producer_config(self.settings.kafka_config()))
+        producer.produce(self.topic(original).name, None, key.encode())
+        producer.flush()
+
     def put(self, original: Topic, value: bytes, *, partition: int = 0) -> None:
         """A record of any bytes."""
         producer = Producer(self.settings.kafka_config())
@@ -108,9 +123,7 @@ class Log:
         try:
             metadata = consumer.list_topics(topic.name, timeout=10)
             return {
-                partition: consumer.get_watermark_offsets(
-                    TopicPartition(topic.name, partition), timeout=10
-                )[1]
+                partition: end_of(consumer, TopicPartition(topic.name, partition))
                 for partition in metadata.topics[topic.name].partitions
             }
         finally:
@@ -205,6 +218,19 @@ class Log:
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.settings.dsn) as connection:
             return connection.execute(query.encode()).fetchall()
+
+
+def end_of(consumer: Consumer, place: TopicPartition) -> int:
+    """End of a partition, which may have been made a moment ago."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            return int(consumer.get_watermark_offsets(place, timeout=10)[1])
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION:
+                raise
+            assert time.monotonic() < deadline, place
+            time.sleep(0.05)
 
 
 def until(holds: Callable[[], bool], timeout: float = 60.0) -> None:

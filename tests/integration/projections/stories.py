@@ -54,11 +54,15 @@ def story(topic: Topic, seed: int, count: int) -> list[Event]:
 
 
 def frames(topic: Topic, seed: int, count: int, partitions: int) -> list[pl.DataFrame]:
-    """A story by partition, each key in one, as a decoder gives it."""
+    """A story by partition, each key in one, as a decoder gives it: four events an hour."""
     parts: list[list[Event]] = [[] for _ in range(partitions)]
     for event in story(topic, seed, count):
         parts[sum(str(event[topic.key]).encode()) % partitions].append(event)
-    return [frame(topic, part, partition=number) for number, part in enumerate(parts)]
+    received = pl.lit(START) + pl.duration(minutes=15 * pl.col("_offset"))
+    return [
+        frame(topic, part, partition=number).with_columns(_timestamp=received)
+        for number, part in enumerate(parts)
+    ]
 
 
 def _state(record: Event, event: Event, names: tuple[str, ...]) -> Event:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from psycopg import sql
 
 from projections.catalogue import PROJECTIONS
+from projections.gone import alive
 from projections.jobs import JOBS
 from projections.projection import Projection, Source
 from projections.spans import Outcome, Span
@@ -44,20 +46,35 @@ def tables_of(database: str, projection: Projection, schema: str) -> Iterator[St
                 connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(name))
 
 
-def pieces(projection: Projection, seed: int) -> list[tuple[Source, pl.DataFrame]]:
-    return [
-        (source, part)
-        for source in projection.sources
-        for part in frames(source.topic, seed, EVENTS, PARTITIONS)
-    ]
+class Piece(NamedTuple):
+    """A partition: its events, and which keys are gone from which offset on."""
+
+    number: int
+    events: pl.DataFrame
+    tombstones: dict[int, str]
+    height: int
 
 
-def apply(store: Store, source: Source, part: pl.DataFrame, start: int, end: int) -> None:
+def pieces(projection: Projection, seed: int) -> list[tuple[Source, Piece]]:
+    """Every partition of every topic; where keys can go, some do."""
+    found = []
+    for source in projection.sources:
+        for number, events in enumerate(frames(source.topic, seed, EVENTS, PARTITIONS)):
+            every = 9 if source.deletes else events.height + 1
+            place = pl.col("_offset") % every == every - 1
+            keys = events.filter(place).select("_offset", source.topic.key).iter_rows()
+            found.append((source, Piece(number, events.filter(~place), dict(keys), events.height)))
+    return found
+
+
+def apply(store: Store, source: Source, part: Piece, start: int, end: int) -> None:
     """Fold offsets `start` to `end` of a partition in."""
-    number = 0 if part.is_empty() else part["_partition"][0]
-    inside = part.filter(pl.col("_offset").is_between(start, end, closed="left"))
-    span = Span(source.topic.name, number, start, end)
-    assert store.apply(source, span, inside, high=part.height) is Outcome.APPLIED
+    span = Span(source.topic.name, part.number, start, end)
+    gone = {at: key for at, key in part.tombstones.items() if start <= at < end}
+    inside = part.events.filter(pl.col("_offset").is_between(start, end, closed="left"))
+    inside = alive(inside, source.topic.key, gone)
+    outcome = store.apply(source, span, inside, gone, high=part.height)
+    assert outcome is Outcome.APPLIED
 
 
 def whole(store: Store, projection: Projection, seed: int) -> None:
@@ -124,8 +141,9 @@ def test_a_span_applied_twice_or_in_part_changes_nothing(
         expected = content(database, schema)
         for source, part in pieces(projection, seed):
             if part.height:
-                span = Span(source.topic.name, part["_partition"][0], part.height // 2, part.height)
-                assert store.apply(source, span, part, high=part.height) is Outcome.REPEATED
+                span = Span(source.topic.name, part.number, part.height // 2, part.height)
+                outcome = store.apply(source, span, part.events, high=part.height)
+                assert outcome is Outcome.REPEATED
         assert differences(content(database, schema), expected) == []
 
 
@@ -141,7 +159,7 @@ def test_a_repeated_event_behind_a_newer_one_sets_nothing_back(database: str) ->
     events = frame(GENERATION_EVENTS, log)
     with tables_of(database, JOBS, "cut") as store:
         for start, end in pairwise([0, 3, 5, 7]):
-            apply(store, JOBS.sources[0], events, start, end)
+            apply(store, JOBS.sources[0], Piece(0, events, {}, events.height), start, end)
         (job,) = content(database, "cut")["jobs"]
     found = {name: job[name] for name in ("version", "status", "percent", "attempts")}
     assert found == {"version": 4, "status": "cancelled", "percent": 20, "attempts": 20}

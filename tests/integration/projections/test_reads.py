@@ -69,7 +69,7 @@ def test_lag_is_none_left_once_everything_is_applied(log: Log) -> None:
         log.await_applied(videos)
     expected = {
         "name": videos.name,
-        "version": 1,
+        "version": VIDEOS.version,
         "lag_events": 0,
         "lag_seconds": 0.0,
         "problem": None,

@@ -66,6 +66,28 @@ def test_what_is_folded_anew_equals_what_was_folded_live(log: Log, original: Pro
     assert differences(content(log.settings.dsn, now.schema), after) == []
 
 
+def test_keys_that_are_gone_are_gone_from_tables_and_rebuilds(log: Log) -> None:
+    virality = log.projection(VIRALITY)
+    with log.projecting(virality):
+        tell(log, VIRALITY, 1, 60)
+        log.await_applied(virality)
+        videos = {video for (video,) in log.rows("SELECT video_id FROM virality_scores")}
+        gone, again = sorted(videos)[:2]
+        log.forget(VIRALITY_SCORES, gone)
+        log.forget(VIRALITY_SCORES, again)
+        [event] = [one for one in story(VIRALITY_SCORES, 1, 60) if one["video_id"] == again][:1]
+        log.publish(VIRALITY_SCORES, event)  # older than what it had, and all that there is now
+        log.await_applied(virality)
+        rows = log.rows("SELECT video_id FROM virality_scores")
+        assert {video for (video,) in rows} == videos - {gone}
+        query = "SELECT count(*) FROM virality_history WHERE video_id = '{}'"
+        assert log.rows(query.format(gone)) == [(0,)]
+        assert log.rows(query.format(again)) == [(1,)]
+        before = live(log)
+        rebuild(virality, around(log))
+        assert differences(live(log), before) == []
+
+
 @ANY
 def test_the_tables_of_an_instant_hold_what_the_log_held_then(
     log: Log, original: Projection

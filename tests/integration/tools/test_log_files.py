@@ -12,21 +12,25 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from infra.dead_letters import described, letters, summary
+from infra.dead_letters.box import Letter, Letterbox
+from infra.dead_letters.listing import described, summary
 from infra.ingest.formats import open_feed
 from infra.ingest.publishing import Report, publish_batches
 from infra.lag import bounds, log_view, topic_sizes
-from infra.log_reader import LogReadError, opened
 from infra.provision import provision
-from infra.replay import ReplayError, replay
+from infra.replay import ReplayError
+from infra.replay.files import write as replay
 from infra.settings import Settings
 from schemas.catalogue import CHANNEL_SNAPSHOTS, ENGAGEMENT
 from schemas.chunks import Chunk
 from schemas.codec import Codec
 from schemas.deadletters import dead_letter
+from schemas.personal.keys import PersonKeys
+from schemas.personal.sealer import Sealer
 from schemas.publisher import Publisher
 from schemas.registry import Registry
 from schemas.topic import Topic
+from streams.columnar.kafka.log import LogReadError, slices
 
 
 @pytest.fixture
@@ -38,8 +42,10 @@ def settings(stack_settings: Settings) -> Settings:
 @pytest.fixture
 def publisher(settings: Settings) -> Iterator[Publisher]:
     registry = Registry(settings.registry_config())
-    with closing(registry):
-        yield Publisher(settings.kafka_config(), Codec(registry), source="test")
+    keys = PersonKeys(settings.dsn, settings.personal_data_secrets)
+    with closing(registry), keys:
+        kafka, sealer = settings.kafka_config(), Sealer(keys)
+        yield Publisher(kafka, Codec(registry), source="test", sealer=sealer)
 
 
 @pytest.fixture
@@ -61,7 +67,7 @@ def publish(path: Path, publisher: Publisher) -> Report:
     return publish_batches(open_feed(path).batches, publisher)
 
 
-@pytest.mark.parametrize("suffix", ["parquet", "csv", "ndjson"])
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "ndjson", "csv.gz", "ndjson.gz"])
 def test_what_was_ingested_comes_back(
     settings: Settings, publisher: Publisher, channel: str, tmp_path: Path, suffix: str
 ) -> None:
@@ -72,7 +78,7 @@ def test_what_was_ingested_comes_back(
 
     assert (report.published, result.rows, result.rejected) == (50, 50, 0)
     readers = {"parquet": pl.read_parquet, "csv": pl.read_csv, "ndjson": pl.read_ndjson}
-    frame = readers[suffix](out)
+    frame = readers[suffix.removesuffix(".gz")](out)
     assert frame["subscribers"].to_list() == list(range(50))
     assert frame["views"].null_count() == 50
     assert frame["channel_id"].unique().to_list() == [channel]
@@ -133,14 +139,14 @@ def test_records_that_cannot_be_read_are_counted_with_their_coordinates(
 def test_a_replay_into_an_unknown_kind_of_file_is_refused(
     settings: Settings, tmp_path: Path
 ) -> None:
-    with pytest.raises(ReplayError, match=r"\.parquet, \*\.csv, \*\.ndjson"):
+    with pytest.raises(ReplayError, match=r"\.parquet, \*\.csv, \*\.csv\.gz, "):
         replay(settings, ENGAGEMENT, tmp_path / "out.xlsx")
 
 
 def test_a_topic_that_is_not_there_is_said(settings: Settings, unique) -> None:
     name = unique("absent")
-    with opened(settings.kafka_config()) as reader, pytest.raises(LogReadError, match=name):
-        reader.slices(name)
+    with pytest.raises(LogReadError, match=name):
+        slices(settings.kafka_config(), name)
 
 
 def test_ingesting_events_leaves_nothing_behind_when_all_are_bad(
@@ -179,17 +185,23 @@ def bad_engagement(settings: Settings, publisher: Publisher, video: str) -> Topi
     return ENGAGEMENT
 
 
-def test_a_record_that_two_readers_sent_is_one_dead_letter(
+def found_letters(settings: Settings, video: str) -> list[Letter]:
+    return list(Letterbox(settings.kafka_config(), ENGAGEMENT).letters(reason=video))
+
+
+def test_a_record_that_two_components_refused_is_one_dead_letter(
     settings: Settings, publisher: Publisher, unique
 ) -> None:
     video = unique("video")
     topic = bad_engagement(settings, publisher, video)
 
-    found = [one for one in letters(settings, topic) if video in one.facts["reason"]]
+    broken, undecodable = found_letters(settings, video)
 
-    assert [one.facts["reason"].split()[0] for one in found] == ["broken", "undecodable"]
-    assert found[0].record == f"{topic.name}/0/{found[0].facts['offset']}"
-    assert found[0].facts["key"] == b"k"
+    assert [one.component for one in broken.refusals] == ["virality", "projector"]
+    assert [one.reason for one in undecodable.refusals] == [f"undecodable {video}"]
+    assert broken.place is not None
+    assert broken.record == f"{topic.name}/0/{broken.place.offset}"
+    assert broken.key == b"k"
     assert topic.name in [one["topic"] for one in summary(settings)]
 
 
@@ -198,12 +210,12 @@ def test_a_dead_letter_is_shown_as_its_event_or_as_its_bytes(
 ) -> None:
     video = unique("video")
     topic = bad_engagement(settings, publisher, video)
-    found = [one for one in letters(settings, topic) if video in one.facts["reason"]]
 
-    readable, unreadable = described(settings, topic, found)
+    readable, unreadable = described(settings, topic, found_letters(settings, video))
 
     assert readable["event"]["video_id"] == video
     assert readable["key"] == "k"
+    assert [one["component"] for one in readable["refusals"]] == ["virality", "projector"]
     assert (unreadable["bytes"], unreadable["hex"]) == (2, "ff fe")
 
 

@@ -105,3 +105,16 @@ def test_a_registry_that_is_away_is_said_in_one_line(
 
     with pytest.raises(ProvisionError, match=r"http://127\.0\.0\.1:1 does not answer"):
         provision(away)
+
+
+def test_topics_that_expire_keep_what_the_setting_says() -> None:
+    for days, longest in ((0, -1), (7, 7 * 24 * 3600 * 1000)):
+        settings = Settings(_env_file=None, youtube_data_days=days)
+        wanted = module._wanted(list(TOPICS.values()), settings)
+        for topic in TOPICS.values():
+            config = wanted[topic.name].config
+            if topic.expires:
+                kept = int(config["retention.ms"]) + int(config.get("segment.ms", 0))
+                assert kept == longest
+            else:
+                assert config == topic.config()

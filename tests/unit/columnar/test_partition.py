@@ -36,9 +36,10 @@ class CountingFold:
 
     state = pl.Schema({"video_id": pl.String(), "views": pl.Int64()})
     columns = ("kind",)
+    refused = "poison"
 
     def __call__(self, rows: pl.DataFrame, events: pl.DataFrame) -> Folded:
-        if "poison" in events["video_id"]:
+        if self.refused in events["video_id"]:
             raise ArithmeticError("poison")
         added = events.group_by("video_id").agg(pl.len().cast(pl.Int64).alias("views"))
         return Folded(pl.concat([rows, added]).group_by("video_id").agg(pl.col("views").sum()))

@@ -20,6 +20,7 @@ def complete(tmp_path: Path) -> Settings:
         redis_url="redis://r",
         artifacts_url="file:///a",
         api_key="the key",
+        personal_data_secret="a secret that is long enough to be one",
         api_port=8123,
         teaser_multiple=5.0,
     )

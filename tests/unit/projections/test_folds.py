@@ -12,34 +12,42 @@ import pytest
 
 from projections.channels import fold_baselines
 from projections.jobs import fold_events
+from projections.observations import fold_expiries
 from projections.outliers import fold_detections
 from projections.videos import fold_snapshots, fold_uploads
 from projections.virality import VIRALITY, fold_scores
 from schemas.catalogue import (
+    EXPIRIES,
     GENERATION_EVENTS,
     OUTLIER_BASELINES,
     OUTLIER_DETECTIONS,
     VIDEO_UPLOADS,
     VIRALITY_SCORES,
 )
+from schemas.expiries import data_expired
 from schemas.frames import COORDINATES
 from tests.unit.projections.frames import START, frame, snapshots
 
 
-def test_of_snapshots_the_newest_by_time_counts_and_of_equal_times_the_later_in_the_log() -> None:
-    rows = fold_snapshots(snapshots([("a", 5, 50), ("a", 2, 20), ("b", 1, 7), ("b", 1, 8)]))
-    newest = rows["snapshots"].select("video_id", "views", "observed_offset").rows()
-    assert newest == [("a", 50, 0), ("b", 8, 3)]
-    assert rows["observations"].select("video_id", "views").rows() == [
-        ("a", 20),
-        ("a", 50),
-        ("b", 8),
+def test_of_snapshots_of_one_instant_the_later_in_the_log_counts() -> None:
+    events = snapshots([("a", 5, 50), ("a", 2, 20), ("b", 1, 7), ("b", 1, 8)])
+    rows = fold_snapshots(events)["observations"]
+    assert rows.select("video_id", "views", "applied_offset").rows() == [
+        ("a", 20, 1),
+        ("a", 50, 0),
+        ("b", 8, 3),
     ]
 
 
-def test_hidden_counts_of_the_newest_snapshot_stay_hidden() -> None:
+def test_hidden_counts_of_a_snapshot_stay_hidden() -> None:
     rows = fold_snapshots(snapshots([("a", 1, 10), ("a", 2, None)]))
-    assert rows["snapshots"]["views"].to_list() == [None]
+    assert rows["observations"]["views"].to_list() == [10, None]
+
+
+def test_of_expiries_the_latest_counts() -> None:
+    events = [data_expired(START + dt.timedelta(days=days)) for days in (1, 3, 2)]
+    rows = fold_expiries(frame(EXPIRIES, events))["expiries"]
+    assert rows["before"].to_list() == [START + dt.timedelta(days=3)]
 
 
 def test_of_uploads_the_newest_by_time_counts() -> None:

@@ -250,3 +250,35 @@ def test_one_record_of_another_kind_takes_only_its_batch_apart(
     decoded = decoder().decode(chunk(parts))
     assert decoded.frame["_offset"].to_list() == list(range(41))
     assert set(exploded) == {40}
+
+
+@given(
+    sizes=st.lists(st.integers(1, 5), min_size=1, max_size=4),
+    cut=st.tuples(st.integers(0, 20), st.integers(0, 20)),
+    poison=st.booleans(),
+)
+def test_a_chunk_ends_where_it_is_told_to(
+    sizes: list[int], cut: tuple[int, int], poison: bool
+) -> None:
+    parts, base = [], 0
+    for size in sizes:
+        records = [Sent(event(base + number)) for number in range(size)]
+        parts.append(batch(records, base=base))
+        base += size
+    if poison:
+        parts.append(batch([Sent(b"poison")], base=base))
+        base += 1
+    start, end = min(*cut, base - 1), max(*cut)
+    inside = [
+        one for one in batches(*parts) if one.base_offset < max(end, 1) and one.next_offset > start
+    ]
+    whole = Chunk.of_batches(ENGAGEMENT.name, 3, inside, start, end)
+
+    wanted = list(range(start, min(end, base)))
+    assert len(whole) == len(wanted)
+    assert list(whole.offsets) == wanted
+    if wanted:
+        assert whole.last_offset == wanted[-1]
+        decoded = assert_same(whole)
+        good = [offset for offset in wanted if not (poison and offset == base - 1)]
+        assert decoded.frame["_offset"].to_list() == good

@@ -1,17 +1,17 @@
-"""Frames into files."""
+"""Lazy frames into files."""
 
 from __future__ import annotations
 
 import csv
 import datetime as dt
+import gzip
 import json
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from infra import tables
-from infra.tables import WRITERS
+from infra.replay.formats import SINKS, sink_for
 
 SCHEMA = pl.Schema(
     {
@@ -36,26 +36,15 @@ def frame(*ids: int) -> pl.DataFrame:
 
 
 def write(suffix: str, directory: Path, *frames: pl.DataFrame) -> Path:
-    writer = WRITERS[suffix](directory, SCHEMA)
-    for one in frames:
-        writer.write(one)
-    return writer.close()
+    path = directory / f"out{suffix}"
+    SINKS[suffix](pl.concat([SCHEMA.to_frame(), *frames]).lazy(), path)
+    return path
 
 
 def test_parquet_keeps_rows_and_dtypes(tmp_path: Path) -> None:
     path = write(".parquet", tmp_path, frame(1, 2), frame(3))
 
     assert pl.read_parquet(path).equals(frame(1, 2, 3))
-
-
-def test_parquet_of_many_parts_is_one_file_in_order(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tables, "PART_ROWS", 2)
-
-    path = write(".parquet", tmp_path, frame(1, 2), frame(3), frame(4), frame(5))
-
-    assert pl.read_parquet(path).equals(frame(1, 2, 3, 4, 5))
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv"])
@@ -88,10 +77,25 @@ def test_csv_has_one_header_and_json_for_lists(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".csv", ".ndjson"])
 def test_bytes_are_base64_in_text(tmp_path: Path, suffix: str) -> None:
-    schema = pl.Schema({"raw": pl.Binary()})
-    writer = WRITERS[suffix](tmp_path, schema)
-    writer.write(pl.DataFrame({"raw": [b"\xff\x00", None]}, schema=schema))
-    text = writer.close().read_text()
+    path = tmp_path / f"out{suffix}"
+    SINKS[suffix](pl.LazyFrame({"raw": [b"\xff\x00", None]}), path)
+    text = path.read_text()
     assert text.count("/wA=") == 1
     if suffix == ".ndjson":
         assert [json.loads(line) for line in text.splitlines()] == [{"raw": "/wA="}, {"raw": None}]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".ndjson"])
+def test_packed_text_is_the_same_text(tmp_path: Path, suffix: str) -> None:
+    plain = write(suffix, tmp_path, frame(1, 2, 3)).read_bytes()
+    packed = write(f"{suffix}.gz", tmp_path, frame(1, 2, 3)).read_bytes()
+
+    assert packed[:2] == b"\x1f\x8b"
+    assert gzip.decompress(packed) == plain
+
+
+def test_a_name_says_what_is_written() -> None:
+    assert sink_for(Path("a.csv.gz")) is SINKS[".csv.gz"]
+    assert sink_for(Path("may.2026.parquet")) is SINKS[".parquet"]
+    assert sink_for(Path("a.xlsx")) is None
+    assert sink_for(Path("a.gz")) is None

@@ -1,0 +1,28 @@
+"""Score rows at a steady rate, until it is ended."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Any
+
+from benchmarks.scores import ScoreProducer, batches
+from infra.settings import Settings
+
+_TICK_S = 0.05
+
+
+def main(settings: dict[str, Any], rate: int) -> None:
+    producer = ScoreProducer(Settings(_env_file=None, **settings), **{"linger.ms": 5})
+    per_tick = int(rate * _TICK_S)
+    due = time.monotonic()
+    for frame in batches(sys.maxsize):
+        for part in frame.iter_slices(per_tick):
+            producer.send(part)
+            due += _TICK_S
+            time.sleep(max(0.0, due - time.monotonic()))
+
+
+if __name__ == "__main__":
+    main(**json.loads(sys.argv[1]))

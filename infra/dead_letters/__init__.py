@@ -1,0 +1,1 @@
+"""Dead letters as they lie in their topics: listed, driven again, dropped."""

@@ -1,0 +1,41 @@
+"""Settings that are found elsewhere than in the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from infra.embedded.home import Home
+from infra.settings import PERSONAL_DATA_SECRET_FILE, NoStackError, Settings
+
+LONG = "a secret that is long enough to be one"
+
+
+def test_the_secret_of_personal_data_is_made_once_and_is_its_owner_s_alone(tmp_path: Path) -> None:
+    settings = Settings(_env_file=None, groundswell_home=tmp_path)
+    with pytest.raises(NoStackError, match="PERSONAL_DATA_SECRET"):
+        _ = settings.personal_data_secrets
+    home = Home(tmp_path)
+    home.prepare()
+    made = home.secret(PERSONAL_DATA_SECRET_FILE)
+    assert len(made) >= 32
+    assert (home.run / PERSONAL_DATA_SECRET_FILE).stat().st_mode & 0o777 == 0o600
+    assert settings.personal_data_secrets == (made,)
+
+
+def test_a_secret_that_is_set_is_used_and_never_shown(tmp_path: Path) -> None:
+    settings = Settings(
+        _env_file=None,
+        groundswell_home=tmp_path,
+        personal_data_secret=LONG,
+        personal_data_secret_before=LONG + "!",
+    )
+    assert settings.personal_data_secrets == (LONG, LONG + "!")
+    assert LONG not in repr(settings)
+    assert LONG not in settings.model_dump_json()
+
+
+def test_a_short_secret_is_refused() -> None:
+    with pytest.raises(NoStackError, match="PERSONAL_DATA_SECRET has 5 characters"):
+        _ = Settings(_env_file=None, personal_data_secret="short").personal_data_secrets
