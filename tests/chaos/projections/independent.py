@@ -20,6 +20,7 @@ from confluent_kafka import Message
 
 from infra.settings import Settings
 from schemas.catalogue import (
+    EXPIRIES,
     GENERATION_EVENTS,
     OUTLIER_DETECTIONS,
     VIDEO_SNAPSHOTS,
@@ -53,11 +54,18 @@ _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 @dataclass(frozen=True)
 class Event:
-    """A usable event and where it stands."""
+    """A usable event or a tombstone, and where it stands.
 
-    fields: Row
+    Attributes:
+        fields: None is a tombstone.
+        stored_at: when the log received it.
+    """
+
+    key: str
+    fields: Any
     partition: int
     offset: int
+    stored_at: dt.datetime
 
 
 @dataclass
@@ -89,7 +97,7 @@ def recount(settings: Settings, topics: Mapping[str, Topic], partitions: int) ->
             found.ends[where[:2]] = where[2] + 1
             if BAD in dict(message.headers() or ()):
                 found.bad[where] = message.value()
-            elif message.value() is not None:
+            elif message.value() is not None or topic.compacted:
                 events[name].append(_event(message, schema))
     for name, fold in _FOLDS.items():
         if set(name) & topics.keys():
@@ -98,25 +106,41 @@ def recount(settings: Settings, topics: Mapping[str, Topic], partitions: int) ->
 
 
 def _event(message: Message, schema: Any) -> Event:
-    body = io.BytesIO(message.value()[5:])
+    where = (message.partition(), message.offset())
+    stored_at = _EPOCH + dt.timedelta(milliseconds=message.timestamp()[1])
+    return Event(message.key().decode(), _fields(message.value(), schema), *where, stored_at)
+
+
+def _fields(value: bytes | None, schema: Any) -> Row | None:
+    if value is None:
+        return None
+    body = io.BytesIO(value[5:])
     told: Any = fastavro.schemaless_reader(
         body, schema, None, return_record_name=isinstance(schema, list)
     )
     if isinstance(told, tuple):
         told = {"_type": told[0].rpartition(".")[2], **told[1]}
     assert not body.read(1)
-    return Event(told, message.partition(), message.offset())
+    found: Row = told
+    return found
 
 
-def _videos(uploads: Iterable[Event], snapshots: Iterable[Event]) -> Tables:
-    """Of uploads the newest counts; of each instant's observations the last in the log."""
+def _videos(
+    uploads: Iterable[Event], snapshots: Iterable[Event], expiries: Iterable[Event]
+) -> Tables:
+    """Of uploads the newest counts; of each instant's observations the one received last.
+
+    What was received before the latest expiry is as if it had never been.
+    """
+    before = max((e.fields["before"] for e in expiries), default=_EPOCH)
     uploaded: dict[str, Event] = {}
     for event in uploads:
         _keep(uploaded, event.fields["video_id"], event, lambda e: (_at(e), e.offset))
     observed: dict[Key, Event] = {}
     for event in snapshots:
-        key = (event.fields["video_id"], _at(event))
-        _keep(observed, key, event, lambda e: (e.offset, e.partition))
+        if event.stored_at >= before:
+            key = (event.fields["video_id"], _at(event))
+            _keep(observed, key, event, lambda e: (e.stored_at, e.offset, e.partition))
     histories: defaultdict[str, list[Event]] = defaultdict(list)
     for (video, _), event in observed.items():
         histories[video].append(event)
@@ -132,7 +156,9 @@ def _observation(found: tuple[Key, Event]) -> tuple[Key, Row]:
     row = {
         "video_id": video,
         "observed_at": instant,
-        **_some(event, "views", "likes", "comments"),
+        **_some(event, "views", "likes", "comments", "duration_s", "category"),
+        **_some(event, "channel_id", "title", "published_at"),
+        "stored_at": event.stored_at,
         "applied_partition": event.partition,
         "applied_offset": event.offset,
     }
@@ -140,7 +166,7 @@ def _observation(found: tuple[Key, Event]) -> tuple[Key, Row]:
 
 
 def _video(video: str, upload: Event | None, history: list[Event]) -> Row:
-    newest = max(history, key=lambda e: (_at(e), e.offset, e.partition), default=None)
+    newest = max(history, key=_at, default=None)
     teller = upload or newest
     assert teller is not None
     row = {
@@ -154,6 +180,7 @@ def _video(video: str, upload: Event | None, history: list[Event]) -> Row:
         "snapshots": len(history),
         "first_observed_at": min(map(_at, history), default=None),
         "last_observed_at": max(map(_at, history), default=None),
+        "observed_stored_at": newest.stored_at if newest else None,
         "observed_partition": newest.partition if newest else None,
         "observed_offset": newest.offset if newest else None,
     }
@@ -166,10 +193,20 @@ def _video(video: str, upload: Event | None, history: list[Event]) -> Row:
 
 
 def _virality(scores: Iterable[Event]) -> Tables:
-    """The row that has seen most of its input, of each video and of each of its minutes."""
+    """The row that has seen most of its input, of each video and of each of its minutes.
+
+    A tombstone takes away what the log says of the video before it.
+    """
+    gone: dict[str, int] = {}
+    scores = list(scores)
+    for event in scores:
+        if event.fields is None:
+            gone[event.key] = event.offset
     newest: dict[Key, Event] = {}
     history: dict[Key, Event] = {}
     for event in scores:
+        if event.offset <= gone.get(event.key, -1):
+            continue
         video, as_of = event.fields["video_id"], event.fields["as_of"]
         minute = as_of.replace(second=0, microsecond=0)
         for rows, key in ((newest, (video,)), (history, (video, minute))):
@@ -298,7 +335,7 @@ def _some(event: Event | None, *names: str) -> Row:
 
 
 _FOLDS: dict[tuple[str, ...], Callable[..., Tables]] = {
-    (VIDEO_UPLOADS.events, VIDEO_SNAPSHOTS.events): _videos,
+    (VIDEO_UPLOADS.events, VIDEO_SNAPSHOTS.events, EXPIRIES.events): _videos,
     (VIRALITY_SCORES.events,): _virality,
     (OUTLIER_DETECTIONS.events,): _outliers,
     (GENERATION_EVENTS.events,): _jobs,

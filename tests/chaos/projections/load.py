@@ -1,4 +1,4 @@
-"""Events of every topic that the projections read: repeated, late, tied, and unusable ones.
+"""Events of every topic that the projections read: repeated, late, tied, taken back, unusable ones.
 
 Unusable records carry the header BAD with the reason; the projections know nothing of it.
 """
@@ -18,6 +18,7 @@ from confluent_kafka import Producer
 
 from infra.settings import Settings
 from schemas.catalogue import (
+    EXPIRIES,
     GENERATION_EVENTS,
     OUTLIER_DETECTIONS,
     VIDEO_SNAPSHOTS,
@@ -33,6 +34,8 @@ BAD = "tests.bad"
 START = dt.datetime(2025, 3, 1, tzinfo=dt.UTC)
 _YEAR_33658 = 10**18  # microseconds: Avro can say it, a table of PostgreSQL's cannot be told
 _TEXTS = ["", "plain", 'quote " comma ,', "back\\slash {brace}", "line\nbreak", "é", "NULL", "\\N"]
+_OFTEN = {EXPIRIES.events: 0.003}  # beside 1 for every other topic
+_EXPIRED = 0.3  # of the time that the load has lasted
 _REPEATED = 0.05
 _BAD = 0.004
 _TOMBSTONE = 0.002
@@ -54,6 +57,8 @@ class Load:
     ) -> None:
         self._random = random.Random(seed)
         self._topics = [topics[name] for name in _MADE if name in topics]
+        self._often = [_OFTEN.get(topic.events, 1.0) for topic in self._topics]
+        self._keys = keys
         self._stories = {
             topic.name: _MADE[topic.events](self._random, keys) for topic in self._topics
         }
@@ -69,7 +74,7 @@ class Load:
     def publish(self, events: int) -> None:
         """Publish that many records; all acknowledged."""
         for _ in range(events):
-            topic = self._random.choice(self._topics)
+            (topic,) = self._random.choices(self._topics, self._often)
             key, value, why = self._record(topic)
             self._send(topic.name, key, value, [(BAD, why.encode())] if why else [])
             self.sent += 1
@@ -80,7 +85,7 @@ class Load:
         if last and chance < _REPEATED and topic.columnar:
             return self._random.choice(last)
         if chance > 1 - _TOMBSTONE:
-            return b"tombstone", None, ""
+            return f"v{_video(self._random, self._keys)}".encode(), None, ""
         if chance > 1 - _TOMBSTONE - _BAD:
             return self._encoders[topic.name].bad(self._to_be_spoiled(topic), self._random)
         record = self._encoders[topic.name].good(next(self._stories[topic.name]))
@@ -182,6 +187,7 @@ _BROKEN: dict[str, dict[str, Event]] = {
         "NUL in a text": {"format": "nul \0"},
         "in a year of five digits": {"occurred_at": _YEAR_33658},
     },
+    EXPIRIES.events: {"an empty id": {"event_id": ""}},
     GENERATION_EVENTS.events: {
         "an id that is too long": {"job_id": _TOO_LONG},
         "NUL in a text": {"step": "nul \0"},
@@ -223,6 +229,18 @@ def _snapshots(rng: random.Random, keys: int) -> Iterator[Event]:
             "views": _maybe(rng, rng.getrandbits(40)),
             "likes": _maybe(rng, rng.getrandbits(20)),
             "comments": _maybe(rng, rng.getrandbits(10)),
+        }
+
+
+def _expiries(rng: random.Random, keys: int) -> Iterator[Event]:
+    """What the log received in the first part of the time is to be gone."""
+    began = dt.datetime.now(dt.UTC)
+    for number in count():
+        now = dt.datetime.now(dt.UTC)
+        yield {
+            "event_id": f"expiry-{number}",
+            "occurred_at": now,
+            "before": began + (now - began) * _EXPIRED * rng.random(),
         }
 
 
@@ -413,6 +431,7 @@ def _maybe(rng: random.Random, value: Any) -> Any:
 _MADE: dict[str, Callable[[random.Random, int], Iterator[Event]]] = {
     VIDEO_UPLOADS.events: _uploads,
     VIDEO_SNAPSHOTS.events: _snapshots,
+    EXPIRIES.events: _expiries,
     VIRALITY_SCORES.events: _scores,
     OUTLIER_DETECTIONS.events: _detections,
     GENERATION_EVENTS.events: _jobs,
