@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from projections.sql import Statements
+from schemas.sql import Statements
 
 SQL = Path(__file__).parent / "sql"
 

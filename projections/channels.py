@@ -11,8 +11,8 @@ import polars as pl
 
 from projections.observations import EXPIRY_UPSERTS, fold_expiries, observed
 from projections.projection import Projection, Source
-from projections.sql import beside
 from schemas.catalogue import CHANNEL_SNAPSHOTS, EXPIRIES, OUTLIER_BASELINES
+from schemas.sql import beside
 
 # What readers want of a baseline. The counts it was made from are the agent's own business.
 _BASELINE = ("format", "age_from_h", "n", "median_log10_views", "mad_log10_views")

@@ -12,7 +12,7 @@ import psycopg
 from projections.errors import NewerVersionError
 from projections.projection import Projection
 from projections.spans import Span
-from projections.sql import beside
+from schemas.sql import beside
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

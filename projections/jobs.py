@@ -13,8 +13,8 @@ from typing import Any
 import polars as pl
 
 from projections.projection import Projection, Source
-from projections.sql import beside
 from schemas.catalogue import GENERATION_EVENTS
+from schemas.sql import beside
 
 # An attempt that failed leaves the job as it is: what follows is a retry or the end.
 _STATUS = {

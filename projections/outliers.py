@@ -9,8 +9,8 @@ from __future__ import annotations
 import polars as pl
 
 from projections.projection import Projection, Source
-from projections.sql import beside
 from schemas.catalogue import OUTLIER_DETECTIONS
+from schemas.sql import beside
 
 _COLUMNS = tuple(field["name"] for field in OUTLIER_DETECTIONS.schema["fields"])
 

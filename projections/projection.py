@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from projections.sql import Statements
+from schemas.sql import Statements
 from schemas.topic import Topic
 
 Fold = Callable[[pl.DataFrame], Mapping[str, pl.DataFrame]]

@@ -13,8 +13,8 @@ import polars as pl
 
 from projections.observations import EXPIRY_UPSERTS, fold_expiries, observed
 from projections.projection import Projection, Source
-from projections.sql import beside
 from schemas.catalogue import EXPIRIES, VIDEO_SNAPSHOTS, VIDEO_UPLOADS
+from schemas.sql import beside
 
 
 def fold_uploads(events: pl.DataFrame) -> dict[str, pl.DataFrame]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import polars as pl
 
 from projections.projection import Projection, Source
-from projections.sql import beside
 from schemas.catalogue import VIRALITY_SCORES
+from schemas.sql import beside
 
 # Time constants of the decayed figures in seconds, as in the docs of the schema.
 _TIME_CONSTANTS = {"1h": 3600, "6h": 6 * 3600, "24h": 24 * 3600, "7d": 7 * 24 * 3600}

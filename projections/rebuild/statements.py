@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from projections.sql import beside
+from schemas.sql import beside
 
 STATEMENTS = beside(__file__)

@@ -22,11 +22,11 @@ from infra.replay import replay
 from infra.settings import Settings
 from projections.projection import Projection, Source
 from projections.run import run
-from projections.sql import Statements
 from schemas.codec import Codec
 from schemas.personal.sealer import Sealer
 from schemas.publisher import Publisher
 from schemas.registry import Registry
+from schemas.sql import Statements
 from tests.chaos import pipeline as chaos
 from tests.chaos.independent import last_rows
 from tests.integration.columnar.topics import create, output_topic, source_topic

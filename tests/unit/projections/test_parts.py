@@ -11,9 +11,9 @@ import pytest
 from projections.catalogue import PROJECTIONS
 from projections.projection import Projection
 from projections.spans import Outcome, Span
-from projections.sql import Statements
 from projections.staging import csv
 from projections.storable import unstorable
+from schemas.sql import Statements
 
 
 @pytest.mark.parametrize(

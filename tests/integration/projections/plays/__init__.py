@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from projections.projection import Projection, Source
-from projections.sql import Statements
+from schemas.sql import Statements
 from schemas.topic import Topic
 
 _TITLE = {"name": "name", "type": "string"}
