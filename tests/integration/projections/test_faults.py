@@ -23,8 +23,6 @@ from tests.integration.infra.waiting import until
 NAMES = ["videos", "virality", "outliers", "jobs"]
 SESSION_S = 6.0  # the least that a broker takes by default
 
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
 
 @pytest.fixture(scope="session")
 def own_postgres() -> Iterator[OwnPostgres]:
