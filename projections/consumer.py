@@ -14,7 +14,9 @@ from projections.spans import Span
 from schemas.chunks import Chunk
 
 BATCH_RECORDS = 20_000
-LINGER_S = 0.1  # longest wait for a batch to fill: a bound of freshness
+_FIRST_S = 0.1  # longest wait for the first record
+# What comes so soon after it comes along. More comes while the last batch is being written.
+_GATHER_S = 0.02
 _WATERMARK_TIMEOUT = 10.0  # seconds for the broker to say where a partition begins and ends
 _REPEAT_S = 60.0  # the same complaint of the broker is logged once in so many seconds
 
@@ -112,12 +114,14 @@ class LogConsumer:
         self.waiting = False
 
     def fetch(self) -> list[Fetched]:
-        """What has come within 0.1 s, at most 20,000 records, by partition.
+        """What comes within 0.1 s, and soon after the first; at most 20,000 records, by partition.
 
         Raises:
             KafkaException: the client cannot go on.
         """
-        messages = self._consumer.consume(BATCH_RECORDS, LINGER_S)
+        messages = self._consumer.consume(1, _FIRST_S)
+        if messages:
+            messages += self._consumer.consume(BATCH_RECORDS - 1, _GATHER_S)
         records: dict[Partition, list[Message]] = {}
         ends: dict[Partition, int] = {}
         for message in messages:
