@@ -18,13 +18,14 @@ import httpx
 import numpy as np
 import polars as pl
 
-from benchmarks.load import EventProducer, events
+from benchmarks.load import FrameProducer, events
 from benchmarks.machine import machine
 from benchmarks.measured import started
 from infra.processes import PROCESSES
 from infra.provision import provision
 from infra.settings import Settings
 from infra.supervisor import Supervisor
+from schemas.catalogue import ENGAGEMENT
 
 RATE = 20_000  # events/s
 SECONDS = 40.0
@@ -75,7 +76,7 @@ def run(rate: int = RATE, seconds: float = SECONDS) -> dict[str, Any]:
 
 
 def _probed(settings: Settings, api: str, seconds: float) -> list[float]:
-    producer = EventProducer(settings, **{"linger.ms": 0})
+    producer = FrameProducer(settings, ENGAGEMENT, **{"linger.ms": 0})
     rng = np.random.default_rng(3)
     key = settings.api_key.get_secret_value() if settings.api_key else ""
     headers = {"X-API-Key": key}

@@ -16,13 +16,15 @@ import numpy as np
 import polars as pl
 import psycopg
 
+from benchmarks.load import FrameProducer
 from benchmarks.machine import machine
 from benchmarks.measured import started
-from benchmarks.scores import ScoreProducer, batches
+from benchmarks.scores import batches
 from infra.processes import PROCESSES
 from infra.provision import provision
 from infra.settings import Settings
 from infra.supervisor import Supervisor
+from schemas.catalogue import VIRALITY_SCORES
 
 RATE = 20_000  # rows/s
 SECONDS = 40.0
@@ -72,7 +74,7 @@ def run(rate: int = RATE, seconds: float = SECONDS) -> dict[str, Any]:
 
 
 def _probed(settings: Settings, seconds: float) -> list[float]:
-    producer = ScoreProducer(settings, **{"linger.ms": 0})
+    producer = FrameProducer(settings, VIRALITY_SCORES, **{"linger.ms": 0})
     row = next(batches(1)).head(1)
     with ThreadPoolExecutor(16) as pool:
         asked = []

@@ -14,6 +14,7 @@ from schemas.catalogue import ENGAGEMENT
 from schemas.encoding import FrameEncoder
 from schemas.publisher import producer_config
 from schemas.registry import Registry
+from schemas.topic import Topic
 from schemas.wire import prefix
 
 VIDEOS = 200_000
@@ -23,21 +24,22 @@ _KINDS = ["view", "like", "unlike", "dislike", "comment", "share", "save", "impr
 _SHARES = [0.70, 0.10, 0.01, 0.01, 0.03, 0.05, 0.05, 0.05]
 
 
-class EventProducer:
-    """Publishes frames of engagement events, columnar."""
+class FrameProducer:
+    """Publishes frames of one topic's events, columnar."""
 
-    def __init__(self, settings: Settings, **options: object) -> None:
+    def __init__(self, settings: Settings, topic: Topic, **options: object) -> None:
         with Registry(settings.registry_config()) as registry:
-            self._encoder = FrameEncoder(ENGAGEMENT.schema, prefix(registry.id_of(ENGAGEMENT)))
+            self._encoder = FrameEncoder(topic.schema, prefix(registry.id_of(topic)))
+        self._topic = topic
         options = {"delivery.report.only.error": True, **options}
         self._producer = Producer(producer_config(settings.kafka_config(), **options))
 
     def send(self, frame: pl.DataFrame) -> None:
         """Queue the events."""
-        values, keys = self._encoder.encode(frame), frame["video_id"].to_list()
+        values, keys = self._encoder.encode(frame), frame[self._topic.key].to_list()
         records = [{"key": k, "value": v} for k, v in zip(keys, values, strict=True)]
         while records:
-            self._producer.produce_batch(ENGAGEMENT.name, records)
+            self._producer.produce_batch(self._topic.name, records)
             records = [record for record in records if record.pop("_error", None)]
             self._producer.poll(0.1 if records else 0)
 
@@ -54,7 +56,7 @@ class EventProducer:
 def publish(settings: Settings, count: int, *, seed: int = 1) -> None:
     """Publish that many engagement events, over one simulated day that ends now."""
     rng = np.random.default_rng(seed)
-    producer = EventProducer(settings, **{"linger.ms": 50, "batch.size": 1 << 20})
+    producer = FrameProducer(settings, ENGAGEMENT, **{"linger.ms": 50, "batch.size": 1 << 20})
     day = 86_400_000_000
     start = int(time.time() * 1e6) - day
     for first in range(0, count, _BATCH):

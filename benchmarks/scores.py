@@ -7,16 +7,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import polars as pl
-from confluent_kafka import Producer
 
+from benchmarks.load import FrameProducer
 from infra.settings import Settings
 from schemas.avro_types import frame_schema
 from schemas.catalogue import VIRALITY_SCORES
-from schemas.encoding import FrameEncoder
-from schemas.publisher import producer_config
-from schemas.registry import Registry
-from schemas.wire import prefix
-from streams.columnar.kafka.partitioner import partitions_of
 
 VIDEOS = 200_000
 _BATCH = 50_000  # a divisor of VIDEOS: no video twice in one
@@ -87,43 +82,9 @@ def _rows(
     ).select(pl.col(name).cast(dtype) for name, dtype in _SCHEMA.items())
 
 
-class ScoreProducer:
-    """Publishes frames of score rows."""
-
-    def __init__(self, settings: Settings, **options: object) -> None:
-        with Registry(settings.registry_config()) as registry:
-            head = prefix(registry.id_of(VIRALITY_SCORES))
-        self._encoder = FrameEncoder(VIRALITY_SCORES.schema, head)
-        options = {"delivery.report.only.error": True, **options}
-        self._producer = Producer(producer_config(settings.kafka_config(), **options))
-
-    def send(self, frame: pl.DataFrame) -> None:
-        """Queue the rows, each in the partition of its video."""
-        keys = frame["video_id"].to_list()
-        places = partitions_of(keys, VIRALITY_SCORES.partitions).tolist()
-        values = self._encoder.encode(frame)
-        records = [
-            {"key": key, "value": value, "partition": place}
-            for key, value, place in zip(keys, values, places, strict=True)
-        ]
-        while records:
-            self._producer.produce_batch(VIRALITY_SCORES.name, records)
-            records = [record for record in records if record.pop("_error", None)]
-            self._producer.poll(0.1 if records else 0)
-
-    def acknowledged(self) -> None:
-        """Wait for the broker.
-
-        Raises:
-            RuntimeError: it did not take everything.
-        """
-        if self._producer.flush(120):
-            raise RuntimeError("the broker did not take the load")
-
-
 def publish(settings: Settings, count: int, *, first: int = 0) -> None:
     """Publish rows `first` to `count` to the scores topic."""
-    producer = ScoreProducer(settings, **{"linger.ms": 50, "batch.size": 1 << 20})
+    producer = FrameProducer(settings, VIRALITY_SCORES, **{"linger.ms": 50, "batch.size": 1 << 20})
     for frame in batches(count, first=first):
         producer.send(frame)
     producer.acknowledged()

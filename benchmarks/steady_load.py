@@ -9,15 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.load import EventProducer, events
+from benchmarks.load import FrameProducer, events
 from infra.settings import Settings
+from schemas.catalogue import ENGAGEMENT
 
 _TICK_S = 0.1
 
 
 def main(settings: dict[str, Any], rate: int) -> None:
     rng = np.random.default_rng(2)
-    producer = EventProducer(Settings(_env_file=None, **settings), **{"linger.ms": 5})
+    producer = FrameProducer(Settings(_env_file=None, **settings), ENGAGEMENT, **{"linger.ms": 5})
     per_tick = int(rate * _TICK_S)
     sent, due = 0, time.monotonic()
     while True:

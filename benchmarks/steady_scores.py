@@ -7,14 +7,18 @@ import sys
 import time
 from typing import Any
 
-from benchmarks.scores import ScoreProducer, batches
+from benchmarks.load import FrameProducer
+from benchmarks.scores import batches
 from infra.settings import Settings
+from schemas.catalogue import VIRALITY_SCORES
 
 _TICK_S = 0.05
 
 
 def main(settings: dict[str, Any], rate: int) -> None:
-    producer = ScoreProducer(Settings(_env_file=None, **settings), **{"linger.ms": 5})
+    producer = FrameProducer(
+        Settings(_env_file=None, **settings), VIRALITY_SCORES, **{"linger.ms": 5}
+    )
     per_tick = int(rate * _TICK_S)
     due = time.monotonic()
     for frame in batches(sys.maxsize):
