@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import secrets
 from collections.abc import Sequence
 from typing import Any
@@ -20,6 +21,11 @@ from schemas.errors import UndecodableError
 from schemas.varint import zigzag
 
 _SYNC = secrets.token_bytes(16)
+
+# Polars panics on damaged records, which is expected here and told by an exception. The trace that
+# Rust would write first takes a tenth of a second, and a worker was seen to hang in it for good.
+# Rust asks for this variable once, at the first panic.
+os.environ["RUST_BACKTRACE"] = "0"
 
 
 def container_header(fields: Sequence[dict[str, Any]]) -> bytes:

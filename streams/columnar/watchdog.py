@@ -18,6 +18,8 @@ import structlog
 
 log = structlog.get_logger()
 
+_GRACE_S = 5.0  # a pause of the whole machine is no reason to end
+
 
 class Watchdog:
     """Wants to hear a beat for every progress, and while there is nothing to do.
@@ -55,6 +57,9 @@ class Watchdog:
 
     def _watch(self) -> None:
         while True:
+            # This thread needs the interpreter's lock. When nobody gives that back, nothing in
+            # Python can notice it; faulthandler's own thread does, and ends the process with 1.
+            faulthandler.dump_traceback_later(self._seconds + _GRACE_S, exit=True)
             sleep(min(1.0, self._seconds / 4))
             silence = monotonic() - self._last_beat
             if not self._patient and silence > self._seconds:
