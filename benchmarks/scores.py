@@ -14,22 +14,25 @@ from schemas.avro_types import frame_schema
 from schemas.catalogue import VIRALITY_SCORES
 
 VIDEOS = 200_000
-_BATCH = 50_000  # a divisor of VIDEOS: no video twice in one
+_BATCH = 50_000
 _MINUTE_US = 60_000_000
 _SCHEMA = pl.Schema(frame_schema(VIRALITY_SCORES.schema))
 
 
-def batches(count: int, *, first: int = 0) -> Iterator[pl.DataFrame]:
-    """Rows `first` to `count` in frames of 50,000 with the topic's columns.
+def batches(count: int, *, first: int = 0, size: int = _BATCH) -> Iterator[pl.DataFrame]:
+    """Rows `first` to `count` in frames with the topic's columns.
 
     Every video has one a minute.
+
+    Args:
+        size: rows in a frame; a divisor of the number of videos, so that none is twice in one.
     """
     rng = np.random.default_rng(1)
     start = int(time.time() // 60) * _MINUTE_US
     order = rng.permutation(VIDEOS)
-    for begin in range(first, count, _BATCH):
+    for begin in range(first, count, size):
         at = begin % VIDEOS
-        videos = order[at : at + _BATCH]
+        videos = order[at : at + size]
         yield _rows(rng, videos, start + begin // VIDEOS * _MINUTE_US, begin)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections.abc import Iterable
 from threading import Event, Thread
@@ -32,6 +33,7 @@ def main(settings: Settings) -> None:
     Raises:
         RuntimeError: a projection's thread has ended by itself, so the process must not look well.
     """
+    gc.freeze()  # what was imported needs no looking through, for 60 ms at a time
     stop = Event()
 
     def ask_to_stop(number: int, frame: FrameType | None) -> None:
