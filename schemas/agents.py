@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from schemas.catalogue import ENGAGEMENT, GENERATION_REQUESTS, OUTLIER_DETECTIONS, VIDEO_SNAPSHOTS
+from schemas.catalogue import (
+    ENGAGEMENT,
+    GENERATION_REQUESTS,
+    OUTLIER_DETECTIONS,
+    VIDEO_SNAPSHOTS,
+    VIRALITY_CHANNELS,
+    VIRALITY_SCORES,
+)
 from schemas.topic import Topic
 
 AGENTS: dict[str, tuple[Topic, ...]] = {
     "virality": (ENGAGEMENT,),
     "outliers": (VIDEO_SNAPSHOTS,),
+    "forecasts": (VIDEO_SNAPSHOTS,),
+    "actuals": (VIRALITY_CHANNELS, VIRALITY_SCORES),
     "dispatcher": (GENERATION_REQUESTS, OUTLIER_DETECTIONS),
 }
 

@@ -61,10 +61,32 @@ VIRALITY_SCORES = Topic(
     "Totals, decayed rates and score per video; the virality agent's state.",
     compacted=True,
 )
+VIRALITY_CHANNELS = Topic(
+    "virality.channels.v1",
+    "channel_id",
+    "A channel's newest videos as observed; the forecast agent's state.",
+    compacted=True,
+    retention_days=YOUTUBE_RETENTION_DAYS,
+    expires=True,
+)
+VIRALITY_FORECASTS = Topic(
+    "virality.forecasts.v1",
+    "video_id",
+    "What is expected of videos whose counts are observed.",
+    compacted=True,
+)
 VIRALITY_PREDICTIONS = Topic(
     "virality.predictions.v1",
     "prediction_id",
     "Predictions made and what became of them.",
+    rules=validity.PREDICTION,
+    columnar=False,
+)
+VIRALITY_MODELS = Topic(
+    "virality.models.v1",
+    "family",
+    "Models that were registered, and which of them serves.",
+    partitions=1,  # one order for all: the last promotion wins
     columnar=False,
 )
 OUTLIER_BASELINES = Topic(
@@ -91,7 +113,10 @@ TOPICS: dict[str, Topic] = {
         GENERATION_REQUESTS,
         GENERATION_EVENTS,
         VIRALITY_SCORES,
+        VIRALITY_CHANNELS,
+        VIRALITY_FORECASTS,
         VIRALITY_PREDICTIONS,
+        VIRALITY_MODELS,
         OUTLIER_BASELINES,
         OUTLIER_DETECTIONS,
         OUTLIER_ANALYSES,

@@ -33,8 +33,9 @@ class Topic:
         key: the field of the event that is the record's key.
         about: one sentence for the docs.
         partitions: how many; never changed for a topic that exists (keys would move).
-        compacted: keep the newest row of a key for ever, instead of a retention time.
-        retention_days: how long records are kept; None is for ever. Ignored when compacted.
+        compacted: keep the newest row of a key: for ever, or until it expires.
+        retention_days: how long records are kept; None is for ever. Of a compacted topic it
+            counts only where it expires.
         expires: raw data of the platform's API: retention_days is the most, to the hour.
         columnar: carries a single record type that can be decoded as a frame.
         events: name of the schema file; that of the topic where it is left out. A topic of
@@ -135,6 +136,12 @@ class Topic:
                 # A state row can be long: a busy channel's baselines take a megabyte.
                 "max.message.bytes": str(MAX_RECORD_BYTES),
             }
+            if self.expires and self.retention_days is not None:
+                at_most = _at_most(self.retention_days)
+                config |= {
+                    "cleanup.policy": "compact,delete",
+                    "retention.ms": at_most["retention.ms"],
+                }
         else:
             days = self.retention_days
             config |= {"cleanup.policy": "delete"}

@@ -73,6 +73,7 @@ GENERATION_REQUEST = (
     _filled("prompt"),
     _not_negative("max_retries"),
 )
+PREDICTION = (*_OCCURRED, _filled("prediction_id"), _not_negative("actual_views"))
 EXPIRY = (
     *_OCCURRED,
     _not_ancient("before"),
