@@ -17,9 +17,9 @@ from time import monotonic
 import structlog
 from psycopg_pool import AsyncConnectionPool
 
+from streams.artifacts import ArtifactError, Artifacts
 from streams.decisions.decider import Refused
 from streams.generation import commands
-from streams.generation.artifacts import ArtifactError, Artifacts
 from streams.generation.job import Job, Status, seed_of
 from streams.generation.job_commands import (
     Complete,

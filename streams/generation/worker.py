@@ -15,7 +15,7 @@ from procrastinate.worker import Worker as QueueWorker
 from psycopg_pool import AsyncConnectionPool
 
 from infra.settings import Settings
-from streams.generation.artifacts import Artifacts
+from streams.artifacts import Artifacts
 from streams.generation.attempt import SOFT_LIMIT, Attempts
 from streams.generation.local import LocalProvider
 from streams.generation.providers import Provider

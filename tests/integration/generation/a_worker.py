@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from streams.generation.artifacts import Artifacts
+from streams.artifacts import Artifacts
 from streams.generation.local import LocalProvider
 from streams.generation.worker import Pulse, work
 

@@ -20,7 +20,7 @@ from schemas.catalogue import GENERATION_EVENTS, GENERATION_REQUESTS, OUTLIER_DE
 from schemas.codec import Codec
 from schemas.publisher import Publisher
 from schemas.registry import Registry
-from streams.generation.artifacts import Artifacts
+from streams.artifacts import Artifacts
 from streams.generation.policy import teaser_request
 from tests.unit.generation.requests import NOW, a_request
 from tests.unit.generation.test_rendering import probe

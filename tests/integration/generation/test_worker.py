@@ -15,9 +15,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from streams.artifacts import ArtifactError, Artifacts
 from streams.decisions.decider import Refused
 from streams.generation import commands, worker
-from streams.generation.artifacts import ArtifactError, Artifacts
 from streams.generation.job import Status
 from streams.generation.job_commands import Queue
 from streams.generation.local import LocalProvider

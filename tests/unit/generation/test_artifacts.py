@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.generation.artifacts import ArtifactError, Artifacts, MissingArtifactError
+from streams.artifacts import ArtifactError, Artifacts, MissingArtifactError
 
 
 @pytest.fixture

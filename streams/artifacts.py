@@ -1,4 +1,4 @@
-"""Rendered videos and thumbnails, in a folder or a bucket: file, s3, gs or az by URL."""
+"""Files that are no events (videos, thumbnails, models), in a folder or a bucket by URL."""
 
 from __future__ import annotations
 
