@@ -11,11 +11,13 @@ import polars as pl
 
 from schemas.avro_types import TIMESTAMP
 
-# The newest so many videos of a channel, and observations of a video, are looked at.
+# Of a channel, the newest so many videos whose views were observed at or before the moment are
+# looked at; those of them that were published before the video are its history.
 HISTORY_VIDEOS = 50
-HISTORY_OBSERVATIONS = 16
+HISTORY_OBSERVATIONS = 16  # at most so many of a video; which, says moments_of.observations
 
-# An earlier video of the channel, as it was last observed at or before the moment.
+# An earlier video of the channel, as it was last observed at or before the moment; and how it was
+# observed first, null where that is no longer known. Observations without views do not count.
 EARLIER_VIDEO = pl.Struct(
     {
         "video_id": pl.String(),
@@ -24,6 +26,8 @@ EARLIER_VIDEO = pl.Struct(
         "duration_s": pl.Int64(),
         "views": pl.Int64(),
         "observed_at": TIMESTAMP,
+        "first_views": pl.Int64(),
+        "first_observed_at": TIMESTAMP,
     }
 )
 
@@ -46,8 +50,10 @@ MOMENT = pl.Schema(
         "at": TIMESTAMP,
         "published_at": TIMESTAMP,
         "title": pl.String(),
-        "description": pl.String(),
+        "description_length": pl.Int64(),  # characters
+        "links": pl.Int64(),  # in the description
         "tags": pl.List(pl.String()),
+        "tag_count": pl.Int64(),  # may be more than `tags` holds, where the source cuts them
         "category": pl.String(),
         "language": pl.String(),
         "duration_s": pl.Int64(),

@@ -1,0 +1,26 @@
+"""Features: one declared list, made of moments by the same code in training, stream and API."""
+
+from __future__ import annotations
+
+from streams.virality.features.feature import CODE, Feature
+from streams.virality.features.table import (
+    AFTER,
+    BEFORE,
+    FEATURES,
+    codes,
+    feature_hash,
+    feature_table,
+    matrix,
+)
+
+__all__ = [
+    "AFTER",
+    "BEFORE",
+    "CODE",
+    "FEATURES",
+    "Feature",
+    "codes",
+    "feature_hash",
+    "feature_table",
+    "matrix",
+]
