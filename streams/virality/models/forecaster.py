@@ -1,0 +1,304 @@
+"""Forecasts of moments: views to come, a score, reasons, recommendations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from streams.virality.features import feature_table, matrix
+from streams.virality.models import bundle
+from streams.virality.models.bands import rising
+from streams.virality.models.bundle import Bundle, Description
+from streams.virality.models.reasons import Reason, reasons_of
+from streams.virality.models.recommend import Recommendation, changed, changes_within, judged
+from streams.virality.models.score import tail
+from streams.virality.models.stage import Band, StageModel, asked_at
+
+__all__ = ["HORIZONS_H", "Answer", "Forecaster", "Reason", "Recommendation"]
+
+Floats = npt.NDArray[np.float64]
+
+HORIZONS_H = {"24h": 24.0, "7d": 168.0, "30d": 720.0}  # ages at which views are forecast
+BEFORE, AFTER = "before", "after"
+
+_AGES = np.array(list(HORIZONS_H.values()))
+_SCORED_H = (168.0, 720.0)  # the score is of the first of these ages that is not over
+_DEFAULT = Path(__file__).parent / "default"
+
+
+class Answer(NamedTuple):
+    """All that a model says of moments: the results of `forecast`, `explain` and `recommend`."""
+
+    forecast: pl.DataFrame
+    reasons: list[list[Reason]]
+    recommendations: list[list[Recommendation]]
+
+
+class Forecaster:
+    """A model ready for use. Immutable, and safe between threads.
+
+    Attributes:
+        version: name and checksum of what it is made of.
+        description: what it says of itself.
+    """
+
+    def __init__(self, version: str, parts: Bundle) -> None:
+        self.version = version
+        self.description: Description = parts.description
+        self._stages = parts.stages
+        self._thresholds = parts.thresholds
+
+    @classmethod
+    def load(cls, folder: Path, *, compiled: Path | None = None) -> Forecaster:
+        """The model in a folder.
+
+        Args:
+            compiled: where compiled models are (`Settings.home / "compiled"`); None is without.
+
+        Raises:
+            BundleError: it cannot be used; the message says what to do.
+        """
+        return cls(*bundle.load(folder, compiled))
+
+    @classmethod
+    def default(cls, *, compiled: Path | None = None) -> Forecaster:
+        """The model that ships; docs/virality.md says what it was trained on."""
+        return cls.load(_DEFAULT, compiled=compiled)
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether all of it predicts by machine code."""
+        return all(
+            trees.is_compiled
+            for stage in self._stages.values()
+            for trees in (stage.point, stage.low, stage.high)
+        )
+
+    def compile(self, folder: Path) -> None:
+        """Compile what is not compiled yet; whoever loads it later uses it.
+
+        Raises:
+            NotCompiledError: the folder may be written by others.
+        """
+        for stage in self._stages.values():
+            for trees in (stage.point, stage.low, stage.high):
+                trees.compile(folder)
+
+    def forecast(self, moments: pl.DataFrame) -> pl.DataFrame:
+        """Views to come and the score.
+
+        Args:
+            moments: `MOMENT`.
+
+        Returns:
+            One row per moment: `predicted_views_24h`, `_7d`, `_30d`, each also with `_lower` and
+            `_upper`, the ends of its 90 % band, Float64: views at that age, null where the video is
+            older. Lower <= predicted <= upper, and none falls with the age asked for. `score`
+            Float64, 0 to 100: the probability, calibrated, that at an age of 7 days (30, where 7
+            are over) the video is in the top decile of its channel's history (models.score).
+            `stage` String: "before" while no views are known, else "after".
+        """
+        return self._forecast(moments, feature_table(moments, _AGES[0]))
+
+    def answer(self, moments: pl.DataFrame, top: int = 5) -> Answer:
+        """All that there is to say, at less than the cost of asking for each: features are made
+        once.
+
+        Args:
+            moments: `MOMENT`.
+            top: so many reasons at most.
+        """
+        stage = self._stages[BEFORE]
+        planned = _planned(moments)
+        changes = changes_within(stage.ranges)
+        height = moments.height
+        whole = feature_table(
+            pl.concat([moments, changed(moments.filter(planned), changes)]), _AGES[0]
+        )
+        table = whole[:height]
+        return Answer(
+            self._forecast(moments, table),
+            self._explain(moments, table, top),
+            self._recommend(moments, planned, table.filter(planned), whole[height:]),
+        )
+
+    def _forecast(self, moments: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
+        """`forecast`, of features that are made already, of any age asked for."""
+        age_h = _age_h(moments)
+        ages = np.tile(_AGES, (moments.height, 1))
+        band = self._band(table, ages)
+        over = ages <= age_h[:, None]
+        columns = {}
+        for place, name in enumerate(HORIZONS_H):
+            for end, values in (("", band.median), ("_lower", band.lower), ("_upper", band.upper)):
+                views = np.where(over[:, place], np.nan, 10 ** values[:, place] - 1)
+                columns[f"predicted_views_{name}{end}"] = views
+        return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.Float64)).select(
+            pl.all().fill_nan(None),
+            pl.Series("score", self._score(moments, table, band, age_h)),
+            pl.Series("stage", np.where(_unseen(table), BEFORE, AFTER), dtype=pl.String),
+        )
+
+    def at(self, moments: pl.DataFrame, horizon_h: Floats) -> Band:
+        """log10 of 1 + views at any age, one per moment, with a 90 % band; for measures and tests.
+
+        Args:
+            horizon_h: age in hours, one per moment, not below the moment's.
+        """
+        table = feature_table(moments, pl.Series(horizon_h))
+        band = self._band(table, horizon_h[:, None])
+        return Band(*(ends[:, 0] for ends in band))
+
+    def score_at(self, moments: pl.DataFrame, horizon_h: Floats, band: Band) -> Floats:
+        """The score, 0 to 100, that goes with a forecast at any age."""
+        threshold = self._thresholds.at(moments, horizon_h)
+        raw = tail(threshold, *band)
+        unseen = moments["observed"].list.eval(pl.element().struct.field("views")).list.max()
+        return self._calibrated(raw, unseen.is_null().to_numpy())
+
+    def explain(self, moments: pl.DataFrame, top: int = 5) -> list[list[Reason]]:
+        """What made each forecast (that of the score): the strongest first (models.reasons).
+
+        Args:
+            moments: `MOMENT`.
+            top: so many reasons at most.
+        """
+        return self._explain(moments, feature_table(moments, _AGES[0]), top)
+
+    def _explain(self, moments: pl.DataFrame, table: pl.DataFrame, top: int) -> list[list[Reason]]:
+        asked = _scored_h(_age_h(moments))
+        table = asked_at(table, asked)
+        found: list[list[Reason]] = [[] for _ in range(moments.height)]
+        for stage, rows in self._by_stage(table):
+            part = table[rows]
+            shares, _ = stage.contributions(part, asked[rows])
+            values = matrix(part, stage.features)
+            told = reasons_of(stage.features, shares, values, top)
+            for row, reasons in zip(rows.tolist(), told, strict=True):
+                found[row] = reasons
+        return found
+
+    def contributions(self, moments: pl.DataFrame, horizon_h: float) -> pl.DataFrame:
+        """Exact shares of features in the forecast of one age.
+
+        Returns:
+            One row per moment: `base`, one column per feature (0 where its stage has it not), all
+            Float64 in log10 views: they sum to `raw`, log10 of 1 + the views forecast, before it is
+            held to be no less than the views that there are and no less than at an earlier age.
+        """
+        table = feature_table(moments, horizon_h)
+        asked = np.full(moments.height, horizon_h)
+        columns: dict[str, Floats] = {
+            name: np.zeros(moments.height) for name in ("raw", "base", *table.columns)
+        }
+        for stage, rows in self._by_stage(table):
+            shares, base = stage.contributions(table[rows], asked[rows])
+            columns["base"][rows] = base
+            columns["raw"][rows] = np.mean(stage.members(table[rows], asked[rows]), axis=0)
+            for place, feature in enumerate(stage.features):
+                columns[feature.name][rows] = shares[:, place]
+        return pl.DataFrame(columns)
+
+    def recommend(self, moments: pl.DataFrame) -> list[list[Recommendation]]:
+        """Changes to what is not published yet that raise the forecast; mostly none.
+
+        Only for moments before publication: what is out can hardly be changed. See
+        `models.recommend`.
+        """
+        planned = _planned(moments)
+        plans = moments.filter(planned)
+        other = changed(plans, changes_within(self._stages[BEFORE].ranges))
+        whole = feature_table(pl.concat([plans, other]), _AGES[0])
+        return self._recommend(moments, planned, whole[: plans.height], whole[plans.height :])
+
+    def _recommend(
+        self, moments: pl.DataFrame, planned: pl.Series, as_is: pl.DataFrame, other: pl.DataFrame
+    ) -> list[list[Recommendation]]:
+        """`recommend`, of features of the planned ones, as they are and changed."""
+        found: list[list[Recommendation]] = [[] for _ in range(moments.height)]
+        if not as_is.height:
+            return found
+        stage = self._stages[BEFORE]
+        asked = _SCORED_H[0]
+
+        def members(table: pl.DataFrame) -> list[Floats]:
+            ages = np.full(table.height, asked)
+            return stage.members(asked_at(table, ages), ages)
+
+        told = judged(moments.filter(planned), as_is, other, members, stage.ranges)
+        for row, changes in zip(planned.arg_true().to_list(), told, strict=True):
+            found[row] = changes
+        return found
+
+    def _band(self, table: pl.DataFrame, ages: Floats) -> Band:
+        """Forecasts for several ages in ascending order: (rows, ages) each."""
+        height, count = ages.shape
+        row, flat = np.repeat(np.arange(height), count), ages.reshape(-1)
+        asked = asked_at(table[row], flat)
+        ends = [np.zeros(row.size) for _ in Band._fields]
+        for stage, rows in self._by_stage(asked):
+            # Taking rows out costs by the call: not where it is all of them.
+            whole = rows.size == row.size
+            part, hours = (asked, flat) if whole else (asked[rows], flat[rows])
+            for end, values in zip(ends, stage.forecast(part, hours), strict=True):
+                end[rows] = values
+        return Band(*(rising(end.reshape(height, count)) for end in ends))
+
+    def _score(
+        self, moments: pl.DataFrame, table: pl.DataFrame, band: Band, age_h: Floats
+    ) -> Floats:
+        asked = _scored_h(age_h)
+        place = np.searchsorted(_AGES, asked)
+        row = np.arange(moments.height)
+        threshold = self._thresholds.at(moments, asked)
+        raw = tail(threshold, *(ends[row, place] for ends in band))
+        unseen = _unseen(table)
+        score = self._calibrated(raw, unseen)
+        # Older than any age that is asked of: it is there, or it is not.
+        done = (age_h >= _SCORED_H[-1]) & ~unseen
+        if done.any():
+            now = table["views"].fill_null(np.nan).to_numpy()
+            reached = now >= self._thresholds.at(moments, age_h)
+            score = np.where(done, np.where(reached, 100.0, 0.0), score)
+        return score
+
+    def _calibrated(self, raw: Floats, unseen: npt.NDArray[np.bool_]) -> Floats:
+        return 100 * np.where(
+            unseen,
+            self._stages[BEFORE].calibration(raw),
+            self._stages[AFTER].calibration(raw),
+        )
+
+    def _by_stage(self, table: pl.DataFrame) -> list[tuple[StageModel, npt.NDArray[np.int64]]]:
+        """The rows of each stage, of those that have any."""
+        unseen = _unseen(table)
+        parts = (
+            (self._stages[BEFORE], np.flatnonzero(unseen)),
+            (self._stages[AFTER], np.flatnonzero(~unseen)),
+        )
+        return [(stage, rows) for stage, rows in parts if rows.size]
+
+
+def _planned(moments: pl.DataFrame) -> pl.Series:
+    """Whether a moment is one before publication, of which nothing was observed."""
+    return moments.select(
+        (pl.col("at") <= pl.col("published_at")) & (pl.col("observed").list.len() == 0)
+    ).to_series()
+
+
+def _unseen(table: pl.DataFrame) -> npt.NDArray[np.bool_]:
+    """Whether no views are known."""
+    return table["views"].is_null().to_numpy()
+
+
+def _age_h(moments: pl.DataFrame) -> Floats:
+    age = (pl.col("at") - pl.col("published_at")).dt.total_microseconds() / 3.6e9
+    return moments.select(age).to_series().to_numpy()
+
+
+def _scored_h(age_h: Floats) -> Floats:
+    return np.where(age_h < _SCORED_H[0], _SCORED_H[0], _SCORED_H[1])

@@ -1,0 +1,217 @@
+"""Recommendations: what the model says would become of the video if its maker changed something.
+
+A counterfactual through the model, nothing else: it says what such videos had, not what the change
+would cause. Only changes that every member of the model agrees on, to values that were common in
+training, and that gain at least ten per cent are told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+Table = Callable[[pl.DataFrame], pl.DataFrame]
+Members = Callable[[pl.DataFrame], list[Floats]]
+
+SMALLEST_GAIN = 0.10  # of the views
+
+_LENGTHS_S = (20, 45, 90, 170, 300, 480, 720, 1200, 1800, 3600)
+_TITLE_CHARACTERS = (25, 40, 55, 70, 90)
+_TAGS = (5, 10, 20, 30)
+
+_HOUR_US = 3_600_000_000
+_DAY_US = 24 * _HOUR_US
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """A change that raises the forecast.
+
+    Attributes:
+        input: duration_s, hour_utc, title_length or tags.
+        current, suggested: its value as it is, and as it might be.
+        gain: of the forecast views, as a share: 0.2 is a fifth more.
+        text: in words with numbers.
+    """
+
+    input: str
+    current: float
+    suggested: float
+    gain: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One input set to one value.
+
+    Attributes:
+        input: which.
+        value: to what.
+        feature: the feature that must stay in its common range.
+    """
+
+    input: str
+    value: float
+    feature: str
+
+
+# Changes of moments; those of titles are changes of features, as nobody knows the new title.
+_OF_MOMENTS = (
+    *(Change("duration_s", seconds, "duration") for seconds in _LENGTHS_S),
+    *(Change("hour_utc", hour, "hour") for hour in range(24)),
+    *(Change("tags", count, "tags") for count in _TAGS),
+)
+_OF_TITLES = tuple(
+    Change("title_length", characters, "title_length") for characters in _TITLE_CHARACTERS
+)
+
+
+def changes_within(ranges: Mapping[str, tuple[float, float]]) -> tuple[Change, ...]:
+    """The changes of moments whose feature has a common range; what has none is not changed."""
+    return tuple(change for change in _OF_MOMENTS if change.feature in ranges)
+
+
+def changed(moments: pl.DataFrame, changes: Sequence[Change]) -> pl.DataFrame:
+    """The moments with the first change made to them, then with the second, and so on.
+
+    Args:
+        moments: `MOMENT`, before publication.
+
+    Returns:
+        `MOMENT`, (changes x moments) rows.
+    """
+    count = moments.height
+    every = moments[np.tile(np.arange(count), len(changes))]
+    values = np.repeat([change.value for change in changes], count)
+    of = np.repeat([change.input for change in changes], count)
+    return every.with_columns(
+        _set(every["duration_s"], of == "duration_s", values),
+        _set(every["tag_count"], of == "tags", values),
+        _moved(every["published_at"], of == "hour_utc", values),
+    )
+
+
+def recommended(
+    moments: pl.DataFrame,
+    table: Table,
+    members: Members,
+    ranges: Mapping[str, tuple[float, float]],
+) -> list[list[Recommendation]]:
+    """Recommendations for each moment, the greatest gain first; mostly none.
+
+    Args:
+        moments: `MOMENT`, before publication.
+        table: makes features of moments.
+        members: what each member of the model forecasts of features, log10 views.
+        ranges: of a feature, from where to where it was common in training; what is not named is
+            not changed.
+    """
+    if moments.is_empty():
+        return []
+    # One table for all: making features costs by the call.
+    whole = table(pl.concat([moments, changed(moments, changes_within(ranges))]))
+    as_is, other = whole[: moments.height], whole[moments.height :]
+    return judged(moments, as_is, other, members, ranges)
+
+
+def judged(
+    moments: pl.DataFrame,
+    as_is: pl.DataFrame,
+    other: pl.DataFrame,
+    members: Members,
+    ranges: Mapping[str, tuple[float, float]],
+) -> list[list[Recommendation]]:
+    """The same where features have been made already.
+
+    Args:
+        as_is: features of the moments.
+        other: features of what `changed` makes of them by `changes_within(ranges)`.
+    """
+    titles = _OF_TITLES if "title_length" in ranges else ()
+    changes = (*changes_within(ranges), *titles)
+    rows = pl.concat([as_is, other, _with_titles(as_is, titles)])
+    asked = [part.reshape(-1, moments.height) for part in members(rows)]
+    # The least that a member of the model says: they all have to agree.
+    gains = np.min([10 ** (part[1:] - part[0]) - 1 for part in asked], axis=0)
+    current = {name: _current(moments, name) for name in {change.input for change in changes}}
+    features = {
+        change.feature: rows[change.feature].to_numpy().reshape(-1, moments.height)[1:]
+        for change in changes
+    }
+    best: list[dict[str, Recommendation]] = [{} for _ in range(moments.height)]
+    for place, (change, gain) in enumerate(zip(changes, gains, strict=True)):
+        low, high = ranges[change.feature]
+        reached = features[change.feature][place]
+        told = (gain >= SMALLEST_GAIN) & (low <= reached) & (reached <= high)
+        told &= ~np.isnan(current[change.input])
+        for row in np.flatnonzero(told).tolist():
+            known = best[row].get(change.input)
+            if known is None or known.gain < gain[row]:
+                best[row][change.input] = _recommendation(
+                    change, float(current[change.input][row]), float(gain[row])
+                )
+    return [sorted(found.values(), key=lambda one: -one.gain) for found in best]
+
+
+def _set(column: pl.Series, where: Flags, values: Floats) -> pl.Series:
+    """A column with other values in some places."""
+    other = pl.Series(column.name, values).cast(column.dtype)
+    return other.zip_with(pl.Series(where), column)
+
+
+def _moved(published_at: pl.Series, where: Flags, hour: Floats) -> pl.Series:
+    """The next time that it is so late: not before what was planned."""
+    at = published_at.to_physical().to_numpy()
+    later = at - at % _DAY_US + np.where(where, hour, 0).astype(np.int64) * _HOUR_US
+    later += np.where(later < at, _DAY_US, 0)
+    return pl.Series(published_at.name, np.where(where, later, at)).cast(published_at.dtype)
+
+
+def _with_titles(as_is: pl.DataFrame, changes: Sequence[Change]) -> pl.DataFrame:
+    """Features with titles of other lengths, of as many words in proportion."""
+    every = as_is[np.tile(np.arange(as_is.height), len(changes))]
+    length = np.repeat([change.value for change in changes], as_is.height).astype(np.float64)
+    words = every["title_words"].to_numpy() * length
+    words /= np.maximum(every["title_length"].to_numpy(), 1)
+    return every.with_columns(
+        pl.Series("title_length", length), pl.Series("title_words", np.maximum(words.round(), 1))
+    )
+
+
+_CURRENT: Mapping[str, pl.Expr] = {
+    "duration_s": pl.col("duration_s"),
+    "hour_utc": pl.col("published_at").dt.hour(),
+    "tags": pl.col("tag_count"),
+    "title_length": pl.col("title").str.len_chars(),
+}
+
+
+def _current(moments: pl.DataFrame, name: str) -> Floats:
+    """What an input is now; NaN where it is not known."""
+    return moments.select(_CURRENT[name].cast(pl.Float64)).to_series().to_numpy()
+
+
+def _recommendation(change: Change, current: float, gain: float) -> Recommendation:
+    words = {
+        "duration_s": "a length of {} instead of {}",
+        "hour_utc": "publication at {} UTC instead of {}",
+        "tags": "{} tags instead of {}",
+        "title_length": "a title of {} characters instead of {}",
+    }[change.input].format(_said(change.input, change.value), _said(change.input, current))
+    text = f"{gain:.0%} more views with {words}".replace("%", " %")
+    return Recommendation(change.input, current, change.value, gain, text)
+
+
+def _said(name: str, value: float) -> str:
+    if name == "hour_utc":
+        return f"{value:.0f}:00"
+    if name == "duration_s":
+        return f"{value:.0f} s" if value < 120 else f"{value / 60:.0f} min"
+    return f"{value:.0f}"

@@ -1,0 +1,1 @@
+"""Models out of videos and their counts: examples, fits, measures, cards."""
