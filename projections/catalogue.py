@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from projections.channels import CHANNELS
+from projections.forecasts import FORECASTS
 from projections.jobs import JOBS
 from projections.outliers import OUTLIERS
+from projections.predictions import PREDICTIONS
 from projections.projection import Projection
 from projections.videos import VIDEOS
 from projections.virality import VIRALITY
 
 PROJECTIONS: dict[str, Projection] = {
-    projection.name: projection for projection in (VIDEOS, VIRALITY, CHANNELS, OUTLIERS, JOBS)
+    projection.name: projection
+    for projection in (VIDEOS, VIRALITY, CHANNELS, OUTLIERS, JOBS, PREDICTIONS, FORECASTS)
 }

@@ -57,7 +57,7 @@ def _ranks() -> list[pl.Expr]:
 
 VIRALITY = Projection(
     name="virality",
-    version=3,
+    version=4,
     statements=beside(__file__),
     sources=(
         Source(

@@ -18,9 +18,11 @@ CREATE TABLE IF NOT EXISTS virality_scores (
     views_24h double precision NOT NULL,
     views_7d double precision NOT NULL,
     unique_viewers bigint NOT NULL, -- an estimate, standard error 2.3 %
+    since timestamptz, -- oldest event; null: not known
     score double precision NOT NULL,
     velocity double precision NOT NULL,
     acceleration double precision NOT NULL,
+    burst_z double precision NOT NULL, -- at as_of
     predicted_views_24h double precision,
     predicted_views_24h_lower double precision,
     predicted_views_24h_upper double precision,
@@ -86,9 +88,11 @@ ON CONFLICT (video_id) DO UPDATE SET
     views_24h = excluded.views_24h,
     views_7d = excluded.views_7d,
     unique_viewers = excluded.unique_viewers,
+    since = excluded.since,
     score = excluded.score,
     velocity = excluded.velocity,
     acceleration = excluded.acceleration,
+    burst_z = excluded.burst_z,
     predicted_views_24h = excluded.predicted_views_24h,
     predicted_views_24h_lower = excluded.predicted_views_24h_lower,
     predicted_views_24h_upper = excluded.predicted_views_24h_upper,

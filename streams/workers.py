@@ -27,11 +27,12 @@ def worker(name: str, handler: ChunkHandler, settings: Settings) -> WorkerApp:
 def folding_worker(spec: AgentSpec, settings: Settings) -> WorkerApp:
     """A worker of an agent that folds events into state."""
     registry = Registry(settings.registry_config())
-    kafka, parking = settings.kafka_config(), _parking(settings)
-    return worker(spec.name, FoldingHandler(spec, kafka, registry, parking), settings)
+    kafka, parked = settings.kafka_config(), parking(settings)
+    return worker(spec.name, FoldingHandler(spec, kafka, registry, parked), settings)
 
 
-def _parking(settings: Settings) -> Parking | None:
+def parking(settings: Settings) -> Parking | None:
+    """When rows of quiet keys leave the memory; None is never."""
     if not settings.park_after_hours:
         return None
     folder = settings.home / "parked"

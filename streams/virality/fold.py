@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -24,18 +26,26 @@ _COUNTED = {
     "impressions": "impression",
 }
 _NEVER = np.iinfo(np.int64).min
+_FOREVER = np.iinfo(np.int64).max
 
 _TOTALS = (*_COUNTED, "likes", "watch_ms")
 _NUMBERS = [*_TOTALS, *(f"views_{suffix}" for suffix in TIME_CONSTANTS)]
 _STANDS = pl.col("as_of").to_physical().fill_null(_NEVER)
+_SINCE = pl.col("since").to_physical().fill_null(_FOREVER)
 
 Integers = npt.NDArray[np.int64]
+
+Forecasts = Callable[[pl.DataFrame], pl.DataFrame]
 
 
 class ViralityFold:
     """State per video: totals, decayed views with the time at which they stand, and who viewed.
 
     Sums and maxima, so the order of events does not matter.
+
+    Args:
+        forecasts: puts forecasts over scored rows, where there are any; None leaves them as they
+            are.
     """
 
     state = pl.Schema(
@@ -57,26 +67,35 @@ class ViralityFold:
                 )
             },
             **{f"views_{suffix}": pl.Float64() for suffix in TIME_CONSTANTS},
+            "since": TIMESTAMP,
             "viewers": pl.Binary(),
         }
     )
     columns = ("video_id", "channel_id", "viewer_id", "occurred_at", "kind", "watch_ms")
 
+    def __init__(self, forecasts: Forecasts | None = None) -> None:
+        self._forecasts = forecasts
+
     def __call__(self, rows: pl.DataFrame, events: pl.DataFrame) -> Folded:
         """Add the events to the rows."""
         row = events[ROW].to_numpy().astype(np.int64)
         added = _totals(row, events, rows.height)
-        rows = rows.with_columns(pl.col(_NUMBERS).fill_null(0), _STANDS)  # one call: each costs
+        rows = rows.with_columns(
+            pl.col(_NUMBERS).fill_null(0), _STANDS, _SINCE
+        )  # one call: each costs
         stood = rows["as_of"].to_numpy()
         times = events["occurred_at"].to_physical().to_numpy()
         stands = stood.copy()
         np.maximum.at(stands, row, times)
+        since = rows["since"].to_numpy().copy()
+        np.minimum.at(since, row, times)
         view = (events["kind"] == "view").to_numpy()
         viewers = events["viewer_id"].filter(pl.Series(view))
         return Folded(
             rows.with_columns(
                 pl.coalesce("channel_id", first_of_each(row, events["channel_id"], rows.height)),
                 pl.Series("as_of", stands).cast(TIMESTAMP),
+                pl.Series("since", since).cast(TIMESTAMP),
                 *(rows[name] + pl.Series(name, total) for name, total in added.items()),
                 *_moved(rows, stood, stands, row[view], times[view]),
                 hyperloglog.added(rows["viewers"], row[view], viewers).fill_null(b""),
@@ -85,7 +104,8 @@ class ViralityFold:
 
     def render(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The rows with unique viewers, score, velocity, acceleration and reasons."""
-        return scored(rows.with_columns(unique_viewers(rows)))
+        transparent = scored(rows.with_columns(unique_viewers(rows)))
+        return transparent if self._forecasts is None else self._forecasts(transparent)
 
 
 def unique_viewers(rows: pl.DataFrame) -> pl.Expr:

@@ -10,8 +10,11 @@ score = 100 (0.5 reach + 0.3 momentum + 0.2 response)
 
 from __future__ import annotations
 
+import math
+
 import polars as pl
 
+from streams.virality.burst import burst_z
 from streams.virality.decay import HOUR, TIME_CONSTANTS
 
 MODEL_VERSION = "transparent-1"
@@ -40,14 +43,15 @@ def scored(rows: pl.DataFrame) -> pl.DataFrame:
         rows: columns of `ViralityFold.state` and any others.
 
     Returns:
-        The same rows with `velocity`, `acceleration`, `score` Float64, `model_version` String,
-        `reasons` List(String), and the predicted views, null.
+        The same rows with `velocity`, `acceleration`, `burst_z`, `score` Float64, `model_version`
+        String, `reasons` List(String), and the predicted views, null.
     """
     weighted = pl.col("likes") + 2 * pl.col("comments") + 2 * pl.col("saves") + 3 * pl.col("shares")
     response = weighted.clip(lower_bound=0) / (pl.col("views") + _PRIOR_VIEWS)
     day = per_hour("24h")
     return (
         rows.with_columns(
+            _bursts(rows),
             velocity=per_hour("6h"),
             acceleration=pl.when(day > _FLOOR).then(per_hour("1h") / day).otherwise(0.0),
             _response=response,
@@ -65,6 +69,17 @@ def scored(rows: pl.DataFrame) -> pl.DataFrame:
         )
         .drop("_response")
     )
+
+
+def _bursts(rows: pl.DataFrame) -> pl.Series:
+    """`burst_z` at as_of. A row from before `since` was kept is as old as can be."""
+    lived = (rows["as_of"] - rows["since"]).dt.total_microseconds().cast(pl.Float64) / (HOUR * 1e6)
+    z = burst_z(
+        rows["views_1h"].to_numpy(),
+        rows["views_24h"].to_numpy(),
+        lived.fill_null(math.inf).to_numpy(),
+    )
+    return pl.Series("burst_z", z)
 
 
 def _reasons() -> pl.Expr:

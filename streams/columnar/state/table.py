@@ -86,6 +86,13 @@ class KeyedTable:
         """Keys whose rows have changed since the last flush."""
         return self._changed_rows
 
+    def slots(self, keys: pl.Series) -> Numbers:
+        """A number for each key that has a row, negative for the others.
+
+        Numbers are small and given out in order; a key keeps its own as long as nothing is parked.
+        """
+        return self._found(keys)
+
     def take(self, keys: pl.Series | list[str]) -> pl.DataFrame:
         """One row for each of the distinct keys, in their order.
 

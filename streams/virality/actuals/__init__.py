@@ -1,0 +1,1 @@
+"""What became of predictions: observed counts at the age that was predicted for."""
