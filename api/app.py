@@ -16,14 +16,19 @@ from api.body_limit import BodyLimit
 from api.errors import ErrorEnvelope, NoApiKeyError
 from api.metrics import Metrics
 from api.middleware import RequestContext
+from api.predictions.models import RegisteredModels, ServedModels
 from api.routes import (
+    analytics,
     channels,
+    condition,
     dashboard,
     events,
     health,
     jobs,
     live,
     outliers,
+    predictions,
+    served,
     system,
     videos,
     virality,
@@ -59,8 +64,28 @@ _SHOWN_KEYS = [
 ]
 
 
-def create_app(settings: Settings) -> FastAPI:
+# Addresses are tried in this order: what is asked for most, and in a hurry, comes first.
+_DOMAINS = (
+    predictions,
+    events,
+    videos,
+    virality,
+    analytics,
+    served,
+    outliers,
+    channels,
+    jobs,
+    system,
+    condition,
+    live,
+)
+
+
+def create_app(settings: Settings, models: ServedModels | None = None) -> FastAPI:
     """The application for some settings, whose addresses are all set. It connects when it starts.
+
+    Args:
+        models: what predicts; those of the registry where it is left out.
 
     Raises:
         NoStackError: the settings have no key, or no secret to seal personal fields with.
@@ -73,7 +98,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        services = Services.of(settings, keys, metrics)
+        services = Services.of(settings, keys, metrics, models or RegisteredModels(settings))
         await services.open()
         app.state.services = services
         try:
@@ -95,6 +120,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(RequestContext, metrics=metrics)
     app.include_router(_versioned())
     app.include_router(health.router)
+    app.include_router(condition.open_router)
     app.include_router(dashboard.router)
     static = Path(__file__).parent / "static"
     app.mount("/static", StaticFiles(directory=static), name="static")
@@ -103,6 +129,6 @@ def create_app(settings: Settings) -> FastAPI:
 
 def _versioned() -> APIRouter:
     router = APIRouter(dependencies=_SHOWN_KEYS, responses=_ERRORS)
-    for domain in (events, videos, virality, outliers, channels, jobs, system, live):
+    for domain in _DOMAINS:
         router.include_router(domain.router)
     return router

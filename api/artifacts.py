@@ -9,7 +9,7 @@ from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
 from api.errors import ApiError
-from streams.generation.artifacts import ArtifactError, Artifacts, MissingArtifactError
+from streams.artifacts import ArtifactError, Artifacts, MissingArtifactError
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 

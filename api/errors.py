@@ -35,6 +35,7 @@ class ApiError(Exception):
         message: one sentence: what is wrong, where, and how to mend it.
         details: facts for a program.
         headers: of the response.
+        also: further members of the envelope, which documented clients look for.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class ApiError(Exception):
         self.message = message
         self.details = {} if details is None else details
         self.headers = headers
+        self.also: dict[str, Any] = {}
 
 
 class BodyTooLargeError(HTTPException):
@@ -84,6 +86,16 @@ def not_found(what: str, identity: str) -> ApiError:
     return ApiError(404, "NOT_FOUND", f"no {what} is called {identity!r}", details={what: identity})
 
 
+def validation_error(path: str, reason: str) -> ApiError:
+    """400 for a value that does not fit."""
+    return ApiError(
+        400,
+        "VALIDATION_ERROR",
+        f"validation error: {path}: {reason}",
+        details={"errors": [{"path": path, "reason": reason}]},
+    )
+
+
 def too_large(most: int) -> ApiError:
     """413 for a body of more than `most` bytes."""
     return ApiError(
@@ -112,6 +124,7 @@ def envelope(
     message: str,
     details: Any = None,
     headers: Mapping[str, str] | None = None,
+    also: Mapping[str, Any] | None = None,
 ) -> JSONResponse:
     """An error as a response."""
     body = {
@@ -120,6 +133,7 @@ def envelope(
         "details": {} if details is None else details,
         "timestamp": dt.datetime.now(dt.UTC).isoformat(),
         "request_id": request_id,
+        **(also or {}),
     }
     return JSONResponse(jsonable_encoder(body), status, dict(headers or {}))
 
@@ -134,7 +148,7 @@ def translate(error: Exception) -> ApiError:
         case HTTPException():
             return _from_http(error)
         case RequestValidationError():
-            return _from_validation(error)
+            return from_validation(error)
         case psycopg.errors.UndefinedTable():
             return unavailable(
                 "projections", "the tables are not there yet: is the projector running?"
@@ -175,6 +189,7 @@ def install(app: FastAPI) -> None:
             found.message,
             found.details,
             found.headers,
+            found.also,
         )
 
     for kind in (ApiError, HTTPException, RequestValidationError):
@@ -191,14 +206,15 @@ def _from_http(error: HTTPException) -> ApiError:
     return ApiError(error.status_code, code, message, headers=error.headers)
 
 
-def _from_validation(error: RequestValidationError) -> ApiError:
+def from_validation(error: RequestValidationError, status: int = 422) -> ApiError:
+    """What does not fit a request's shape, with the path to each field."""
     errors = [
         {"path": ".".join(str(step) for step in found["loc"]), "reason": found["msg"]}
         for found in error.errors()
     ]
     first = errors[0] if errors else {"path": "", "reason": "it does not fit"}
     return ApiError(
-        422,
+        status,
         "VALIDATION_ERROR",
         f"validation error: {first['path']}: {first['reason']}",
         details={"errors": errors},

@@ -21,6 +21,7 @@ COOKIE = "groundswell_session"
 SESSION_SECONDS = 12 * 3600
 
 _GUARDED = "/api/"
+_OPEN = frozenset({"/api/v1/health"})  # load balancers ask it, and they have no key
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -36,7 +37,7 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
-        if scope["type"] == "http" and scope["path"].startswith(_GUARDED):
+        if scope["type"] == "http" and is_guarded(scope["path"]):
             refusal = self.keys.refusal(Request(scope))
             if refusal is not None:
                 response = envelope(
@@ -49,6 +50,11 @@ class Door:
                 await response(scope, receive, send)
                 return
         await self.app(scope, receive, send)
+
+
+def is_guarded(path: str) -> bool:
+    """Whether an address takes the key."""
+    return path.startswith(_GUARDED) and path not in _OPEN
 
 
 class Keys:

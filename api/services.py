@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Annotated, cast
 
@@ -14,17 +15,20 @@ from api.database import Database
 from api.health import Health
 from api.live import LiveHub
 from api.metrics import Metrics
+from api.predictions.desk import Desk
+from api.predictions.models import ServedModels
+from api.predictions.together import Together
 from api.publishing import Publishing
 from api.pulse import Pulse
 from api.security import Keys
 from infra.settings import Settings
-from schemas.catalogue import TOPICS
+from schemas.catalogue import TOPICS, VIRALITY_PREDICTIONS
 from schemas.codec import Codec
 from schemas.personal.keys import PersonKeys
 from schemas.personal.sealer import Sealer
 from schemas.publisher import Publisher
 from schemas.registry import Registry
-from streams.generation.artifacts import Artifacts
+from streams.artifacts import Artifacts
 from streams.log_view import LogView
 
 ASK_SECONDS = 1.8  # of Kafka: under the time that a health check has
@@ -48,9 +52,12 @@ class Services:
     health: Health
     pulse: Pulse
     live: LiveHub
+    models: ServedModels
+    desk: Desk
+    predictions: Together  # their way into the log
 
     @classmethod
-    def of(cls, settings: Settings, keys: Keys, metrics: Metrics) -> Services:
+    def of(cls, settings: Settings, keys: Keys, metrics: Metrics, models: ServedModels) -> Services:
         """Make them; nothing connects yet."""
         kafka = settings.kafka_config()
         database = Database(settings.dsn)
@@ -67,6 +74,7 @@ class Services:
         pulse = Pulse(database, log_view)
         person_keys = PersonKeys(settings.dsn, settings.personal_data_secrets)
         publisher = Publisher(kafka, Codec(registry), source=SOURCE, sealer=Sealer(person_keys))
+        publishing = Publishing(publisher)
         return cls(
             settings=settings,
             keys=keys,
@@ -75,23 +83,30 @@ class Services:
             redis=redis,
             registry=registry,
             person_keys=person_keys,
-            publishing=Publishing(publisher),
+            publishing=publishing,
             artifacts=Artifacts(settings.artifacts_url or ""),
             log_view=log_view,
             health=Health(database, redis, log_view),
             pulse=pulse,
             live=LiveHub(settings.dsn, metrics, pulse.beat),
+            models=models,
+            desk=Desk(models.serving),
+            predictions=Together(publishing, VIRALITY_PREDICTIONS),
         )
 
     async def open(self) -> None:
         """Start connecting; a server that is away does not hold up the start."""
         await self.database.open()
         self.publishing.start()
+        self.models.start()
+        self.desk.start()
         self.live.start()
 
     async def close(self) -> None:
         """End what is open."""
         await self.live.close()
+        await self.desk.close()
+        await asyncio.to_thread(self.models.close)
         self.publishing.close()
         self.person_keys.close()
         self.registry.close()
@@ -99,8 +114,8 @@ class Services:
         await self.database.close()
 
 
-def services(request: Request) -> Services:
-    """The services of the application that a request came to."""
+async def services(request: Request) -> Services:
+    """The services of the application that a request came to. A coroutine: others cost a thread."""
     return cast("Services", request.app.state.services)
 
 

@@ -10,7 +10,7 @@ from confluent_kafka import Producer
 
 from infra.settings import Settings
 from schemas.avro_types import frame_schema
-from schemas.catalogue import ENGAGEMENT
+from schemas.catalogue import ENGAGEMENT, VIDEO_UPLOADS
 from schemas.encoding import FrameEncoder
 from schemas.publisher import producer_config
 from schemas.registry import Registry
@@ -62,6 +62,27 @@ def publish(settings: Settings, count: int, *, seed: int = 1) -> None:
     for first in range(0, count, _BATCH):
         size = min(_BATCH, count - first)
         producer.send(events(rng, first, size, start + first * day // count, day * size // count))
+    producer.acknowledged()
+
+
+def publish_uploads(settings: Settings) -> None:
+    """Publish an upload of every video that events are published of."""
+    schema = frame_schema(VIDEO_UPLOADS.schema)
+    published = int(time.time() * 1e6) - 2 * 86_400_000_000
+    frame = pl.DataFrame({"video_id": [f"video{n:06d}" for n in range(VIDEOS)]}).with_columns(
+        (pl.lit("upload-") + pl.col("video_id")).alias("event_id"),
+        pl.lit(published).alias("occurred_at"),
+        (pl.lit("channel") + pl.col("video_id").str.tail(4)).alias("channel_id"),
+        pl.lit("A title of the usual length, more or less").alias("title"),
+        pl.lit(None).alias("description"),
+        pl.lit(300).alias("duration_s"),
+        pl.lit("24").alias("category"),
+        pl.lit("en").alias("language"),
+        pl.lit([], pl.List(pl.String)).alias("tags"),
+        pl.lit(published).alias("published_at"),
+    )
+    producer = FrameProducer(settings, VIDEO_UPLOADS, **{"linger.ms": 50, "batch.size": 1 << 20})
+    producer.send(frame.select(pl.col(name).cast(dtype) for name, dtype in schema.items()))
     producer.acknowledged()
 
 

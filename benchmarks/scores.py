@@ -72,9 +72,11 @@ def _rows(
             **integers,
             **decayed,
             "viewers": [b"\x01" * 64] * size,
+            "since": None,
             "score": rng.random(size) * 100,
             "velocity": views / 7.0,
             "acceleration": rng.random(size) * 3,
+            "burst_z": rng.random(size) * 3,
             **bands,
             "model_version": ["shape-1"] * size,
             "reasons": [["1,204 views an hour over the last 6 h", "2.1 times the pace of a day"]]

@@ -17,6 +17,9 @@ from schemas.catalogue import (
     GENERATION_EVENTS,
     OUTLIER_BASELINES,
     OUTLIER_DETECTIONS,
+    VIRALITY_CHANNELS,
+    VIRALITY_FORECASTS,
+    VIRALITY_MODELS,
     VIRALITY_SCORES,
     topic_named,
 )
@@ -28,9 +31,18 @@ from schemas.topic import Topic
 router = APIRouter(prefix=f"{V1}/events", tags=["events"])
 
 # What agents and deciders write is a consequence of the log: a foreign row would be a lie in it.
-# And an expiry deletes: `groundswell expire`.
+# And an expiry deletes: `groundswell expire`; a model's promotion changes what everybody is told.
 OWNED = frozenset(
-    {VIRALITY_SCORES, OUTLIER_BASELINES, OUTLIER_DETECTIONS, GENERATION_EVENTS, EXPIRIES}
+    {
+        VIRALITY_SCORES,
+        VIRALITY_CHANNELS,
+        VIRALITY_FORECASTS,
+        VIRALITY_MODELS,
+        OUTLIER_BASELINES,
+        OUTLIER_DETECTIONS,
+        GENERATION_EVENTS,
+        EXPIRIES,
+    }
 )
 
 MOST_EVENTS = 10_000  # of one request

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
@@ -26,11 +27,27 @@ class Band(BaseModel):
 
 
 class Predicted(BaseModel):
-    """Views expected; null while no model serves."""
+    """Views expected; null where that is over, and where nothing is forecast."""
 
     at_24h: Band
     at_7d: Band
     at_30d: Band
+
+
+class Forecast(BaseModel):
+    """What is expected of a video, from counts that were observed."""
+
+    as_of: dt.datetime = Field(description="Nothing that was observed later is in it.")
+    published_at: dt.datetime
+    age_s: int = Field(description="Seconds from publication to `as_of`.")
+    views: int | None = Field(description="As last known; null: never.")
+    score: float | None = Field(description="0 to 100; null: nothing is forecast.")
+    velocity: float | None = Field(description="Views an hour; negative after a recount.")
+    acceleration: float | None = Field(description="Velocity against the mean rate since.")
+    stage: str | None = Field(description="before, after; null: nothing is forecast.")
+    predicted: Predicted
+    model_version: str
+    reasons: list[str]
 
 
 class Virality(BaseModel):
@@ -41,23 +58,38 @@ class Virality(BaseModel):
     channel_title: str | None = None
     title: str | None = None
     category: str | None = None
-    as_of: dt.datetime = Field(description="Newest event in it: the time of `at_as_of`.")
-    score: float = Field(description="0 to 100.")
-    acceleration: float = Field(description="Rate of the last hour against that of the last day.")
-    views: int
-    unique_viewers: int = Field(
-        description="Distinct viewers among the views: an estimate, standard error 2.3 %."
+    source: Literal["engagement", "snapshots"] = Field(
+        "engagement", description="Viewers' own events, or counts that were observed."
     )
-    likes: int
-    dislikes: int
-    comments: int
-    shares: int
-    saves: int
-    impressions: int
-    watch_ms: int
-    at_as_of: Decayed
-    now: Decayed = Field(description="The same, decayed on to the time of the answer.")
+    as_of: dt.datetime = Field(description="Newest event in it: the time of `at_as_of`.")
+    score: float | None = Field(description="0 to 100; docs/virality.md says what of.")
+    acceleration: float | None = Field(
+        description="Rate of the last hour against that of the last day; of observed counts, the "
+        "newest rate against the mean one."
+    )
+    burst_z: float | None = Field(
+        None,
+        description="Standard deviations that the last hour's views are above the video's own "
+        "rate, now.",
+    )
+    views: int | None
+    unique_viewers: int | None = Field(
+        None,
+        description="Distinct viewers among the views: an estimate, standard error 2.3 %.",
+    )
+    likes: int | None
+    dislikes: int | None = None
+    comments: int | None
+    shares: int | None = None
+    saves: int | None = None
+    impressions: int | None = None
+    watch_ms: int | None = None
+    at_as_of: Decayed | None = None
+    now: Decayed | None = Field(None, description="The same, decayed on to the time of the answer.")
     predicted: Predicted
+    forecast: Forecast | None = Field(
+        None, description="From observed counts, where there are any."
+    )
     model_version: str
     reasons: list[str]
 

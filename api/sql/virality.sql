@@ -7,23 +7,74 @@ LEFT JOIN videos AS v USING (video_id)
 LEFT JOIN channels AS c ON c.channel_id = s.channel_id
 WHERE s.video_id = %(id)s;
 
+-- name: forecast
+-- Of a video whose counts are observed; its title, category and other counts are those of now.
+SELECT f.*, v.title, v.category, v.likes, v.comments, c.title AS channel_title
+FROM virality_forecasts AS f
+LEFT JOIN videos AS v USING (video_id)
+LEFT JOIN channels AS c ON c.channel_id = f.channel_id
+WHERE f.video_id = %(id)s;
+
+-- name: forecast_applied
+SELECT applied_offset FROM virality_forecasts WHERE video_id = %(id)s;
+
 -- name: top
+-- Where a least burst is asked for, it is worked out for every video, now: the formula and its
+-- names are those of streams/virality/burst.py. PostgreSQL's exp() must not underflow.
 WITH ranked AS (
     SELECT
-        s.video_id,
+        s.*,
         CASE %(window)s
             WHEN '1h' THEN s.rank_1h
             WHEN '6h' THEN s.rank_6h
             WHEN '24h' THEN s.rank_24h
             ELSE s.rank_7d
-        END AS standing
+        END AS standing,
+        greatest(extract(epoch FROM %(now)s::timestamptz - s.as_of)::double precision / 3600, 0)
+            AS silent
     FROM virality_scores AS s
     WHERE %(category)s::text IS NULL OR EXISTS (
         SELECT FROM videos AS v WHERE v.video_id = s.video_id AND v.category = %(category)s
     )
-), best AS (
+), bursting AS (
+    SELECT video_id, CASE WHEN age >= 0.05 THEN
+        (hour * e1 / e2 - mean) / sqrt(mean * (1 + ratio)) ELSE 0 END AS burst
+    FROM ranked
+    CROSS JOIN LATERAL (
+        SELECT
+            coalesce(
+                extract(epoch FROM as_of - since)::double precision / 3600 + silent, 340
+            ) AS age,
+            CASE WHEN views_1h > 1e-100 THEN views_1h * exp(-least(silent, 400)) ELSE 0 END AS hour,
+            CASE WHEN views_24h > 1e-100 THEN views_24h * exp(-least(silent / 24, 400)) ELSE 0 END
+                AS day
+    ) AS brought
+    CROSS JOIN LATERAL (SELECT least(greatest(age, 0.05), 340) AS life) AS lived
+    CROSS JOIN LATERAL (
+        SELECT
+            1 - exp(-life) AS e1,
+            0.5 * (1 - exp(-2 * life)) AS e2,
+            0.96 * (1 - exp(-life / 0.96)) AS e96,
+            12 * (1 - exp(-life / 12)) AS e12,
+            24 * (1 - exp(-life / 24)) AS e24
+    ) AS sums
+    CROSS JOIN LATERAL (SELECT e24 - e1 AS before, e12 - 2 * e96 + e2 AS before_twice) AS earlier
+    CROSS JOIN LATERAL (
+        SELECT e1 * e1 / e2 * before_twice / (before * before) AS ratio
+    ) AS exposed
+    CROSS JOIN LATERAL (
+        SELECT (greatest(day - hour, 0) * before / before_twice + 0.5) * ratio AS mean
+    ) AS expected
+    WHERE %(min_burst)s::double precision IS NOT NULL
+), wanted AS (
     SELECT video_id, standing FROM ranked
     WHERE standing IS NOT NULL
+        AND (
+            %(min_burst)s::double precision IS NULL
+            OR video_id IN (SELECT video_id FROM bursting WHERE burst >= %(min_burst)s)
+        )
+), best AS (
+    SELECT video_id, standing FROM wanted
     ORDER BY standing DESC, video_id
     LIMIT %(limit)s OFFSET %(offset)s
 )
@@ -46,6 +97,56 @@ WHERE CASE %(window)s
     AND (%(category)s::text IS NULL OR EXISTS (
         SELECT FROM videos AS v WHERE v.video_id = s.video_id AND v.category = %(category)s
     ));
+
+-- name: total_bursting
+WITH ranked AS (
+    SELECT
+        s.*,
+        CASE %(window)s
+            WHEN '1h' THEN s.rank_1h
+            WHEN '6h' THEN s.rank_6h
+            WHEN '24h' THEN s.rank_24h
+            ELSE s.rank_7d
+        END AS standing,
+        greatest(extract(epoch FROM %(now)s::timestamptz - s.as_of)::double precision / 3600, 0)
+            AS silent
+    FROM virality_scores AS s
+    WHERE %(category)s::text IS NULL OR EXISTS (
+        SELECT FROM videos AS v WHERE v.video_id = s.video_id AND v.category = %(category)s
+    )
+), bursting AS (
+    SELECT video_id, CASE WHEN age >= 0.05 THEN
+        (hour * e1 / e2 - mean) / sqrt(mean * (1 + ratio)) ELSE 0 END AS burst
+    FROM ranked
+    CROSS JOIN LATERAL (
+        SELECT
+            coalesce(
+                extract(epoch FROM as_of - since)::double precision / 3600 + silent, 340
+            ) AS age,
+            CASE WHEN views_1h > 1e-100 THEN views_1h * exp(-least(silent, 400)) ELSE 0 END AS hour,
+            CASE WHEN views_24h > 1e-100 THEN views_24h * exp(-least(silent / 24, 400)) ELSE 0 END
+                AS day
+    ) AS brought
+    CROSS JOIN LATERAL (SELECT least(greatest(age, 0.05), 340) AS life) AS lived
+    CROSS JOIN LATERAL (
+        SELECT
+            1 - exp(-life) AS e1,
+            0.5 * (1 - exp(-2 * life)) AS e2,
+            0.96 * (1 - exp(-life / 0.96)) AS e96,
+            12 * (1 - exp(-life / 12)) AS e12,
+            24 * (1 - exp(-life / 24)) AS e24
+    ) AS sums
+    CROSS JOIN LATERAL (SELECT e24 - e1 AS before, e12 - 2 * e96 + e2 AS before_twice) AS earlier
+    CROSS JOIN LATERAL (
+        SELECT e1 * e1 / e2 * before_twice / (before * before) AS ratio
+    ) AS exposed
+    CROSS JOIN LATERAL (
+        SELECT (greatest(day - hour, 0) * before / before_twice + 0.5) * ratio AS mean
+    ) AS expected
+    WHERE %(min_burst)s::double precision IS NOT NULL
+)
+SELECT count(*) AS total FROM ranked JOIN bursting USING (video_id)
+WHERE standing IS NOT NULL AND burst >= %(min_burst)s;
 
 -- name: sparklines
 -- The newest points of each video, oldest first.

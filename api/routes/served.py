@@ -1,0 +1,104 @@
+"""The model that predicts."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from typing import Any, Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from api.errors import ApiError
+from api.predictions.probe import probe
+from api.routes import V1
+from api.services import Here
+from streams.virality.features import FEATURES, feature_hash
+
+router = APIRouter(prefix=f"{V1}/models", tags=["models"])
+
+
+class FeatureInfo(BaseModel):
+    """One thing that the model looks at."""
+
+    name: str
+    unit: str
+    source: str
+    available_at: str
+    about: str
+
+
+class ModelInfo(BaseModel):
+    """The model that serves."""
+
+    model_version: str
+    name: str
+    source: str = Field(description="registry, or default: the one that ships.")
+    compiled: bool = Field(description="Whether it predicts by machine code.")
+    trained_since: dt.datetime | None
+    trained_until: dt.datetime | None
+    trained_on: dict[str, Any] = Field(description="What its maker wrote down.")
+    metrics: dict[str, Any] = Field(description="Of its card, with baselines.")
+    registered: int = Field(description="Models in the registry.")
+    registered_at: dt.datetime | None
+    promoted_at: dt.datetime | None
+    promoted_because: str | None
+    shadow: str | None = Field(description="The version that scores beside it, if any.")
+    horizons: list[str] = ["24h", "7d", "30d"]
+    interval: float = Field(0.9, description="Share of actuals that its band is to hold.")
+    features: list[FeatureInfo]
+    feature_hash: str
+
+
+class ModelHealth(BaseModel):
+    """Whether it predicts."""
+
+    status: Literal["healthy", "degraded"] = Field(
+        description="degraded: a model that should serve was refused, and the one before goes on."
+    )
+    model_version: str
+    probe_ms: float = Field(description="Time of a prediction made for this answer.")
+    loaded: bool = True
+    refused: dict[str, str] = Field(description="Versions that could not be loaded, and why.")
+    forecasts: int = Field(description="Made by this process.")
+    batches: int = Field(description="In which they were made.")
+    timestamp: dt.datetime
+
+
+@router.get("/info", summary="The model that serves")
+async def info(here: Here) -> ModelInfo:
+    """Its version, where it comes from, what it was trained on, what it looks at."""
+    return ModelInfo(
+        model_version=here.models.serving().version,
+        features=[
+            FeatureInfo(**{name: getattr(one, name) for name in FeatureInfo.model_fields})
+            for one in FEATURES
+        ],
+        feature_hash=feature_hash(),
+        **here.models.facts(),
+    )
+
+
+@router.get("/health", summary="Whether the model predicts")
+async def health(here: Here) -> ModelHealth:
+    """Makes a prediction, which is not kept; 503 when that fails."""
+    started = time.perf_counter()
+    try:
+        found = await probe(here.desk)
+    except Exception as error:
+        raise ApiError(
+            503,
+            "MODEL_UNAVAILABLE",
+            f"the model does not predict: {type(error).__name__}",
+            headers={"Retry-After": "2"},
+        ) from error
+    refused = here.models.refused()
+    return ModelHealth(
+        status="degraded" if refused else "healthy",
+        model_version=found.model_version,
+        probe_ms=round((time.perf_counter() - started) * 1000, 3),
+        refused=refused,
+        forecasts=here.desk.forecasts,
+        batches=here.desk.batches,
+        timestamp=dt.datetime.now(dt.UTC),
+    )
