@@ -37,10 +37,12 @@ def _ours(
 PROCESSES: tuple[ProcessSpec, ...] = (
     _ours(
         "virality-agent",
-        "folds engagement and snapshots into virality scores",
+        "folds engagement into virality scores",
         agent="virality",
     ),
     _ours("outlier-agent", "folds snapshots into baselines and finds outliers", agent="outliers"),
+    _ours("forecast-agent", "folds snapshots into forecasts of views", agent="forecasts"),
+    _ours("actuals-agent", "observes what became of predictions", agent="actuals"),
     _ours("dispatcher", "turns generation requests into queued jobs", agent="dispatcher"),
     _ours("relay", "publishes decided events in commit order"),
     _ours("generation-worker", "renders queued jobs"),

@@ -15,6 +15,8 @@ from infra.settings import NoStackError, Settings
 ENTRY_POINTS = {
     "virality-agent": "streams.virality.agent:main",
     "outlier-agent": "streams.outliers.agent:main",
+    "forecast-agent": "streams.virality.forecasts.agent:main",
+    "actuals-agent": "streams.virality.actuals.agent:main",
     "dispatcher": "streams.generation.dispatcher:main",
     "relay": "streams.generation.relay:main",
     "generation-worker": "streams.generation.worker:main",

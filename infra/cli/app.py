@@ -9,15 +9,18 @@ from infra.cli import (
     demo,
     dlq,
     down,
+    evaluate,
     expire,
     forget,
     ingest,
+    models,
     rebuild,
     replay,
     schemas,
     simulate,
     status,
     topics,
+    train,
     up,
 )
 
@@ -41,6 +44,9 @@ app.command("rebuild")(rebuild.rebuild)
 app.command("topics")(topics.topics)
 app.add_typer(schemas.app, name="schemas")
 app.add_typer(dlq.app, name="dlq")
+app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(train.app, name="train")
+app.add_typer(models.app, name="models")
 app.command("expire")(expire.expire)
 app.command("forget")(forget.forget)
 app.command("bench")(bench.bench)

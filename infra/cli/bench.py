@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infra.cli.common import Json, load_settings, print_json, say
+from infra.cli.common import Json, load_settings, print_json, say, table
 from infra.cli.failures import CommandError
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ BENCHMARKS = (
     "lag",
     "swap",
     "replay",
+    "virality",
+    "inference",
+    "predict",
 )
 
 
@@ -41,12 +44,33 @@ def bench(
     if json:
         print_json(result)
         return
+    if "figures" in result:
+        _print_figures(result)
+        return
     unit = result["unit"]
     say(f"{result['name']}: {_figure(result['ours'])} {unit}")
     for peer, rate in result["peers"].items():
         ratio = result["ratios"].get(peer)
         times = f" (ours is {_figure(ratio)} times that)" if ratio else ""
         say(f"  {peer}: {_figure(rate)} {unit}{times}" if rate else f"  {peer}: left out")
+
+
+def _print_figures(result: dict[str, Any]) -> None:
+    """Many figures, each with what is to be reached and what others reach."""
+    table(
+        [
+            {
+                "what": figure["what"],
+                "ours": f"{figure['ours']:.4g}",
+                "bar": figure["bar"],
+                "stretch": figure["stretch"],
+                "others": ", ".join(f"{n} {v:.4g}" for n, v in figure["baselines"].items()),
+            }
+            for figure in result["figures"]
+        ]
+    )
+    for name, why in result["left_out"].items():
+        say(f"left out: {name}: {why}")
 
 
 def _figure(value: float) -> str:

@@ -8,20 +8,27 @@ FAILURE = 1  # exit code; 2 is wrong use, which the parser of the command line a
 # than most commands run.
 _SPEAK_FOR_THEMSELVES = frozenset(
     {
+        "ArtifactError",
+        "BundleError",
         "CommandError",
         "DemoError",
         "EmbeddedError",
+        "EvaluationError",
         "IngestError",
         "KafkaAwayError",
         "LogReadError",
         "NotOursError",
         "NoStackError",
+        "NotCompiledError",
         "PersonalDataError",
         "ProjectionError",
         "ProvisionError",
         "PublishError",
+        "RegistryError",
         "ReplayError",
         "SchemaError",
+        "TooLittleDataError",
+        "UnusableTableError",
     }
 )
 _ADVICE = {

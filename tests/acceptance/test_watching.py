@@ -51,8 +51,10 @@ def test_the_status_has_the_figures_of_every_agent(platform: Platform) -> None:
     assert found["dispatcher"]["rows_flushed"] is None
 
     shown = platform.groundswell("status").stdout
-    lines = {line.rsplit(maxsplit=3)[0]: line.split()[-3:] for line in shown.splitlines() if line}
-    assert lines["up"] == ["yes"] * 3
+    count = len(AGENTS)
+    said = [line for line in shown.splitlines() if line]
+    lines = {line.rsplit(maxsplit=count)[0]: line.split()[-count:] for line in said}
+    assert lines["up"] == ["yes"] * count
     assert lines["rows flushed"][0] == f"{virality['rows_flushed']:,}"
 
 
@@ -86,6 +88,8 @@ def test_no_process_of_the_stack_listens_beyond_this_machine(platform: Platform)
     assert {name for name, _ in listening} == {
         "virality-agent",
         "outlier-agent",
+        "forecast-agent",
+        "actuals-agent",
         "dispatcher",
         "api",
     }

@@ -16,6 +16,7 @@ import httpx
 import psycopg
 import pytest
 import uvicorn
+from confluent_kafka import Consumer, TopicPartition
 from psycopg import sql
 from pydantic import SecretStr
 
@@ -25,12 +26,15 @@ from infra.settings import Settings
 from projections.catalogue import PROJECTIONS
 from projections.spans import Outcome, Span
 from projections.store import Store
+from schemas.catalogue import topic_named
 from schemas.chunks import Chunk
 from schemas.codec import Codec
 from schemas.frames import FrameDecoder
+from schemas.publisher import Position
 from schemas.registry import Registry
 from schemas.topic import Topic
 from streams.generation.schema import prepare
+from tests.integration.api.stand_in import StandInModels
 
 KEY = "a-key-for-tests"
 
@@ -44,6 +48,7 @@ class Api:
     client: httpx.Client
     stranger: httpx.Client
     codec: Codec
+    models: StandInModels
     _next_offset: int = 0
 
     def fold(self, projection: str, topic: Topic, *events: dict[str, Any]) -> None:
@@ -117,22 +122,23 @@ def api(
             "groundswell_home": tmp_path_factory.mktemp("home"),
         }
     )
-    with serving(settings) as url, Registry(settings.registry_config()) as registry:
+    models = StandInModels()
+    with serving(settings, models) as url, Registry(settings.registry_config()) as registry:
         codec = Codec(registry)
         with (
             httpx.Client(base_url=url, headers={"X-API-Key": KEY}, timeout=30) as client,
             httpx.Client(base_url=url, timeout=30) as stranger,
         ):
-            yield Api(settings, url, client, stranger, codec)
+            yield Api(settings, url, client, stranger, codec, models)
 
 
 @contextmanager
-def serving(settings: Settings) -> Iterator[str]:
-    """The API on a port of its own, in a thread; its address."""
+def serving(settings: Settings, models: StandInModels | None) -> Iterator[str]:
+    """The API on a port of its own, in a thread; its address. Without models, those that ship."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = uvicorn.Server(
             uvicorn.Config(
-                create_app(settings),
+                create_app(settings, models),
                 log_config=None,
                 loop="asyncio",
                 access_log=False,
@@ -164,3 +170,20 @@ def stored(api: Api, name: str, content: bytes) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return name
+
+
+def stored_events(api: Api, position: str) -> list[dict[str, Any]]:
+    """The event at a position of the log."""
+    where = Position.parse(position)
+    topic = topic_named(where.topic)
+    consumer = Consumer(
+        {**api.settings.kafka_config(), "group.id": "positions", "enable.auto.commit": False}
+    )
+    try:
+        consumer.assign([TopicPartition(where.topic, where.partition, where.offset)])
+        message = consumer.poll(20)
+        assert message is not None
+        assert message.error() is None
+        return [api.codec.decode(topic, message.value(), message.headers())]
+    finally:
+        consumer.close()

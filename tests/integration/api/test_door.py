@@ -14,6 +14,7 @@ from api.app import create_app
 from api.errors import NoApiKeyError
 from infra.settings import Settings
 from tests.integration.api.conftest import KEY, Api, serving
+from tests.integration.api.stand_in import StandInModels
 
 ENVELOPE = {"error", "error_code", "details", "timestamp", "request_id"}
 
@@ -136,7 +137,10 @@ def test_readiness_names_every_server_with_its_latency(api: Api) -> None:
 
 def test_a_dead_redis_makes_it_unready_but_not_dead(api: Api) -> None:
     settings = api.settings.model_copy(update={"redis_url": "redis://127.0.0.1:1/0"})
-    with serving(settings) as url, httpx.Client(base_url=url, timeout=30) as client:
+    with (
+        serving(settings, StandInModels()) as url,
+        httpx.Client(base_url=url, timeout=30) as client,
+    ):
         assert client.get("/health").json() == {"status": "alive"}
         answer = client.get("/health/ready")
         assert answer.status_code == 503
@@ -152,7 +156,10 @@ def test_a_dead_database_is_503_with_its_name(api: Api) -> None:
     settings = api.settings.model_copy(
         update={"database_url": "postgresql://nobody:nothing@127.0.0.1:1/none"}
     )
-    with serving(settings) as url, httpx.Client(base_url=url, timeout=30) as client:
+    with (
+        serving(settings, StandInModels()) as url,
+        httpx.Client(base_url=url, timeout=30) as client,
+    ):
         answer = client.get("/api/v1/totals", headers={"X-API-Key": KEY})
         assert (answer.status_code, answer.json()["error_code"]) == (503, "DATABASE_UNAVAILABLE")
         assert "nothing" not in answer.text
@@ -192,7 +199,10 @@ def test_a_page_asked_for_by_another_name_gets_no_session(api: Api) -> None:
 
 def test_an_api_for_others_asks_the_browser_for_the_key(api: Api) -> None:
     settings = api.settings.model_copy(update={"api_host": "0.0.0.0"})
-    with serving(settings) as url, httpx.Client(base_url=url, timeout=30) as browser:
+    with (
+        serving(settings, StandInModels()) as url,
+        httpx.Client(base_url=url, timeout=30) as browser,
+    ):
         page = browser.get("/", headers={"Accept": "text/html"})
         assert "Set-Cookie" not in page.headers
         assert browser.post("/session", json={"key": "wrong"}).status_code == 403

@@ -16,6 +16,7 @@ from schemas.personal.sealed import is_sealed
 from schemas.publisher import Position
 from schemas.topic import Topic
 from tests.integration.api.conftest import KEY, Api, moment, serving
+from tests.integration.api.stand_in import StandInModels
 
 Make = Callable[[str], str]
 
@@ -145,6 +146,9 @@ def test_an_unknown_topic_is_404_and_names_the_known_ones(api: Api) -> None:
     "topic",
     [
         "virality.scores.v1",
+        "virality.channels.v1",
+        "virality.forecasts.v1",
+        "virality.models.v1",
         "outlier.baselines.v1",
         "outlier.detections.v1",
         "generation.events.v1",
@@ -238,7 +242,7 @@ def test_without_keys_nothing_personal_is_published_and_the_rest_is(
     assert api.client.post("/api/v1/events/engagement.events.v1", json=view("v")).is_success
     before = ends(api, ENGAGEMENT)
     with (
-        serving(api.settings.model_copy(update=change)) as url,
+        serving(api.settings.model_copy(update=change), StandInModels()) as url,
         httpx.Client(base_url=url, headers={"X-API-Key": KEY}, timeout=30) as client,
     ):
         answer = client.post(

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from schemas.agents import AGENTS
 from schemas.catalogue import (
     CHANNEL_SNAPSHOTS,
     OUTLIER_BASELINES,
@@ -322,7 +323,7 @@ def test_the_system_tells_of_its_servers_and_lags(api: Api) -> None:
     assert status["status"] == "ready"
     assert {lag["name"] for lag in status["projections"]} >= {"videos", "virality", "jobs"}
     assert "engagement.events.v1" in status["topics"]
-    assert [agent["name"] for agent in status["agents"]] == ["virality", "outliers", "dispatcher"]
+    assert [agent["name"] for agent in status["agents"]] == list(AGENTS)
     assert api.client.get("/api/v1/system/health").json()["status"] == "ready"
     measured = api.client.get("/api/v1/system/metrics").json()
     assert measured["requests"] > 0

@@ -12,6 +12,7 @@ from schemas.catalogue import (
     GENERATION_EVENTS,
     OUTLIER_BASELINES,
     OUTLIER_DETECTIONS,
+    VIRALITY_FORECASTS,
     VIRALITY_SCORES,
 )
 from schemas.topic import Topic
@@ -22,6 +23,8 @@ _HOUR = dt.timedelta(hours=1)
 # What names a state of a key: events that agree in it are the same event, written again.
 _STATES = {
     VIRALITY_SCORES.events: ("video_id", "applied_offset"),
+    # A forecast made again by another model is another one: its version is part of it.
+    VIRALITY_FORECASTS.events: ("video_id", "applied_offset", "model_version"),
     OUTLIER_BASELINES.events: ("channel_id", "applied_offset"),
     OUTLIER_DETECTIONS.events: ("video_id", "age_from_h", "source_partition", "source_offset"),
     GENERATION_EVENTS.events: ("job_id", "version"),
@@ -46,7 +49,7 @@ def story(topic: Topic, seed: int, count: int) -> list[Event]:
     rng = np.random.default_rng([seed, *topic.events.encode()])
     if topic.events == GENERATION_EVENTS.events:
         return _jobs(topic, rng, count)
-    events = [_event(topic.schema, rng) for _ in range(count)]
+    events = [_any_of(topic, rng) for _ in range(count)]
     names = _STATES.get(topic.events)
     if names is not None:
         events = [_state(topic.schema, event, names) for event in events]
@@ -63,6 +66,12 @@ def frames(topic: Topic, seed: int, count: int, partitions: int) -> list[pl.Data
         frame(topic, part, partition=number).with_columns(_timestamp=received)
         for number, part in enumerate(parts)
     ]
+
+
+def _any_of(topic: Topic, rng: np.random.Generator) -> Event:
+    """An event of any of the topic's records."""
+    record = topic.records[int(rng.integers(len(topic.records)))]
+    return ({} if topic.columnar else {"_type": record["name"]}) | _event(record, rng)
 
 
 def _state(record: Event, event: Event, names: tuple[str, ...]) -> Event:

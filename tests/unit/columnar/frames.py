@@ -23,7 +23,9 @@ def scores(videos: Sequence[str], *, reasons: Sequence[str] = ("steady",)) -> pl
         *(
             pl.lit(0 if dtype.is_numeric() else b"-").cast(dtype).alias(name)
             for name, dtype in schema.items()
-            if name not in ("video_id", "views", "as_of", "reasons") and "predicted" not in name
+            if name not in ("video_id", "views", "as_of", "since", "reasons")
+            and "predicted" not in name
         ),
+        pl.lit(None, schema["since"]).alias("since"),
         *(pl.lit(None, pl.Float64).alias(name) for name in schema if "predicted" in name),
     )

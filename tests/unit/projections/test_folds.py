@@ -14,6 +14,7 @@ from projections.channels import fold_baselines
 from projections.jobs import fold_events
 from projections.observations import fold_expiries
 from projections.outliers import fold_detections
+from projections.predictions import fold_events as fold_predictions
 from projections.videos import fold_snapshots, fold_uploads
 from projections.virality import VIRALITY, fold_scores
 from schemas.catalogue import (
@@ -22,6 +23,7 @@ from schemas.catalogue import (
     OUTLIER_BASELINES,
     OUTLIER_DETECTIONS,
     VIDEO_UPLOADS,
+    VIRALITY_PREDICTIONS,
     VIRALITY_SCORES,
 )
 from schemas.expiries import data_expired
@@ -217,3 +219,45 @@ def test_the_story_is_kept_event_by_event_without_the_fencing_token() -> None:
     assert events["type"].to_list() == [kind for kind, _ in STORY]
     assert json.loads(events["body"][1]) == {"attempt": 1, "worker": "w"}
     assert "secret" not in "".join(events["body"])
+
+
+def _made(title: str, hours: float = 0) -> dict[str, Any]:
+    return {
+        "_type": "PredictionMade",
+        "prediction_id": "p",
+        "occurred_at": START + dt.timedelta(hours=hours),
+        "title": title,
+    }
+
+
+def _told(views: int, hours: float, source: str) -> dict[str, Any]:
+    return {
+        "_type": "ActualObserved",
+        "prediction_id": "p",
+        "occurred_at": START + dt.timedelta(hours=hours),
+        "actual_views": views,
+        "source": source,
+    }
+
+
+def test_a_prediction_that_comes_again_is_the_first_one() -> None:
+    rows = fold_predictions(frame(VIRALITY_PREDICTIONS, [_made("first", 2), _made("again", 1)]))
+    assert rows["predictions"]["title"].to_list() == ["first"]
+    assert rows["actuals"].is_empty()
+
+
+def test_of_actuals_the_newest_of_each_source_counts_also_before_their_prediction() -> None:
+    events = [
+        _told(30, 3, "given"),
+        _told(20, 2, "given"),
+        _told(7, 1, "observed"),
+        _told(9, 1, "observed"),
+        _made("late"),
+        _told(31, 3, "somebody"),  # nobody in the log has observed it
+    ]
+    rows = fold_predictions(frame(VIRALITY_PREDICTIONS, events))
+    assert rows["actuals"].select("source", "actual_views").rows() == [
+        ("given", 31),
+        ("observed", 9),
+    ]
+    assert rows["predictions"]["prediction_id"].to_list() == ["p"]

@@ -54,8 +54,11 @@ def test_agents_are_listed_with_what_they_read() -> None:
     from streams.generation.policy import TeaserPolicy
     from streams.outliers import agent as outliers
     from streams.virality import agent as virality
+    from streams.virality.actuals import handler as actuals
+    from streams.virality.forecasts import agent as forecasts
 
-    assert {virality.NAME, outliers.NAME, "dispatcher"} == AGENTS.keys()
+    names = {virality.NAME, outliers.NAME, forecasts.NAME, actuals.NAME, "dispatcher"}
+    assert names == AGENTS.keys()
     assert AGENTS["dispatcher"] == (Dispatcher.topic, TeaserPolicy.topic)
 
 

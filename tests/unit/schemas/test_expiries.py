@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.catalogue import CHANNEL_SNAPSHOTS, TOPICS, VIDEO_SNAPSHOTS, YOUTUBE_RETENTION_DAYS
+from schemas.catalogue import (
+    CHANNEL_SNAPSHOTS,
+    TOPICS,
+    VIDEO_SNAPSHOTS,
+    VIRALITY_CHANNELS,
+    YOUTUBE_RETENTION_DAYS,
+)
 from schemas.expiries import data_expired, last_expired
 from schemas.topic import SEGMENT, dead_letter_config
 
@@ -55,4 +62,13 @@ def test_the_log_keeps_no_snapshot_and_no_letter_longer_than_promised() -> None:
     assert {topic for topic in TOPICS.values() if topic.expires} == {
         VIDEO_SNAPSHOTS,
         CHANNEL_SNAPSHOTS,
+        VIRALITY_CHANNELS,
     }
+
+
+def test_rows_of_raw_data_are_compacted_and_deleted_too_unless_it_is_one_s_own() -> None:
+    config = VIRALITY_CHANNELS.config()
+    assert config["cleanup.policy"] == "compact,delete"
+    assert int(config["retention.ms"]) + int(config["segment.ms"]) <= 30 * 24 * 3600 * 1000
+    own = replace(VIRALITY_CHANNELS, retention_days=None).config()
+    assert (own["cleanup.policy"], "retention.ms" in own) == ("compact", False)

@@ -1,0 +1,150 @@
+"""From a simulated platform in the log to a model that serves, by the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from benchmarks.servers import servers
+from infra.settings import Settings
+from schemas.catalogue import ENGAGEMENT, VIDEO_SNAPSHOTS, VIDEO_UPLOADS
+from streams.virality.models.forecaster import Forecaster
+from streams.virality.registry.models import DEFAULT
+from streams.virality.registry.watcher import ModelWatcher
+
+VIDEOS = 1200
+QUICK = ("--rounds", "15")
+
+Groundswell = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def settings() -> Iterator[Settings]:
+    """Servers of this module's own: training reads the catalogue's topics, whole."""
+    with servers() as settings:
+        yield settings
+
+
+@pytest.fixture(scope="module")
+def groundswell(settings: Settings) -> Groundswell:
+    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "HOME") if name in os.environ}
+
+    def run(*arguments: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-c", "from infra.cli import main; main()", *arguments],
+            env={**kept, "GROUNDSWELL_HOME": str(settings.home)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=280,
+        )
+        assert (done.returncode == 0) is ok, done.stderr
+        return done
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def trained(groundswell: Groundswell) -> dict[str, Any]:
+    """An empty log is refused, a little too; then there is enough."""
+    nothing = groundswell("train", "virality", ok=False)
+    assert "0 videos with 0 counts give nothing to learn from" in nothing.stderr
+    groundswell("simulate", "--events", "500", "--videos", "80", "--channels", "8", "--seed", "9")
+    little = groundswell("train", "virality", ok=False)
+    assert "too little data" in little.stderr
+    assert "200 are needed" in little.stderr
+    assert len(little.stderr.strip().splitlines()) == 1, little.stderr
+    groundswell("simulate", "--events", "3000", "--videos", str(VIDEOS), "--channels", "60")
+    done = groundswell("train", "virality", *QUICK, "--name", "first", "--no-compile", "--json")
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_a_model_comes_out_of_the_log_with_its_card(
+    trained: dict[str, Any], settings: Settings, groundswell: Groundswell
+) -> None:
+    assert trained["version"].startswith("first-")
+    assert trained["serving"] == DEFAULT
+    after = trained["metrics"]["after"]
+    assert after["ours"]["mae"] < after["baselines"]["constant velocity"]["mae"]
+    assert 0.75 < after["coverage"] <= 1
+
+    shown = json.loads(groundswell("models", "show", "first", "--json").stdout)
+    assert shown["role"] == "shadow"
+    read = {(one["topic"], one["partition"]): one["last"] - one["first"] for one in shown["read"]}
+    for topic, least in ((VIDEO_UPLOADS, VIDEOS), (VIDEO_SNAPSHOTS, VIDEOS), (ENGAGEMENT, 3000)):
+        parts = [count for (name, _), count in read.items() if name == topic.name]
+        assert len(parts) == topic.partitions
+        assert sum(parts) >= least
+    with ModelWatcher(settings) as watcher:
+        assert watcher.shadow is not None
+        assert watcher.shadow.version == trained["version"]
+    card = settings.home / "models" / trained["version"]
+    assert "constant velocity" in (card / "card.md").read_text()
+    page = (card / "card.html").read_text()
+    assert page.count("<svg") >= 8
+    assert "<script" not in page
+
+
+def test_the_same_log_gives_the_same_model(
+    trained: dict[str, Any], groundswell: Groundswell
+) -> None:
+    again = groundswell("train", "virality", *QUICK, "--name", "first", "--no-compile", "--json")
+
+    assert json.loads(again.stdout)["version"] == trained["version"]
+    listed = json.loads(groundswell("models", "list", "--json").stdout)
+    assert [one["version"] for one in listed["models"]].count(trained["version"]) == 1
+
+
+def test_it_is_promoted_on_evidence_and_rolled_back(
+    trained: dict[str, Any], groundswell: Groundswell, settings: Settings
+) -> None:
+    with ModelWatcher(settings) as watcher:
+        assert watcher.serving.version == Forecaster.default().version
+        compared = json.loads(groundswell("models", "compare", "first", "--json").stdout)
+        assert compared["better"]
+        promoted = json.loads(groundswell("models", "promote", "first", "--json").stdout)
+        assert promoted["serving"] == trained["version"]
+        assert watcher.await_serving(trained["version"], 30)
+
+        # The same data once more, with fewer trees: it is worse, and serves only by force.
+        done = groundswell(
+            "train", "virality", "--rounds", "2", "--name", "worse", "--promote", "--no-compile",
+            "--json",
+        )  # fmt: skip
+        worse = json.loads(done.stdout)
+        assert worse["promotion"] == "refused"
+        assert "not promoted" in done.stderr
+        assert worse["serving"] == trained["version"]
+        groundswell("models", "promote", "worse", "--force", "--reason", "to see it fail")
+        assert watcher.await_serving(worse["version"], 30)
+
+        groundswell("models", "rollback", "--reason", "seen")
+        assert watcher.await_serving(trained["version"], 30)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("train", "virality", "--since", "2031-01-01"), "give nothing to learn from"),
+        (("train", "virality", "--since", "soon"), "is no time"),
+        (("train", "virality", "--name", "../up"), "make a name"),
+        (("models", "show", "nobody"), "no model is called"),
+        (("models", "shadow", "nobody"), "no model is called"),
+        (("models", "compare", "default"), "nothing to compare"),
+        (("train", "default", "/nowhere", "/tmp/out"), "has no trending_videos.parquet"),
+    ],
+)
+def test_wrong_use_is_answered_in_words(
+    trained: dict[str, Any], groundswell: Groundswell, arguments: tuple[str, ...], said: str
+) -> None:
+    done = groundswell(*arguments, ok=False)
+
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
