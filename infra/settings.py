@@ -8,7 +8,6 @@ terminal, finds it there through [`Settings.resolved`][infra.settings.Settings.r
 from __future__ import annotations
 
 import json
-from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 
@@ -128,17 +127,18 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Level.")
     log_format: Literal["console", "json"] = Field("console", description="Shape of log lines.")
 
-    @cached_property
+    # None is kept: a copy with another directory would inherit it.
+    @property
     def home(self) -> Path:
         """The data directory, absolute."""
         return self.groundswell_home.expanduser().absolute()
 
-    @cached_property
+    @property
     def scratch(self) -> Path:
         """For what can be made again: nothing in it has to be kept."""
         return self.home / "scratch"
 
-    @cached_property
+    @property
     def stack_file(self) -> Path:
         """Where the supervisor writes what it started."""
         return self.home / "run" / "stack.json"

@@ -137,7 +137,6 @@ def test_it_is_promoted_on_evidence_and_rolled_back(
         (("train", "virality", "--name", "../up"), "make a name"),
         (("models", "show", "nobody"), "no model is called"),
         (("models", "shadow", "nobody"), "no model is called"),
-        (("models", "compare", "default"), "nothing to compare"),
         (("train", "default", "/nowhere", "/tmp/out"), "has no trending_videos.parquet"),
     ],
 )
@@ -147,4 +146,15 @@ def test_wrong_use_is_answered_in_words(
     done = groundswell(*arguments, ok=False)
 
     assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_model_is_not_compared_with_itself(
+    trained: dict[str, Any], groundswell: Groundswell
+) -> None:
+    serving = json.loads(groundswell("models", "list", "--json").stdout)["serving"]
+
+    done = groundswell("models", "compare", serving, ok=False)
+
+    assert "nothing to compare" in done.stderr
     assert "Traceback" not in done.stderr

@@ -39,3 +39,12 @@ def test_a_secret_that_is_set_is_used_and_never_shown(tmp_path: Path) -> None:
 def test_a_short_secret_is_refused() -> None:
     with pytest.raises(NoStackError, match="PERSONAL_DATA_SECRET has 5 characters"):
         _ = Settings(_env_file=None, personal_data_secret="short").personal_data_secrets
+
+
+def test_a_copy_with_another_home_keeps_nothing_of_the_first(tmp_path: Path) -> None:
+    first = Settings(_env_file=None, groundswell_home=tmp_path / "one")
+    assert first.stack_file.is_relative_to(tmp_path / "one")
+    other = first.model_copy(update={"groundswell_home": tmp_path / "two"})
+    assert other.home == tmp_path / "two"
+    assert other.scratch.is_relative_to(other.home)
+    assert other.stack_file.is_relative_to(other.home)

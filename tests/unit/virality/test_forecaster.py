@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from streams.virality.features import feature_table
 from streams.virality.models.forecaster import HORIZONS_H, Forecaster
@@ -199,11 +199,12 @@ def test_compiled_it_says_the_same(tmp_path: Path) -> None:
         assert np.allclose(np.log10(one + 2), np.log10(other + 2), rtol=0, atol=1e-9)
 
 
-def test_without_machine_code_it_warns_once(tmp_path: Path, capsys: Any) -> None:
-    for _ in range(3):
-        assert not Forecaster.default(compiled=tmp_path / "none").is_compiled
+def test_without_machine_code_it_warns_once(tmp_path: Path) -> None:
+    with capture_logs() as said:
+        for _ in range(3):
+            assert not Forecaster.default(compiled=tmp_path / "none").is_compiled
 
-    assert capsys.readouterr().out.count("model_not_compiled") == 1
+    assert [one["event"] for one in said] == ["model_not_compiled"]
 
 
 def test_all_at_once_is_the_same_as_one_after_the_other() -> None:
