@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -143,13 +143,6 @@ class Models:
             case "ModelShadowed" if self.shadow == event["version"]:
                 return replace(self, shadow=None)
         return self
-
-    def after_all(self, events: Iterable[Mapping[str, Any]]) -> Models:
-        """The registry after several events, in the order of the log."""
-        models = self
-        for event in events:
-            models = models.after(event)
-        return models
 
     def _registered(self, event: Mapping[str, Any]) -> Models:
         if event["version"] in self.registered:  # its contents are in its name: it is the same

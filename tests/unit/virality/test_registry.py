@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ def promoted(version: str, *, rollback: bool = False) -> dict[str, Any]:
 
 
 def after(*told: dict[str, Any]) -> Models:
-    return Models().after_all(told)
+    return reduce(Models.after, told, Models())
 
 
 ONE, TWO, THREE = (registered(version) for version in ("a-1", "a-2", "b-1"))
