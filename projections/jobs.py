@@ -16,12 +16,13 @@ from projections.projection import Projection, Source
 from schemas.catalogue import GENERATION_EVENTS
 from schemas.sql import beside
 
-# An attempt that failed leaves the job as it is: what follows is a retry or the end.
+# The other kinds leave the job where it is; after an attempt that failed comes a retry or the end.
 _STATUS = {
     "JobQueued": "queued",
     "AttemptStarted": "processing",
     "Progressed": "processing",
     "RetryScheduled": "queued",
+    "Snoozed": "queued",
     "Completed": "completed",
     "Failed": "failed",
     "Cancelled": "cancelled",
@@ -39,7 +40,6 @@ _TAKEN = (
     "duration_s",
     "priority",
     "max_retries",
-    "provider",
     "source_video_id",
     "requested_by",
     "metadata",
@@ -84,7 +84,8 @@ def _derived() -> dict[str, pl.Expr]:
         .when(kind == "Completed")
         .then(100.0)
         .otherwise(pl.col("percent")),
-        "cancel_reason": pl.col("reason"),
+        "provider": pl.when(kind == "JobQueued").then(pl.col("provider")),
+        "cancel_reason": pl.when(kind == "Cancelled").then(pl.col("reason")),
         "queued_at": pl.when(kind == "JobQueued").then(at),
         "started_at": pl.when(kind == "AttemptStarted").then(at),
         "finished_at": pl.when(kind.is_in(["Completed", "Failed", "Cancelled"])).then(at),

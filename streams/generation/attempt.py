@@ -27,9 +27,10 @@ from streams.generation.job_commands import (
     JobCommand,
     LoseAttempt,
     ReportProgress,
+    ReportSubmitted,
     StartAttempt,
 )
-from streams.generation.providers import Order, Provider, ProviderError, Rendering
+from streams.generation.providers.provider import Order, Provider, ProviderError, Rendering
 
 SOFT_LIMIT = 3600.0  # seconds an attempt may take; then it has failed
 PROGRESS_SECONDS = 0.5  # between two progress events, at least
@@ -123,12 +124,10 @@ class Attempts:
         started = monotonic()
         with tempfile.TemporaryDirectory(prefix="groundswell-") as name:
             folder = Path(name)
-            progress = _Throttle(self, begun)
+            telling = _Telling(self, begun)
             try:
                 async with asyncio.timeout(self._soft_limit):
-                    rendering = await self._provider.generate(
-                        _order(begun), folder, progress.report
-                    )
+                    rendering = await self._provider.generate(_order(begun), folder, telling)
             except TimeoutError:
                 limit = f"took longer than {self._soft_limit:g} s"
                 raise ProviderError(limit, retryable=True) from None
@@ -179,6 +178,14 @@ class Attempts:
         async with self._pool.connection() as conn:
             await commands.decide(conn, begun.job_id, command)
 
+    async def tell_submitted(self, begun: _Begun, provider_job_id: str) -> None:
+        """Tell the provider's name of the work.
+
+        Raises:
+            Refused: the job was called off, or the attempt given up: stop.
+        """
+        await self._tell_or_refuse(begun, ReportSubmitted(_now(), begun.token, provider_job_id))
+
     async def report(self, begun: _Begun, percent: float, step: str) -> None:
         """Tell how far the attempt is.
 
@@ -189,8 +196,8 @@ class Attempts:
         await self._tell_or_refuse(begun, report)
 
 
-class _Throttle:
-    """Lets through progress that is worth an event."""
+class _Telling:
+    """Writes into the job's story what its provider tells; of progress what is worth an event."""
 
     def __init__(self, attempts: Attempts, begun: _Begun) -> None:
         self._attempts = attempts
@@ -198,7 +205,10 @@ class _Throttle:
         self._percent = 0.0
         self._at = monotonic()
 
-    async def report(self, percent: float, step: str) -> None:
+    async def submitted(self, provider_job_id: str) -> None:
+        await self._attempts.tell_submitted(self._begun, provider_job_id)
+
+    async def progress(self, percent: float, step: str) -> None:
         now = monotonic()
         if percent - self._percent < PROGRESS_PERCENT or now - self._at < PROGRESS_SECONDS:
             return

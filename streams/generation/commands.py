@@ -17,7 +17,7 @@ from streams.decisions import store
 from streams.decisions.decider import Refused
 from streams.decisions.store import Decision
 from streams.generation import queue
-from streams.generation.events import Cancelled, JobEvent, JobQueued, RetryScheduled
+from streams.generation.events import Cancelled, JobEvent, JobQueued, RetryScheduled, Snoozed
 from streams.generation.job import JOBS, Job, Status, seed_of
 from streams.generation.job_commands import Cancel, JobCommand, Queue
 
@@ -40,7 +40,7 @@ async def decide(
         decision = await store.execute(conn, JOBS, job_id, command)
         for event in decision.events:
             match event:
-                case JobQueued():
+                case JobQueued() if not decision.state.status.ended:
                     await queue.defer(conn, job_id, attempt=1, priority=event.priority)
                 case RetryScheduled():
                     await queue.defer(
@@ -49,6 +49,14 @@ async def decide(
                         attempt=event.attempt,
                         priority=decision.state.asked.priority,
                         at=event.retry_at if event.delay_s > 0 else None,
+                    )
+                case Snoozed():
+                    await queue.defer(
+                        conn,
+                        job_id,
+                        attempt=event.attempt + 1,
+                        priority=decision.state.asked.priority,
+                        at=event.retry_at,
                     )
                 case Cancelled():
                     await queue.withdraw(conn, job_id)

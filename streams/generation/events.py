@@ -28,6 +28,17 @@ class JobQueued:
     source_video_id: str | None
     requested_by: Literal["api", "policy", "producer"]
     metadata: str | None
+    webhook_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderChosen:
+    """Which provider the next attempt goes to, and why that one."""
+
+    provider: str
+    model: str
+    cost_usd: float
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +50,14 @@ class AttemptStarted:
     model: str
     fencing_token: str
     worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A remote provider took the running attempt, under a name of its own."""
+
+    attempt: int
+    provider_job_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +85,16 @@ class RetryScheduled:
     attempt: int
     retry_at: dt.datetime
     delay_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Snoozed:
+    """The provider asked to come later: queued again, and no retry is used up."""
+
+    attempt: int
+    retry_at: dt.datetime
+    delay_s: float
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +126,13 @@ class Cancelled:
 
 JobEvent: TypeAlias = (
     JobQueued
+    | ProviderChosen
     | AttemptStarted
+    | Submitted
     | Progressed
     | AttemptFailed
     | RetryScheduled
+    | Snoozed
     | Completed
     | Failed
     | Cancelled

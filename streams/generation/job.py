@@ -2,6 +2,7 @@
 
     new         -> queued
     queued      -> processing, cancelled
+    queued      -> failed, at once, where the request can never be made
     processing  -> completed, failed, cancelled, or queued again for another attempt
 
 Every function here is pure: times and chance come with the command.
@@ -25,7 +26,10 @@ from streams.generation.events import (
     JobEvent,
     JobQueued,
     Progressed,
+    ProviderChosen,
     RetryScheduled,
+    Snoozed,
+    Submitted,
 )
 from streams.generation.job_commands import (
     Cancel,
@@ -35,11 +39,14 @@ from streams.generation.job_commands import (
     LoseAttempt,
     Queue,
     ReportProgress,
+    ReportSubmitted,
+    Snooze,
     StartAttempt,
 )
 
 RETRY_BASE = 60.0  # seconds before the second attempt, at most
-RETRY_CAP = 3600.0  # seconds before any attempt, at most
+RETRY_CAP = 3600.0  # seconds before any attempt, at most, unless its provider asks for more
+RETRY_AFTER_CAP = 24 * 3600.0  # seconds that a provider may ask for; more is taken for an error
 
 
 class Status(StrEnum):
@@ -65,6 +72,9 @@ class Job:
     Attributes:
         request: what was asked for; None before it was.
         attempt: number of the latest attempt; 0 before the first.
+        failures: attempts that failed; one that was put off is none.
+        choice: the provider of the next attempt, or of the running one; None: not chosen yet.
+        provider_job_id: the provider's name of the running attempt, once it has given one.
         token: fencing token of the running attempt; None while none runs.
         percent: how far the running attempt said it is.
         retry_at: not before then may the next attempt start, if one is scheduled.
@@ -75,6 +85,9 @@ class Job:
     status: Status = Status.NEW
     request: JobQueued | None = None
     attempt: int = 0
+    failures: int = 0
+    choice: ProviderChosen | None = None
+    provider_job_id: str | None = None
     token: str | None = None
     percent: float = 0.0
     retry_at: dt.datetime | None = None
@@ -95,10 +108,13 @@ class JobDecider:
     domain: ClassVar[str] = "generation"
     events: ClassVar[tuple[type[JobEvent], ...]] = (
         JobQueued,
+        ProviderChosen,
         AttemptStarted,
+        Submitted,
         Progressed,
         AttemptFailed,
         RetryScheduled,
+        Snoozed,
         Completed,
         Failed,
         Cancelled,
@@ -115,7 +131,7 @@ class JobDecider:
         if isinstance(command, Queue):
             if state.status is not Status.NEW:
                 raise Refused("exists", f"the job was queued before and is {state.status}")
-            return [command.request]
+            return _queued(command)
         if state.status is Status.NEW:
             raise Refused("unknown", "there is no such job")
         if state.status.ended:
@@ -123,6 +139,11 @@ class JobDecider:
         match command:
             case StartAttempt():
                 return self._start(state, command)
+            case ReportSubmitted():
+                self._hold_token(state, command.token)
+                if command.provider_job_id == state.provider_job_id:
+                    return []
+                return [Submitted(state.attempt, command.provider_job_id)]
             case ReportProgress():
                 self._hold_token(state, command.token)
                 percent = min(max(command.percent, 0.0), 100.0)
@@ -134,8 +155,15 @@ class JobDecider:
                 return [_completed(state.attempt, command)]
             case FailAttempt():
                 self._hold_token(state, command.token)
-                delay = retry_delay(state.attempt, command.seed)
+                # An attempt that was put off does not lengthen the waits of those that fail.
+                delay = retry_delay(state.failures + 1, command.seed)
+                delay = max(delay, min(command.retry_after or 0.0, RETRY_AFTER_CAP))
                 return self._failed(state, command.at, command.error, command.retryable, delay)
+            case Snooze():
+                self._hold_token(state, command.token)
+                delay = min(max(command.delay, 0.0), RETRY_AFTER_CAP)
+                retry_at = command.at + dt.timedelta(seconds=delay)
+                return [Snoozed(state.attempt, retry_at, delay, command.reason)]
             case LoseAttempt():
                 if state.status is not Status.PROCESSING or state.attempt != command.attempt:
                     raise Refused("stale_attempt", f"attempt {command.attempt} runs no more")
@@ -154,13 +182,20 @@ class JobDecider:
                     status=Status.PROCESSING,
                     attempt=event.attempt,
                     token=event.fencing_token,
+                    provider_job_id=None,
                     percent=0.0,
                     retry_at=None,
                 )
+            case ProviderChosen():
+                return replace(state, choice=event)
+            case Submitted():
+                return replace(state, provider_job_id=event.provider_job_id)
             case Progressed():
                 return replace(state, percent=event.percent)
             case AttemptFailed():
-                return replace(state, token=None, error=event.error)
+                return replace(state, token=None, failures=state.failures + 1, error=event.error)
+            case Snoozed():
+                return replace(state, status=Status.QUEUED, token=None, retry_at=event.retry_at)
             case RetryScheduled():
                 return replace(state, status=Status.QUEUED, retry_at=event.retry_at)
             case Completed():
@@ -175,15 +210,14 @@ class JobDecider:
     def _start(self, state: Job, command: StartAttempt) -> list[JobEvent]:
         if state.status is not Status.QUEUED:
             raise Refused("not_queued", f"the job is {state.status}: attempt {state.attempt} runs")
-        return [
-            AttemptStarted(
-                attempt=state.attempt + 1,
-                provider_used=command.provider,
-                model=command.model,
-                fencing_token=command.token,
-                worker=command.worker,
-            )
-        ]
+        started = AttemptStarted(
+            attempt=state.attempt + 1,
+            provider_used=command.provider,
+            model=command.model,
+            fencing_token=command.token,
+            worker=command.worker,
+        )
+        return [started] if command.choice is None else [command.choice, started]
 
     def _hold_token(self, state: Job, token: str) -> None:
         if state.status is not Status.PROCESSING:
@@ -197,7 +231,7 @@ class JobDecider:
         failed = AttemptFailed(state.attempt, error, retryable)
         if not retryable:
             return [failed, Failed(error)]
-        if state.attempt > state.asked.max_retries:
+        if state.failures >= state.asked.max_retries:
             return [failed, Failed(f"attempt {state.attempt} was the last: {error}")]
         retry_at = at + dt.timedelta(seconds=delay)
         return [failed, RetryScheduled(state.attempt + 1, retry_at, delay)]
@@ -221,6 +255,15 @@ def seed_of(job_id: str, request: JobQueued) -> int:
     if request.seed is not None:
         return request.seed
     return random.Random(job_id).getrandbits(32)
+
+
+def _queued(command: Queue) -> list[JobEvent]:
+    events: list[JobEvent] = [command.request]
+    if command.choice is not None:
+        events.append(command.choice)
+    if command.refusal is not None:
+        events.append(Failed(command.refusal))
+    return events
 
 
 def _completed(attempt: int, command: Complete) -> Completed:

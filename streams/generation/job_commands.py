@@ -6,26 +6,48 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from streams.generation.events import JobQueued
+from streams.generation.events import JobQueued, ProviderChosen
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """Take a valid request into the queue."""
+    """Take a valid request into the queue.
+
+    Attributes:
+        choice: the provider of its first attempt; None: its worker chooses.
+        refusal: why it can never be made (a used-up quota, no provider that could); the job then
+            fails as soon as it is queued, so that whoever asked finds out.
+    """
 
     at: dt.datetime
     request: JobQueued
+    choice: ProviderChosen | None = None
+    refusal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StartAttempt:
-    """A worker takes the job. The token is new and nobody else's."""
+    """A worker takes the job. The token is new and nobody else's.
+
+    Attributes:
+        choice: the provider, if it is not the one that was chosen before.
+    """
 
     at: dt.datetime
     provider: str
     model: str
     token: str
     worker: str
+    choice: ProviderChosen | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSubmitted:
+    """The provider took the attempt with that token, under a name of its own."""
+
+    at: dt.datetime
+    token: str
+    provider_job_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +81,7 @@ class FailAttempt:
     Attributes:
         retryable: whether another attempt may help.
         seed: chance for the delay before it.
+        retry_after: seconds that the provider asked to wait at least, if it did.
     """
 
     at: dt.datetime
@@ -66,6 +89,21 @@ class FailAttempt:
     error: str
     retryable: bool
     seed: int
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snooze:
+    """The provider has no room for the attempt with that token now.
+
+    Attributes:
+        delay: seconds until the next attempt may start.
+    """
+
+    at: dt.datetime
+    token: str
+    delay: float
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,5 +124,13 @@ class Cancel:
 
 
 JobCommand: TypeAlias = (
-    Queue | StartAttempt | ReportProgress | Complete | FailAttempt | LoseAttempt | Cancel
+    Queue
+    | StartAttempt
+    | ReportSubmitted
+    | ReportProgress
+    | Complete
+    | FailAttempt
+    | Snooze
+    | LoseAttempt
+    | Cancel
 )

@@ -34,6 +34,7 @@ DEFAULTS: Mapping[str, Any] = {
     "provider": None,
     "source_video_id": None,
     "metadata": None,
+    "webhook_url": None,
 }
 
 # A job's id becomes a part of paths; nothing in it may mean something there.

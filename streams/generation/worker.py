@@ -17,8 +17,8 @@ from psycopg_pool import AsyncConnectionPool
 from infra.settings import Settings
 from streams.artifacts import Artifacts
 from streams.generation.attempt import SOFT_LIMIT, Attempts
-from streams.generation.local import LocalProvider
-from streams.generation.providers import Provider
+from streams.generation.providers.local import LocalProvider
+from streams.generation.providers.provider import Provider
 from streams.generation.queue import QUEUES, TASK
 from streams.generation.rescue import Rescuer
 from streams.generation.schema import prepare

@@ -6,7 +6,7 @@ import asyncio
 import sys
 
 from streams.artifacts import Artifacts
-from streams.generation.local import LocalProvider
+from streams.generation.providers.local import LocalProvider
 from streams.generation.worker import Pulse, work
 
 # Quicker than in earnest, so that a test need not wait.

@@ -20,12 +20,20 @@ from streams.decisions.decider import Refused
 from streams.generation import commands, worker
 from streams.generation.job import Status
 from streams.generation.job_commands import Queue
-from streams.generation.local import LocalProvider
-from streams.generation.providers import Order, Progress, Provider, ProviderError, Rendering
+from streams.generation.providers.local import LocalProvider
+from streams.generation.providers.provider import (
+    Abilities,
+    Order,
+    Provider,
+    ProviderError,
+    Rendering,
+    Telling,
+)
 from streams.generation.rescue import Rescuer
 from streams.generation.worker import Pulse, work
 from tests.integration.generation.stories import connect, ended, story, types, until
 from tests.unit.generation.requests import queued
+from tests.unit.generation.telling import Heard
 from tests.unit.generation.test_rendering import probe
 
 
@@ -39,14 +47,17 @@ class Stub:
 
     name = "stub"
     model = "none"
+    abilities = Abilities()
 
     def __init__(self, *failures: Exception) -> None:
         self.failures = list(failures)
         self.orders: list[Order] = []
 
-    async def generate(self, order: Order, folder: Path, progress: Progress) -> Rendering:
+    async def probe(self) -> None: ...
+
+    async def generate(self, order: Order, folder: Path, telling: Telling) -> Rendering:
         self.orders.append(order)
-        await progress(50.0, "half")
+        await telling.progress(50.0, "half")
         if self.failures:
             raise self.failures.pop(0)
         video, thumbnail = folder / "v", folder / "t"
@@ -156,7 +167,7 @@ def test_a_job_whose_attempts_are_used_up_has_failed(prepared: str, artifacts: A
 
 def test_an_attempt_over_its_limit_has_failed(prepared: str, artifacts: Artifacts) -> None:
     class Hanging(Stub):
-        async def generate(self, order: Order, folder: Path, progress: Progress) -> Rendering:
+        async def generate(self, order: Order, folder: Path, telling: Telling) -> Rendering:
             await asyncio.sleep(3600)
             raise AssertionError
 
@@ -205,7 +216,7 @@ def test_a_running_job_that_is_called_off_stops(prepared: str, artifacts: Artifa
     class Endless(Stub):
         stopped = False
 
-        async def generate(self, order: Order, folder: Path, progress: Progress) -> Rendering:
+        async def generate(self, order: Order, folder: Path, telling: Telling) -> Rendering:
             self.orders.append(order)
             try:
                 await asyncio.sleep(3600)
@@ -239,11 +250,11 @@ def test_a_late_answer_of_a_job_that_was_called_off_is_thrown_away(
     prepared: str, artifacts: Artifacts
 ) -> None:
     class Deaf(Stub):
-        async def generate(self, order: Order, folder: Path, progress: Progress) -> Rendering:
+        async def generate(self, order: Order, folder: Path, telling: Telling) -> Rendering:
             async with await connect(prepared) as conn:
                 await conn.execute("UPDATE procrastinate_jobs SET lock = NULL")  # is not told
                 await commands.cancel(conn, "j", "enough")
-            return await Stub().generate(order, folder, _ignore)
+            return await Stub().generate(order, folder, Heard())
 
     async def scenario() -> None:
         await ask(prepared, "j")
@@ -344,12 +355,12 @@ def test_an_entry_that_runs_is_not_taken_away(prepared: str, artifacts: Artifact
     looks = 0
 
     class Patient(Stub):
-        async def generate(self, order: Order, folder: Path, progress: Progress) -> Rendering:
+        async def generate(self, order: Order, folder: Path, telling: Telling) -> Rendering:
             async def looked_often() -> bool:
                 return looks >= 5
 
             await until(looked_often)
-            return await super().generate(order, folder, _ignore)
+            return await super().generate(order, folder, Heard())
 
     class Counting(Rescuer):
         async def look(self) -> int:
@@ -373,9 +384,6 @@ async def _keep_due(dsn: str) -> None:
     while True:
         await asyncio.to_thread(due_now, dsn)
         await asyncio.sleep(0.2)
-
-
-async def _ignore(percent: float, step: str) -> None: ...
 
 
 @contextmanager

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from streams.generation.local import LocalProvider
-from streams.generation.providers import Order, ProviderError
+from streams.generation.providers.local import LocalProvider
+from streams.generation.providers.provider import Order, ProviderError
+from tests.unit.generation.telling import Heard
 
 
 def an_order(**changes: object) -> Order:
@@ -26,47 +27,35 @@ def an_order(**changes: object) -> Order:
 
 
 def test_progress_is_told_and_files_are_made(tmp_path: Path) -> None:
-    told: list[float] = []
-
-    async def listen(percent: float, step: str) -> None:
-        assert step == "rendering"
-        told.append(percent)
-
-    made = asyncio.run(LocalProvider().generate(an_order(), tmp_path, listen))
+    heard = Heard()
+    made = asyncio.run(LocalProvider().generate(an_order(), tmp_path, heard))
     assert made.seconds == 0.5
     assert made.video.stat().st_size > 1000
     assert made.thumbnail.exists()
-    assert told == sorted(told)
-    assert told[-1] == 95
+    assert heard.percents == sorted(heard.percents)
+    assert heard.percents[-1] == 95
+    assert set(heard.steps) == {"rendering"}
 
 
 def test_an_encoder_that_fails_is_a_retryable_error(tmp_path: Path) -> None:
     (tmp_path / "video.mp4").mkdir()
 
-    async def listen(percent: float, step: str) -> None: ...
-
     with pytest.raises(ProviderError, match="ffmpeg ended with") as failed:
-        asyncio.run(LocalProvider().generate(an_order(), tmp_path, listen))
+        asyncio.run(LocalProvider().generate(an_order(), tmp_path, Heard()))
     assert failed.value.retryable
 
 
 def test_a_renderer_that_dies_is_an_error_with_its_last_words(tmp_path: Path) -> None:
-    async def listen(percent: float, step: str) -> None: ...
-
     with pytest.raises(ProviderError, match="ended early: KeyError: 'ultra'"):
-        asyncio.run(LocalProvider().generate(an_order(quality="ultra"), tmp_path, listen))
+        asyncio.run(LocalProvider().generate(an_order(quality="ultra"), tmp_path, Heard()))
 
 
 def test_cancelling_ends_the_renderer_at_once(tmp_path: Path) -> None:
     async def scenario() -> None:
-        moving = asyncio.Event()
-
-        async def listen(percent: float, step: str) -> None:
-            moving.set()
-
+        heard = Heard()
         order = an_order(seconds=60.0, width=512, height=512)
-        rendering = asyncio.create_task(LocalProvider().generate(order, tmp_path, listen))
-        await moving.wait()
+        rendering = asyncio.create_task(LocalProvider().generate(order, tmp_path, heard))
+        await heard.moving.wait()
         rendering.cancel()
         with pytest.raises(asyncio.CancelledError):
             await rendering
@@ -92,3 +81,10 @@ def test_the_renderer_ends_when_whoever_asked_is_gone(tmp_path: Path) -> None:
         child.stdin.close()
         assert child.wait(timeout=30) == 1
     assert not tmp_path.exists()
+
+
+def test_the_probe_starts_the_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    asyncio.run(LocalProvider().probe())
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", "/nowhere/ffmpeg")
+    with pytest.raises(ProviderError, match="ffmpeg does not start"):
+        asyncio.run(LocalProvider().probe())

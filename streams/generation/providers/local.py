@@ -16,7 +16,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import ClassVar
 
-from streams.generation.providers import Order, Progress, ProviderError, Rendering
+from imageio_ffmpeg import get_ffmpeg_exe
+
+from streams.generation.providers.provider import (
+    Abilities,
+    Order,
+    ProviderError,
+    Rendering,
+    Telling,
+)
 
 _LINE = 1024 * 1024  # bytes that a line of the child may have
 
@@ -26,9 +34,10 @@ class LocalProvider:
 
     name: ClassVar[str] = "local"
     model: ClassVar[str] = "procedural-1"
+    abilities: ClassVar[Abilities] = Abilities(seeded=True)
 
-    async def generate(self, order: Order, folder: Path, progress: Progress) -> Rendering:
-        """Render into `folder`; see [`Provider`][streams.generation.providers.Provider].
+    async def generate(self, order: Order, folder: Path, telling: Telling) -> Rendering:
+        """Render into `folder`; see [`Provider`][streams.generation.providers.provider.Provider].
 
         Raises:
             ProviderError: retryable; the same order may well render on a machine with room.
@@ -45,15 +54,35 @@ class LocalProvider:
             start_new_session=True,  # it and its encoder are ended together
         )
         try:
-            rendering = await self._follow(child, order, folder, progress)
+            rendering = await self._follow(child, order, folder, telling)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
             await asyncio.shield(child.wait())
         return rendering
 
+    async def probe(self) -> None:
+        """Start the encoder.
+
+        Raises:
+            ProviderError: it does not start.
+        """
+        try:
+            child = await asyncio.create_subprocess_exec(
+                get_ffmpeg_exe(),
+                "-version",
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
+            code = await child.wait()
+        except (OSError, RuntimeError) as error:
+            raise ProviderError(f"ffmpeg does not start: {error}", retryable=True) from None
+        if code != 0:
+            raise ProviderError(f"ffmpeg ended with {code}", retryable=True)
+
     async def _follow(
-        self, child: asyncio.subprocess.Process, order: Order, folder: Path, progress: Progress
+        self, child: asyncio.subprocess.Process, order: Order, folder: Path, telling: Telling
     ) -> Rendering:
         assert child.stdin is not None
         assert child.stdout is not None
@@ -65,7 +94,7 @@ class LocalProvider:
         async for line in child.stdout:
             said = json.loads(line)
             if "percent" in said:
-                await progress(said["percent"], said["step"])
+                await telling.progress(said["percent"], said["step"])
             elif "error" in said:
                 raise ProviderError(said["error"], retryable=True)
             else:

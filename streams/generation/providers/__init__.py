@@ -1,0 +1,1 @@
+"""What makes videos: one module per provider, all of one protocol."""

@@ -1,0 +1,125 @@
+"""What makes videos: the protocol that every provider speaks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a provider is asked for.
+
+    Attributes:
+        key: names the attempt: a provider that is called twice with it makes one video.
+        quality: low, medium or high.
+        steps: detail, 1 to 100.
+        seconds: length of the video.
+        submitted: the provider's own name of this work, if an earlier worker was given one: it is
+            to be waited for, not asked for again.
+    """
+
+    key: str
+    prompt: str
+    width: int
+    height: int
+    steps: int
+    quality: str
+    seed: int
+    seconds: float
+    submitted: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What a provider can make, and at what price.
+
+    Attributes:
+        sizes: (width, height) in pixels that it makes; None: any that a request may have.
+        most_seconds: the longest video.
+        seeded: whether the same order gives the same bytes.
+        usd_per_second: price of a second of video; 0 for one's own machine.
+    """
+
+    sizes: frozenset[tuple[int, int]] | None = None
+    most_seconds: float = 60.0
+    seeded: bool = False
+    usd_per_second: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """Files that a provider made, within the folder it was given.
+
+    Attributes:
+        seconds: length of the video.
+    """
+
+    video: Path
+    thumbnail: Path
+    seconds: float
+
+
+class ProviderError(Exception):
+    """The provider made no video.
+
+    Attributes:
+        kind: `failed`: this work failed. `busy`: no room now (429): come later, it is no failure.
+            `unreachable`: no connection, or no answer in time.
+        retryable: whether another attempt may help.
+        retry_after: seconds that the provider asked to wait, if it did.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retryable: bool,
+        kind: Literal["failed", "busy", "unreachable"] = "failed",
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.retryable = retryable
+        self.retry_after = retry_after
+
+
+class Telling(Protocol):
+    """What a provider tells while it works."""
+
+    async def progress(self, percent: float, step: str) -> None:
+        """How far it is (0 to 100); may be called as often as one likes."""
+
+    async def submitted(self, provider_job_id: str) -> None:
+        """The provider's own name of the work, as soon as it is known: durable on return."""
+
+
+class Provider(Protocol):
+    """Makes videos, here or elsewhere."""
+
+    @property
+    def name(self) -> str:
+        """As in requests and events."""
+
+    @property
+    def model(self) -> str:
+        """Model or renderer, as in events."""
+
+    @property
+    def abilities(self) -> Abilities:
+        """What it can make, and at what price."""
+
+    async def generate(self, order: Order, folder: Path, telling: Telling) -> Rendering:
+        """Make a video. Cancelling this stops the work, the provider's too.
+
+        Raises:
+            ProviderError: no video was made.
+        """
+
+    async def probe(self) -> None:
+        """Ask the provider for something that costs nothing, to see that it would work.
+
+        Raises:
+            ProviderError: it would not.
+        """
