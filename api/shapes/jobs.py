@@ -8,6 +8,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from streams.generation.validation import WEBHOOK_URL_MAX
+
 Status = Literal["queued", "processing", "completed", "failed", "cancelled"]
 Priority = Literal["high", "default", "low"]
 
@@ -41,6 +43,12 @@ class JobRequest(Camel):
     quality: Literal["low", "medium", "high"] = "medium"
     seed: int | None = Field(None, ge=0, le=2**32 - 1)
     duration_s: float = Field(4.0, ge=0.5, le=60)
+    provider: str | None = Field(
+        None, min_length=1, max_length=100, description="Preferred provider."
+    )
+    webhook_url: str | None = Field(
+        None, max_length=WEBHOOK_URL_MAX, description="Where the job's end is told (http, https)."
+    )
 
 
 class Job(Camel):

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
+from urllib.parse import urlsplit
 
 PROMPT_MAX = 5000  # characters; the API of videos asks for less
 QUALITIES = ("low", "medium", "high")
@@ -19,6 +20,7 @@ HIGH_QUALITY_STEPS = 50  # at least
 LOW_QUALITY_STEPS = 30  # at most
 ASPECT = (0.5, 2.0)  # width / height
 METADATA_MAX = 64 * 1024  # characters
+WEBHOOK_URL_MAX = 2048  # characters
 SEED_MAX = 2**32 - 1
 
 # What a client may leave out. `seed` None means: made from the job's id.
@@ -39,6 +41,8 @@ DEFAULTS: Mapping[str, Any] = {
 
 # A job's id becomes a part of paths; nothing in it may mean something there.
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}", re.ASCII)
+# What an address is written with; a space or a line's end in one is somebody's trick or mistake.
+_ADDRESS = re.compile(r"[!-~]+")
 _WHOLE_NUMBERS = {
     "num_steps": (1, 100),
     "max_retries": (0, 10),
@@ -120,6 +124,9 @@ def _texts(request: Mapping[str, Any], prompt_max: int) -> Iterator[tuple[str, s
     metadata = request["metadata"]
     if metadata is not None and not _is_json_object(metadata):
         yield "metadata", f"is a JSON object of at most {METADATA_MAX} characters"
+    webhook = request["webhook_url"]
+    if webhook is not None and not _is_web_address(webhook):
+        yield "webhook_url", f"is an http or https address of at most {WEBHOOK_URL_MAX} characters"
 
 
 def _business(request: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -142,10 +149,29 @@ def _storable(text: str) -> bool:
     return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
 
 
+def _is_web_address(text: Any) -> bool:
+    """Whether somebody can be called there; whether they may be is decided at the call."""
+    if not isinstance(text, str) or len(text) > WEBHOOK_URL_MAX or not _ADDRESS.fullmatch(text):
+        return False
+    try:
+        parts = urlsplit(text)
+        _ = parts.port  # raises where it is no number of a port
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None
+
+
 def _is_json_object(text: Any) -> bool:
+    """Whether it is one that can be told again: JSON has no NaN, UTF-8 no half surrogate pairs."""
     if not isinstance(text, str) or len(text) > METADATA_MAX or not _storable(text):
         return False
     try:
-        return isinstance(json.loads(text), dict)
+        found = json.loads(text, parse_constant=_no_constant)
+        json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return False
+    return isinstance(found, dict)
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
