@@ -12,6 +12,7 @@ from psycopg_pool import AsyncConnectionPool
 from api.errors import ApiError
 from api.statements import statement
 from projections.status import Lag, projection_lag_async
+from streams.generation.queue import Depth, depths
 
 CONNECTIONS = 10  # of one API process; PostgreSQL's own limit is shared with all other processes
 WAIT_SECONDS = 3.0  # for a free connection, before the client is told to come back
@@ -75,6 +76,14 @@ class Database:
         """The first row of a named statement, or None."""
         rows = await self.all(name, values)
         return rows[0] if rows else None
+
+    async def queue_depths(self) -> list[Depth]:
+        """What waits for a worker, for every queue that has something waiting."""
+        async with self.pool.connection() as connection:
+            try:
+                return await depths(connection)
+            except psycopg.errors.UndefinedTable:
+                return []  # the dispatcher has never run here
 
     async def projection_lag(self) -> list[Lag]:
         """How far each projection is behind the log."""

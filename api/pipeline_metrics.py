@@ -1,4 +1,4 @@
-"""Figures of the pipeline for Prometheus, read from the tables when it asks.
+"""Figures of the pipeline for Prometheus, read from tables and queue when it asks.
 
 They are the same whichever API process is asked, and cross the border between processes. What is
 not in the tables, the agents serve themselves.
@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from api.database import Database, Row
 from projections.status import Lag
+from streams.generation.queue import QUEUES, Depth
 
 # Seconds. A render of a few seconds here, minutes with a provider elsewhere.
 _BOUNDS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
@@ -30,9 +31,9 @@ async def exposition(database: Database) -> bytes:
     families = list(_lags(lags))
     families += _jobs(
         await database.all("jobs.by_status"),
-        await database.all("jobs.queued"),
         await database.all("jobs.processing_times", {"bounds": [*_BOUNDS, _INFINITY]}),
     )
+    families += _queues(await database.queue_depths())
     registry = CollectorRegistry()
     registry.register(_Collected(families))
     return generate_latest(registry)
@@ -61,7 +62,7 @@ def _lags(lags: Iterable[Lag]) -> Iterable[Metric]:
     return events, seconds
 
 
-def _jobs(by_status: list[Row], queued: list[Row], times: list[Row]) -> list[Metric]:
+def _jobs(by_status: list[Row], times: list[Row]) -> list[Metric]:
     counts = {row["status"]: row["jobs"] for row in by_status}
     ended = sum(counts.get(status, 0) for status in ("completed", "failed", "cancelled"))
     rate = GaugeMetricFamily(
@@ -72,10 +73,6 @@ def _jobs(by_status: list[Row], queued: list[Row], times: list[Row]) -> list[Met
         jobs.add_metric([status], counts.get(status, 0))
         if ended and status in ("completed", "failed", "cancelled"):
             rate.add_metric([status], counts.get(status, 0) / ended)
-    depth = GaugeMetricFamily("job_queue_depth", "Jobs that wait, by queue.", labels=["queue_name"])
-    waiting = {row["priority"]: row["jobs"] for row in queued}
-    for queue in ("high", "default", "low"):
-        depth.add_metric([queue], waiting.get(queue, 0))
     histogram = HistogramMetricFamily(
         "job_processing_time_seconds",
         "Time that completed jobs took.",
@@ -85,4 +82,21 @@ def _jobs(by_status: list[Row], queued: list[Row], times: list[Row]) -> list[Met
         ],
         sum_value=times[-1]["seconds"],
     )
-    return [rate, jobs, depth, histogram]
+    return [rate, jobs, histogram]
+
+
+def _queues(waiting: Iterable[Depth]) -> list[Metric]:
+    """Of every queue, also the empty ones: a scaler must see that nothing is left."""
+    label = ["queue_name"]
+    depth = GaugeMetricFamily(
+        "job_queue_depth", "Attempts that are due and wait for a worker.", labels=label
+    )
+    oldest = GaugeMetricFamily(
+        "job_queue_oldest_seconds", "Since when the oldest of them is due.", labels=label
+    )
+    found = {queue.queue_name: queue for queue in waiting}
+    for name in QUEUES:
+        queue = found.get(name, Depth(name, 0, 0.0))
+        depth.add_metric([name], queue.depth)
+        oldest.add_metric([name], queue.oldest_s)
+    return [depth, oldest]

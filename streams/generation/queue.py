@@ -32,8 +32,8 @@ class Depth(NamedTuple):
     """How much waits in a queue.
 
     Attributes:
-        depth: entries that are due.
-        oldest_s: seconds that the one which has waited longest has.
+        depth: entries that are due; what is put off until later does not wait for a worker.
+        oldest_s: seconds for which the one has been due that has been for longest.
     """
 
     queue_name: str
@@ -74,7 +74,11 @@ async def withdraw(conn: AsyncConnection[Any], job_id: str) -> None:
 
 
 async def depths(conn: AsyncConnection[Any]) -> list[Depth]:
-    """What is due and waits, for every queue that has something waiting."""
+    """What is due and waits, for every queue that has something waiting.
+
+    Raises:
+        psycopg.errors.UndefinedTable: nothing was ever queued in this database.
+    """
     async with conn.cursor(row_factory=class_row(Depth)) as cursor:
         await cursor.execute(SQL["depths"], {"task": TASK})
         return await cursor.fetchall()

@@ -28,18 +28,27 @@ SELECT lost.id, procrastinate_retry_job_v2(lost.id, now(), NULL, NULL, NULL) FRO
 SELECT id FROM procrastinate_jobs WHERE status = 'doing' AND worker_id = %(worker_id)s
 
 -- name: depths
--- What waits, per queue: entries, and the seconds that the oldest one is due.
+-- What waits, per queue: entries that are due, and since when the oldest is. Of those that could
+-- start from the beginning the lowest id was deferred first: one look at one event, however many
+-- wait.
+WITH waiting AS (
+    SELECT
+        queue_name,
+        count(*) AS depth,
+        min(id) FILTER (WHERE scheduled_at IS NULL) AS first_id,
+        min(scheduled_at) AS scheduled_at
+    FROM procrastinate_jobs
+    WHERE status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= now())
+        AND task_name = %(task)s
+    GROUP BY queue_name
+)
 SELECT
     queue_name,
-    count(*) AS depth,
-    coalesce(max(extract(epoch FROM now() - coalesce(entry.scheduled_at, event.at))), 0)::float8
-        AS oldest_s
-FROM procrastinate_jobs AS entry
+    depth,
+    coalesce(extract(epoch FROM now() - least(deferred.at, scheduled_at)), 0)::float8 AS oldest_s
+FROM waiting
 LEFT JOIN LATERAL (
     SELECT at FROM procrastinate_events
-    WHERE job_id = entry.id AND type = 'deferred'
-    ORDER BY id DESC LIMIT 1
-) AS event ON true
-WHERE entry.status = 'todo' AND (entry.scheduled_at IS NULL OR entry.scheduled_at <= now())
-    AND entry.task_name = %(task)s
-GROUP BY queue_name
+    WHERE job_id = first_id AND type = 'deferred'
+    ORDER BY id LIMIT 1
+) AS deferred ON true

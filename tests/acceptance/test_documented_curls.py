@@ -115,7 +115,7 @@ class Terminal:
 
 @pytest.fixture(scope="module")
 def key(platform: Platform) -> str:
-    return str(platform.status()["admin_key"])
+    return platform.api.headers["X-API-Key"]
 
 
 @pytest.fixture
