@@ -12,6 +12,7 @@ from psycopg_pool import AsyncConnectionPool
 from api.errors import ApiError
 from api.statements import statement
 from projections.status import Lag, projection_lag_async
+from streams.generation.policy.ledger import Outcome, outcomes
 from streams.generation.queue import Depth, depths
 
 CONNECTIONS = 10  # of one API process; PostgreSQL's own limit is shared with all other processes
@@ -82,6 +83,14 @@ class Database:
         async with self.pool.connection() as connection:
             try:
                 return await depths(connection)
+            except psycopg.errors.UndefinedTable:
+                return []  # the dispatcher has never run here
+
+    async def policy_outcomes(self) -> list[Outcome]:
+        """How judgements of the policy's rules ended."""
+        async with self.pool.connection() as connection:
+            try:
+                return await outcomes(connection)
             except psycopg.errors.UndefinedTable:
                 return []  # the dispatcher has never run here
 

@@ -9,11 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
 from api.database import Database, Row
 from projections.status import Lag
+from streams.generation.policy.ledger import Outcome
 from streams.generation.queue import QUEUES, Depth
 
 # Seconds. A render of a few seconds here, minutes with a provider elsewhere.
@@ -34,6 +40,7 @@ async def exposition(database: Database) -> bytes:
         await database.all("jobs.processing_times", {"bounds": [*_BOUNDS, _INFINITY]}),
     )
     families += _queues(await database.queue_depths())
+    families.append(_policy(await database.policy_outcomes()))
     registry = CollectorRegistry()
     registry.register(_Collected(families))
     return generate_latest(registry)
@@ -100,3 +107,14 @@ def _queues(waiting: Iterable[Depth]) -> list[Metric]:
         depth.add_metric([name], queue.depth)
         oldest.add_metric([name], queue.oldest_s)
     return [depth, oldest]
+
+
+def _policy(outcomes: Iterable[Outcome]) -> Metric:
+    judgements = CounterMetricFamily(
+        "policy_judgements",
+        "Events that called for a video, by what the rule made of it.",
+        labels=["rule", "outcome"],
+    )
+    for one in outcomes:
+        judgements.add_metric([one.rule, one.outcome], one.times)
+    return judgements

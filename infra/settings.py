@@ -111,6 +111,11 @@ class Settings(BaseSettings):
         gt=1,
         description="Policy: an outlier of at least this multiple asks for a teaser. Unset: off.",
     )
+    generation_rules: Path | None = Field(
+        None,
+        description="Policy: TOML file of rules that turn detections and scores into requests "
+        "(docs/generation.md). Unset: none.",
+    )
     generation_concurrency: int = Field(1, ge=1, description="Renders at once in one worker.")
     watchdog_seconds: float = Field(
         60.0, gt=0, description="Without progress for so long, an agent that lags exits non-zero."

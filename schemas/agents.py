@@ -17,7 +17,7 @@ AGENTS: dict[str, tuple[Topic, ...]] = {
     "outliers": (VIDEO_SNAPSHOTS,),
     "forecasts": (VIDEO_SNAPSHOTS,),
     "actuals": (VIRALITY_CHANNELS, VIRALITY_SCORES),
-    "dispatcher": (GENERATION_REQUESTS, OUTLIER_DETECTIONS),
+    "dispatcher": (GENERATION_REQUESTS, OUTLIER_DETECTIONS, VIRALITY_SCORES),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
@@ -22,7 +23,6 @@ def as_environment(settings: Settings) -> dict[str, str]:
         value = getattr(settings, name)
         if value is not None:
             environment[name.upper()] = _text(value)
-    environment["GROUNDSWELL_HOME"] = str(settings.home)
     return environment
 
 
@@ -36,4 +36,6 @@ def for_processes(settings: Settings, inherited: dict[str, str]) -> dict[str, st
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, Path):  # a process may run elsewhere than where it was written
+        return str(value.expanduser().absolute())
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value)

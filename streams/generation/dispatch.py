@@ -39,6 +39,7 @@ class Dispatcher:
 
     topic = GENERATION_REQUESTS
     consumer = CONSUMER
+    part = 200  # records of one transaction: its locks are short, its jobs start soon
 
     def __init__(self, pool: AsyncConnectionPool, publisher: Publisher) -> None:
         self._pool = pool

@@ -20,25 +20,32 @@ from streams.columnar.handler import Ground, TopicPartition
 from streams.columnar.metrics import Metrics
 from streams.generation import offsets
 from streams.generation.dispatch import Dispatcher
-from streams.generation.policy import TeaserPolicy
+from streams.generation.policy.policy import Policy
+from streams.generation.policy.rules_file import rules_of
+from streams.generation.policy.sources import SOURCES
 from streams.generation.schema import prepare
 from streams.workers import worker
 
 NAME = "dispatcher"
-CHUNK = 200  # records of one transaction: its locks are short, its jobs start soon
-
 log = structlog.get_logger()
 
 
 def main(settings: Settings) -> None:
-    """Dispatch until SIGTERM or SIGINT."""
+    """Dispatch until SIGTERM or SIGINT.
+
+    Raises:
+        RulesError: the policy's rules cannot be understood.
+    """
+    rules = rules_of(settings)
     prepare(settings.dsn)
     codec = Codec(Registry(settings.registry_config()))
     publisher = Publisher(settings.kafka_config(), codec, source="groundswell/dispatcher")
     pool = AsyncConnectionPool(settings.dsn, min_size=1, max_size=4, open=False)
     consumers: list[ChunkConsumer] = [Dispatcher(pool, publisher)]
-    if settings.teaser_multiple is not None:
-        consumers.append(TeaserPolicy(pool, publisher, settings.teaser_multiple))
+    for source in SOURCES.values():
+        its_own = [rule for rule in rules if rule.source is source]
+        if its_own:
+            consumers.append(Policy(pool, publisher, source, its_own))
     run_worker(worker(NAME, DispatchHandler(pool, consumers), settings))
 
 
@@ -52,6 +59,10 @@ class ChunkConsumer(Protocol):
     @property
     def consumer(self) -> str:
         """Its name in the table of offsets."""
+
+    @property
+    def part(self) -> int:
+        """Records that it handles in one transaction, at most."""
 
     async def handle(self, chunk: Chunk) -> int:
         """Consume a chunk and store how far that is, in one transaction; how many dead letters."""
@@ -99,9 +110,10 @@ class DispatchHandler:
         """Nothing is done ahead."""
 
     async def process(self, chunk: Chunk) -> None:
-        """Consume a chunk, a few records at a time."""
-        for part in chunk.split(CHUNK):
-            letters = await self._consumers[chunk.topic].handle(part)
+        """Consume a chunk, as many records at a time as its consumer likes."""
+        consumer = self._consumers[chunk.topic]
+        for part in chunk.split(consumer.part):
+            letters = await consumer.handle(part)
             self.metrics.buried(chunk.topic, letters)
             where = TopicPartition(chunk.topic, chunk.partition)
             self._positions[where] = max(self._positions.get(where, 0), part.last_offset + 1)

@@ -8,11 +8,37 @@ CREATE TABLE IF NOT EXISTS dispatcher_offsets (
     PRIMARY KEY (consumer, topic, partition)
 );
 
--- Teasers that the policy asked for: one per video, and countable per hour.
-CREATE TABLE IF NOT EXISTS teaser_requests (
-    job_id text PRIMARY KEY,
+-- What rules have asked for: one request per rule and video, countable per hour. A dry run's are
+-- apart: a rule that is put in force asks for what it only would have asked for.
+CREATE TABLE IF NOT EXISTS policy_requests (
+    rule text NOT NULL,
     video_id text NOT NULL,
-    requested_at timestamptz NOT NULL
+    dry_run boolean NOT NULL,
+    job_id text NOT NULL,
+    requested_at timestamptz NOT NULL,
+    PRIMARY KEY (rule, video_id, dry_run)
 );
 
-CREATE INDEX IF NOT EXISTS teaser_requests_by_time ON teaser_requests (requested_at);
+CREATE INDEX IF NOT EXISTS policy_requests_by_time
+    ON policy_requests (rule, dry_run, requested_at);
+
+-- How judgements ended: asked, would_ask, over_cap, unfit.
+CREATE TABLE IF NOT EXISTS policy_outcomes (
+    rule text NOT NULL,
+    outcome text NOT NULL,
+    times bigint NOT NULL,
+    PRIMARY KEY (rule, outcome)
+);
+
+-- From before there were rules: the one that was in force goes on where it stood.
+DO $$
+BEGIN
+    IF to_regclass('teaser_requests') IS NOT NULL THEN
+        INSERT INTO policy_requests (rule, video_id, dry_run, job_id, requested_at)
+        SELECT 'teasers', video_id, false, job_id, requested_at FROM teaser_requests
+        ON CONFLICT DO NOTHING;
+        DROP TABLE teaser_requests;
+        UPDATE dispatcher_offsets SET consumer = 'policy' WHERE consumer = 'teaser-policy';
+    END IF;
+END
+$$;

@@ -10,19 +10,22 @@ import fastavro
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 
-from schemas.catalogue import GENERATION_REQUESTS, OUTLIER_DETECTIONS
+from schemas.catalogue import GENERATION_REQUESTS, OUTLIER_DETECTIONS, VIRALITY_SCORES
 from schemas.chunks import Chunk
 from schemas.codec import Codec
 from schemas.deadletters import DeadLetter, facts_of
 from schemas.publisher import Publisher
 from schemas.topic import Topic
 from streams.generation.dispatch import Dispatcher
-from streams.generation.policy import TEASERS_PER_HOUR, TeaserPolicy
 from tests.integration.generation.stories import types
 from tests.unit.generation.requests import NOW, a_request
 from tests.unit.schemas.fake_registry import FakeRegistry
 
-REGISTRY: dict[int | UUID, Any] = {1: GENERATION_REQUESTS.schema, 2: OUTLIER_DETECTIONS.schema}
+REGISTRY: dict[int | UUID, Any] = {
+    1: GENERATION_REQUESTS.schema,
+    2: OUTLIER_DETECTIONS.schema,
+    3: VIRALITY_SCORES.schema,
+}
 
 
 class Outbox(Publisher):
@@ -153,62 +156,3 @@ def test_nothing_is_dispatched_when_dead_letters_are_not_acknowledged(prepared: 
     dispatch(prepared, outbox, chunk)
     assert [entry[0] for entry in queue_entries(prepared)] == ["a"]
     assert len(outbox.letters) == 1
-
-
-def detection_bytes(video_id: str, **changes: Any) -> bytes:
-    numbers = dict.fromkeys(
-        ("age_s", "age_from_h", "views", "expected_views", "z", "tail_probability"), 1
-    )
-    more = dict.fromkeys(
-        ("baseline_n", "baseline_median_log10", "baseline_mad_log10", "source_partition"), 1
-    )
-    record = {
-        **numbers,
-        **more,
-        "source_offset": 1,
-        "event_id": f"d-{video_id}",
-        "occurred_at": NOW,
-        "published_at": NOW,
-        "video_id": video_id,
-        "channel_id": "c",
-        "title": "A title",
-        "format": "long",
-        "multiple": 9.0,
-        "too_recent": False,
-        "insufficient_history": False,
-    }
-    return encoded(2, OUTLIER_DETECTIONS, record | changes)
-
-
-def apply_policy(dsn: str, outbox: Outbox, *chunks: Chunk) -> list[str]:
-    async def scenario() -> None:
-        async with AsyncConnectionPool(dsn, open=False) as pool:
-            policy = TeaserPolicy(pool, outbox, 5.0)
-            for chunk in chunks:
-                await policy.handle(chunk)
-
-    asyncio.run(scenario())
-    return [record["source_video_id"] for record in outbox.published]
-
-
-def test_the_policy_asks_for_one_teaser_per_video(prepared: str) -> None:
-    values: list[bytes | None] = [
-        detection_bytes("v1"),
-        detection_bytes("small", multiple=4.9),
-        detection_bytes("young", too_recent=True),
-        detection_bytes("v2"),
-        detection_bytes("v1", multiple=20.0),
-    ]
-    chunk = a_chunk(OUTLIER_DETECTIONS, values)
-    later = a_chunk(OUTLIER_DETECTIONS, [detection_bytes("v2")], first=50)
-    assert apply_policy(prepared, Outbox(), chunk, chunk, later) == ["v1", "v2"]
-
-
-def test_the_policy_keeps_to_its_rate(prepared: str) -> None:
-    values: list[bytes | None] = [detection_bytes(f"v{n}") for n in range(TEASERS_PER_HOUR + 9)]
-    asked = apply_policy(prepared, Outbox(), a_chunk(OUTLIER_DETECTIONS, values))
-    assert asked == [f"v{n}" for n in range(TEASERS_PER_HOUR)]
-    with psycopg.connect(prepared) as conn:
-        conn.execute("UPDATE teaser_requests SET requested_at = requested_at - interval '2 hours'")
-    later = a_chunk(OUTLIER_DETECTIONS, [detection_bytes("another")], first=500)
-    assert apply_policy(prepared, Outbox(), later) == ["another"]

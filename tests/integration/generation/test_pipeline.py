@@ -21,7 +21,7 @@ from schemas.codec import Codec
 from schemas.publisher import Publisher
 from schemas.registry import Registry
 from streams.artifacts import Artifacts
-from streams.generation.policy import teaser_request
+from streams.generation.policy.rules_file import teasers
 from tests.unit.generation.requests import NOW, a_request
 from tests.unit.generation.test_rendering import probe
 
@@ -109,7 +109,7 @@ def test_requests_and_detections_become_videos_and_stories(
         publisher.publish(OUTLIER_DETECTIONS, a_detection(video_id))
         publisher.flush()
 
-        teaser_id = teaser_request(a_detection(video_id), NOW)["job_id"]
+        teaser_id = teasers(4.0).request_for(a_detection(video_id), NOW)["job_id"]
         found = stories(running, codec, {job_id, teaser_id})
         for story in found.values():
             assert [event["version"] for event in story] == list(range(1, len(story) + 1))

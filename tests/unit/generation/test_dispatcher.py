@@ -7,13 +7,14 @@ from typing import Any
 
 from schemas.catalogue import GENERATION_REQUESTS, OUTLIER_DETECTIONS, Topic
 from schemas.chunks import Chunk
-from streams.generation.dispatcher import CHUNK, DispatchHandler
+from streams.generation.dispatcher import DispatchHandler
 
 
 class Burying:
     """Makes a dead letter of every record."""
 
     consumer = "burying"
+    part = 100
 
     def __init__(self, topic: Topic) -> None:
         self.topic = topic
@@ -25,7 +26,7 @@ class Burying:
 def test_dead_letters_are_counted_by_topic() -> None:
     pool: Any = None  # never asked
     handler = DispatchHandler(pool, [Burying(GENERATION_REQUESTS), Burying(OUTLIER_DETECTIONS)])
-    records = CHUNK + 50  # two parts
+    records = Burying.part + 50  # two parts
     nothing = [None] * records
     name = GENERATION_REQUESTS.name
     chunk = Chunk(name, 0, range(records), [0] * records, nothing, nothing, [()] * records)

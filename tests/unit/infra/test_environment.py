@@ -23,6 +23,7 @@ def complete(tmp_path: Path) -> Settings:
         personal_data_secret="a secret that is long enough to be one",
         api_port=8123,
         teaser_multiple=5.0,
+        generation_rules=tmp_path / "rules.toml",
     )
 
 
@@ -40,10 +41,14 @@ def test_what_is_unset_stays_unset(tmp_path: Path) -> None:
     assert "TEASER_MULTIPLE" not in environment
 
 
-def test_a_relative_home_is_made_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_relative_paths_are_made_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    environment = as_environment(Settings(_env_file=None, groundswell_home=Path("h")))
+    settings = Settings(
+        _env_file=None, groundswell_home=Path("h"), generation_rules=Path("rules.toml")
+    )
+    environment = as_environment(settings)
     assert environment["GROUNDSWELL_HOME"] == str(tmp_path / "h")
+    assert environment["GENERATION_RULES"] == str(tmp_path / "rules.toml")
 
 
 def test_polars_takes_two_threads_unless_told_otherwise(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_an_unknown_topic_is_answered_with_those_that_exist() -> None:
 
 def test_agents_are_listed_with_what_they_read() -> None:
     from streams.generation.dispatch import Dispatcher
-    from streams.generation.policy import TeaserPolicy
+    from streams.generation.policy.sources import SOURCES
     from streams.outliers import agent as outliers
     from streams.virality import agent as virality
     from streams.virality.actuals import handler as actuals
@@ -59,7 +59,8 @@ def test_agents_are_listed_with_what_they_read() -> None:
 
     names = {virality.NAME, outliers.NAME, forecasts.NAME, actuals.NAME, "dispatcher"}
     assert names == AGENTS.keys()
-    assert AGENTS["dispatcher"] == (Dispatcher.topic, TeaserPolicy.topic)
+    sources = tuple(source.topic for source in SOURCES.values())
+    assert AGENTS["dispatcher"] == (Dispatcher.topic, *sources)
 
 
 @TOPIC
