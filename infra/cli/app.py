@@ -14,6 +14,7 @@ from infra.cli import (
     forget,
     ingest,
     models,
+    policy,
     rebuild,
     replay,
     schemas,
@@ -47,6 +48,7 @@ app.add_typer(dlq.app, name="dlq")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(train.app, name="train")
 app.add_typer(models.app, name="models")
+app.add_typer(policy.app, name="policy")
 app.command("expire")(expire.expire)
 app.command("forget")(forget.forget)
 app.command("bench")(bench.bench)

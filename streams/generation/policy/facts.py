@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import polars as pl
@@ -51,10 +51,20 @@ class Facts:
             await asyncio.sleep(_PAUSE_SECONDS)
 
 
+def facts_statement() -> bytes:
+    """Asks for the facts of the videos `ids`."""
+    return SQL["facts"]
+
+
+def facts_frame(rows: Sequence[Sequence[Any]]) -> pl.DataFrame:
+    """What the statement answers, as columns."""
+    return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
+
+
 async def _rows(conn: AsyncConnection[Any], ids: list[str]) -> pl.DataFrame:
     try:
         async with conn.transaction():  # a savepoint: the caller's transaction goes on
-            rows = await (await conn.execute(SQL["facts"], {"ids": ids})).fetchall()
+            rows = await (await conn.execute(facts_statement(), {"ids": ids})).fetchall()
     except psycopg.errors.UndefinedTable:
         rows = []  # the projector has never run here
-    return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
+    return facts_frame(rows)

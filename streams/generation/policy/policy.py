@@ -93,7 +93,7 @@ class Policy:
     ) -> list[dict[str, Any]]:
         """The requests of a rule; they are entered and counted."""
         now = dt.datetime.now(dt.UTC)
-        called = rule.called_for(events, pl.lit(now))
+        called = events.filter(rule.calls(pl.lit(now)))
         if called.is_empty():
             return []
         before = await ledger.asked(conn, rule, called["video_id"].unique().to_list())

@@ -90,21 +90,19 @@ class Rule:
         used = {condition.field for condition in self.conditions} | self.prompt.names
         return bool(used & self.source.facts.keys())
 
-    def called_for(self, events: pl.DataFrame, now: pl.Expr) -> pl.DataFrame:
-        """Events that call for a video, as far as they tell by themselves.
+    def calls(self, now: pl.Expr) -> pl.Expr:
+        """Whether events of the source call for a video, as far as they tell by themselves.
 
         Args:
-            events: of the source.
             now: the instant at which each is looked at.
         """
-        tests = [pl.lit(True)]
-        tests += [one.met() for one in self.conditions if one.field in self.source.fields]
+        tests = [one.met() for one in self.conditions if one.field in self.source.fields]
         if not self.include_uncertain:
             tests += [~pl.col(doubt) for doubt in self.source.doubts]
         if self.max_age_hours is not None:
             youngest = dt.timedelta(hours=self.max_age_hours)
             tests.append(pl.col(self.source.time) >= now - youngest)
-        return events.filter(*tests)
+        return pl.all_horizontal([pl.lit(True), *tests])
 
     def confirmed(self, known: pl.DataFrame) -> pl.DataFrame:
         """Those of them that facts confirm.

@@ -30,7 +30,7 @@ def a_rule(source: Source, *conditions: Condition, **changes: Any) -> Rule:
 
 
 def called(rule: Rule, events: pl.DataFrame) -> list[str]:
-    return rule.called_for(events, pl.lit(NOW))["video_id"].to_list()
+    return events.filter(rule.calls(pl.lit(NOW)))["video_id"].to_list()
 
 
 def test_a_large_and_certain_detection_calls_for_a_teaser() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -142,3 +143,9 @@ def test_the_short_setting_is_a_rule_beside_those_of_the_file(tmp_path: Path) ->
     path.write_text(GOOD.replace("short-teasers", "teasers"))
     with pytest.raises(RulesError, match="TEASER_MULTIPLE"):
         rules_of(settings(3.0, path))
+
+
+def test_the_rules_of_the_docs_can_be_understood(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[4] / "docs" / "generation.md").read_text()
+    (text,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert [rule.name for rule in read(written(tmp_path, text))] == ["short-teasers", "hot-now"]
