@@ -74,6 +74,6 @@ class Prompt:
             value = " ".join(value.split())[:TEXT_MAX]
         if value is None or value == "":
             return f"video {row['video_id']}" if name == "title" else UNKNOWN
-        if self._kinds[name] == "number":
-            return format(value, spec or "g")
-        return str(value)
+        if spec:
+            return format(value, spec)
+        return f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)

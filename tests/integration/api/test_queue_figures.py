@@ -20,12 +20,14 @@ from projections.store import Store
 from streams.generation import commands, queue
 from streams.generation.events import JobQueued
 from streams.generation.job_commands import Cancel, Queue
+from streams.generation.policy import ledger
+from streams.generation.policy.rules_file import teasers
 from tests.integration.api.conftest import Api, serving
 from tests.integration.api.stand_in import StandInModels
 from tests.integration.api.test_jobs import queued_facts
 
 MANIFESTS = Path(__file__).parents[3] / "infra" / "kubernetes"
-NOW = dt.datetime.now(dt.UTC)
+NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 
 Figures = dict[str, dict[tuple[tuple[str, str], ...], float]]
 
@@ -63,7 +65,8 @@ def test_depth_and_oldest_age_of_every_queue(api: Api, unique: Callable[[str], s
     assert of_queues(api, "job_queue_depth") == {"high": 0, "default": 0, "low": 0}
     assert of_queues(api, "job_queue_oldest_seconds") == {"high": 0, "default": 0, "low": 0}
     jobs = [unique("job") for _ in range(4)]
-    later, soon = NOW + dt.timedelta(hours=1), NOW - dt.timedelta(seconds=500)
+    now = dt.datetime.now(dt.UTC)
+    later, soon = now + dt.timedelta(hours=1), now - dt.timedelta(seconds=500)
     change(
         api,
         queued(jobs[0], "high"),
@@ -98,6 +101,13 @@ def test_where_nothing_was_ever_queued_the_figures_are_zero(api: Api, database: 
         text = api.stranger.get(f"{url}/metrics").text
     for line in ('job_queue_depth{queue_name="high"} 0.0', "api_database_up 1.0"):
         assert line in text
+
+
+def test_judgements_of_rules_are_counted(api: Api) -> None:
+    change(api, lambda connection: ledger.count(connection, teasers(5.0), {ledger.ASKED: 3}))
+    change(api, lambda connection: ledger.count(connection, teasers(5.0), {ledger.ASKED: 1}))
+    counts = figures(api)["policy_judgements_total"]
+    assert counts == {(("outcome", "asked"), ("rule", "teasers")): 4}
 
 
 # What KEDA 2.x takes, from its published reference of ScaledObject and of the prometheus scaler.

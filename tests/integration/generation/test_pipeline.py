@@ -11,28 +11,48 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from infra.provision import provision
 from infra.settings import Settings
-from schemas.catalogue import GENERATION_EVENTS, GENERATION_REQUESTS, OUTLIER_DETECTIONS
+from schemas.catalogue import (
+    GENERATION_EVENTS,
+    GENERATION_REQUESTS,
+    OUTLIER_DETECTIONS,
+    VIRALITY_SCORES,
+)
 from schemas.codec import Codec
 from schemas.publisher import Publisher
 from schemas.registry import Registry
 from streams.artifacts import Artifacts
 from streams.generation.policy.rules_file import teasers
+from tests.unit.generation.policy.events import a_detection, a_score
 from tests.unit.generation.requests import NOW, a_request
 from tests.unit.generation.test_rendering import probe
 
 PATIENCE = 120.0  # seconds
+
+RULES = """
+[[rule]]
+name = "hot"
+source = "scores"
+dry_run = true
+when.score = { at_least = 90 }
+when.channel_id = { one_of = ["channel-of-this-test"] }
+request.prompt = "{title}"
+"""
 
 
 @pytest.fixture
 def running(stack_settings: Settings, database: str, tmp_path: Path) -> Iterator[Settings]:
     """Settings of a stack in which this room's processes run, on a database of their own."""
     own = {"database_url": database, "artifacts_url": (tmp_path / "store").as_uri()}
-    settings = stack_settings.model_copy(update={**own, "teaser_multiple": 4.0})
+    rules = tmp_path / "rules.toml"
+    rules.write_text(RULES)
+    policy = {"teaser_multiple": 4.0, "generation_rules": rules}
+    settings = stack_settings.model_copy(update={**own, **policy})
     provision(settings)
     facts = settings.model_dump(mode="json", exclude_none=True)
     environment = {name.upper(): str(value) for name, value in facts.items()}
@@ -72,30 +92,6 @@ def stories(settings: Settings, codec: Codec, job_ids: set[str]) -> dict[str, li
     return found
 
 
-def a_detection(video_id: str) -> dict[str, Any]:
-    counts = dict.fromkeys(
-        ("age_s", "age_from_h", "views", "baseline_n", "source_partition", "source_offset"), 9
-    )
-    figures = dict.fromkeys(
-        ("expected_views", "z", "tail_probability", "baseline_median_log10", "baseline_mad_log10"),
-        1.0,
-    )
-    return {
-        **counts,
-        **figures,
-        "event_id": video_id,
-        "occurred_at": NOW,
-        "published_at": NOW,
-        "video_id": video_id,
-        "channel_id": "c",
-        "title": "A record",
-        "format": "short",
-        "multiple": 11.0,
-        "too_recent": False,
-        "insufficient_history": False,
-    }
-
-
 def test_requests_and_detections_become_videos_and_stories(
     running: Settings, unique: Callable[[str], str], tmp_path: Path
 ) -> None:
@@ -106,10 +102,15 @@ def test_requests_and_detections_become_videos_and_stories(
         request = {"event_id": job_id, "occurred_at": NOW, "job_id": job_id, **a_request()}
         for _ in range(3):  # a producer that repeats itself
             publisher.publish(GENERATION_REQUESTS, request)
-        publisher.publish(OUTLIER_DETECTIONS, a_detection(video_id))
+        detection = a_detection(video_id=video_id, format="short")
+        publisher.publish(OUTLIER_DETECTIONS, detection)
+        score = a_score(video_id=video_id, channel_id="channel-of-this-test")
+        publisher.publish(VIRALITY_SCORES, score)
         publisher.flush()
 
-        teaser_id = teasers(4.0).request_for(a_detection(video_id), NOW)["job_id"]
+        teaser_id = teasers(4.0).request_for(a_detection(video_id=video_id, format="short"), NOW)[
+            "job_id"
+        ]
         found = stories(running, codec, {job_id, teaser_id})
         for story in found.values():
             assert [event["version"] for event in story] == list(range(1, len(story) + 1))
@@ -119,6 +120,9 @@ def test_requests_and_detections_become_videos_and_stories(
         assert found[teaser_id][0]["source_video_id"] == video_id
         assert found[teaser_id][0]["requested_by"] == "policy"
 
+    with psycopg.connect(running.dsn) as conn:
+        counts = conn.execute("SELECT rule, outcome, times FROM policy_outcomes ORDER BY 1")
+        assert {("hot", "would_ask", 1), ("teasers", "asked", 1)} <= set(counts.fetchall())
     assert running.artifacts_url is not None
     completed = found[teaser_id][-1]
     content = asyncio.run(Artifacts(running.artifacts_url).read(completed["artifact"]))

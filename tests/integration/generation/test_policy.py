@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import subprocess
+import sys
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
@@ -209,21 +212,6 @@ def test_a_bad_event_is_a_dead_letter_and_the_others_are_judged(prepared: str) -
     assert len(outbox.letters) == 1
 
 
-def test_a_crash_before_the_offset_moves_asks_again_for_the_same_job(prepared: str) -> None:
-    class Crashing(Outbox):
-        def flush(self, timeout: float = 30.0) -> None:
-            raise ConnectionError("the broker took them, and the process died")
-
-    chunk = detections({"video_id": "v1"})
-    crashed, outbox = Crashing(), Outbox()
-    with pytest.raises(ConnectionError):
-        apply(prepared, crashed, [TEASERS], chunk)
-    assert counted(prepared) == {}
-    apply(prepared, outbox, [TEASERS], chunk)
-    assert [r["job_id"] for r in crashed.published] == [r["job_id"] for r in outbox.published]
-    assert counted(prepared) == {("teasers", "asked"): 1}
-
-
 def test_what_was_asked_for_before_there_were_rules_is_not_asked_for_again(database: str) -> None:
     prepare(database)
     with psycopg.connect(database) as conn:
@@ -236,3 +224,19 @@ def test_what_was_asked_for_before_there_were_rules_is_not_asked_for_again(datab
     prepare(database)
     chunk = detections({"video_id": "v0"}, {"video_id": "v1"}, {"video_id": "v2"})
     assert apply(database, Outbox(), [TEASERS], chunk) == [("teasers", "v2")]
+
+
+def test_a_policy_that_is_killed_asks_again_for_the_same_jobs(prepared: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.integration.generation.a_policy", prepared],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert counted(prepared) == {}
+    outbox = Outbox()
+    chunk = detections({"video_id": "v1"}, {"video_id": "v2"})
+    assert len(apply(prepared, outbox, [TEASERS], chunk)) == 2
+    assert [record["job_id"] for record in outbox.published] == done.stdout.splitlines()[-1].split()
+    assert counted(prepared) == {("teasers", "asked"): 2}

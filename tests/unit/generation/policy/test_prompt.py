@@ -7,7 +7,12 @@ import pytest
 from streams.generation.policy.prompt import TEXT_MAX, Prompt, PromptError
 from streams.generation.policy.sources import DETECTIONS
 
-ROW = {"video_id": "v", "title": "A {multiple} {0} %s\n title", "multiple": 12.345, "views": 12345}
+ROW = {
+    "video_id": "v",
+    "title": "A {multiple} {0} %s\n title",
+    "multiple": 12.3456,
+    "views": 1234567,
+}
 
 
 def filled(text: str) -> str:
@@ -19,9 +24,10 @@ def filled(text: str) -> str:
     [
         ("plain", "plain"),
         ("{{braces}} }}{{", "{braces} }{"),
-        ("{multiple}", "12.345"),
+        ("{multiple}", "12.346"),
         ("{multiple:.1f}x", "12.3x"),
-        ("{views:,}", "12,345"),
+        ("{views:,}", "1,234,567"),
+        ("{views}", "1234567"),
         ("of {channel_id}", "of unknown"),
     ],
 )
