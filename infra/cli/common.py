@@ -63,6 +63,18 @@ def load_settings(*, resolved: bool = True, process: str = "cli") -> Settings:
     return settings.resolved() if resolved else settings
 
 
+def hold_rules(settings: Settings) -> None:
+    """Refuse rules of the policy that its process would refuse, before anything is started.
+
+    Raises:
+        RulesError: they cannot be understood.
+    """
+    if settings.generation_rules is not None:
+        from streams.generation.policy.rules_file import rules_of
+
+        rules_of(settings)
+
+
 @contextmanager
 def publisher(settings: Settings, source: str) -> Iterator[Publisher]:
     """A publisher whose connections are closed afterwards."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infra.cli.common import load_settings, print_json, say, table
+from infra.cli.common import hold_rules, load_settings, print_json, say, table
 from infra.cli.failures import FAILURE, CommandError
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def demo(
     settings = load_settings(resolved=False, process="supervisor")
     if settings.teaser_multiple is None:
         settings = settings.model_copy(update={"teaser_multiple": _TEASER_MULTIPLE})
+    hold_rules(settings)
 
     # Ends a wait as Ctrl-C does, so that everything is stopped in order.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from infra.cli.common import Json, load_settings, print_json, say
+from infra.cli.common import Json, hold_rules, load_settings, print_json, say
 
 
 def up(
@@ -22,6 +22,7 @@ def up(
     Example: groundswell up --detach
     """
     settings = load_settings(resolved=False, process="supervisor")
+    hold_rules(settings)
     if detach:
         from infra.supervisor.daemon import start_detached
 

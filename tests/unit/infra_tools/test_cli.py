@@ -164,3 +164,42 @@ def test_an_unknown_benchmark_is_told_which_there_are() -> None:
     assert answer.returncode == 2
     assert "engagement" in answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+@pytest.mark.parametrize("command", ["up", "policy"])
+def test_rules_that_cannot_be_understood_are_told_before_anything_starts(
+    command: str, tmp_path: Path
+) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text("# one rule\n[[rule]]\nname = 'teasers'\nsource = 'detection'\n")
+    arguments = ("policy", "check", str(rules)) if command == "policy" else (command,)
+
+    result = run(*arguments, GROUNDSWELL_HOME=str(tmp_path / "h"), GENERATION_RULES=str(rules))
+
+    assert result.returncode == 1
+    assert f"{rules}, line 4, rule teasers: source: " in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert not (tmp_path / "h").exists()
+
+
+def test_the_dispatcher_does_not_start_with_rules_that_it_cannot_understand(
+    tmp_path: Path,
+) -> None:
+    rules = tmp_path / "none.toml"
+    addresses = ("KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL", "REDIS_URL", "ARTIFACTS_URL")
+    result = subprocess.run(
+        [sys.executable, "-m", "infra.run", "dispatcher"],
+        capture_output=True,
+        text=True,
+        env={
+            **os.environ,
+            **dict.fromkeys((*addresses, "SCHEMA_REGISTRY_URL"), "nowhere:1"),
+            "GENERATION_RULES": str(rules),
+        },
+        timeout=120,
+        check=False,
+    )
+
+    assert result.returncode == 1
+    assert "none.toml: No such file" in result.stdout + result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
