@@ -19,6 +19,7 @@ from api.shapes.jobs import (
     JobEvent,
     JobHistory,
     JobList,
+    JobMetadata,
     JobRequest,
     JobStats,
     Status,
@@ -36,9 +37,10 @@ async def create(
 ) -> Job:
     """Queue a job. The same user's same `Idempotency-Key` is the same job."""
     wish = body.model_dump(exclude={"metadata"})
-    wish["priority"] = body.metadata.priority
-    if body.metadata.model_fields_set:
-        wish["metadata"] = json.dumps(body.metadata.model_dump(exclude_unset=True))
+    metadata = body.metadata or JobMetadata()
+    wish["priority"] = metadata.priority
+    if metadata.model_fields_set:
+        wish["metadata"] = json.dumps(metadata.model_dump(exclude_unset=True))
     row, position = await generation.ask(here, wish, idempotency_key=idempotency_key)
     response.headers["X-Event-Position"] = str(position)
     response.headers["Location"] = f"/api/v1/jobs/{row['job_id']}"

@@ -35,7 +35,7 @@ class JobRequest(Camel):
 
     user_id: str = Field(min_length=1, max_length=200)
     prompt: str = Field(min_length=1, max_length=5000)
-    metadata: JobMetadata = JobMetadata()
+    metadata: JobMetadata | None = None
     max_retries: int = Field(3, ge=0, le=10)
     width: int = Field(512, ge=256, le=1024, multiple_of=8)
     height: int = Field(512, ge=256, le=1024, multiple_of=8)

@@ -32,14 +32,13 @@ OF_JOBS: list[tuple[str, list[Any], list[Any]]] = [
     ("provider", ["local", None], ["", "p" * 101, 3]),
     (
         "metadata",
-        [{}, {"priority": "high"}, {"a": {"b": [1, None, "ü"]}}, ABSENT],
+        [{}, {"priority": "high"}, {"a": {"b": [1, None, "ü"]}}, None, ABSENT],
         [
             {"priority": "urgent"},
             {"priority": None},
             [],
             "high",
             3,
-            None,
             {"x": "half \ud83d"},
             {"x": "x" * 70_000},
         ],

@@ -66,6 +66,7 @@ MISTAKES = [
     ("per_hour = 4", "per_hour = 0", 6, "per_hour: "),
     ("per_hour = 4", "per_hours = 4", 6, "per_hours: there is no such key; did you mean per_hour?"),
     ("when.multiple", "when.multipel", 7, "when.multipel: detections have no such field; did you"),
+    ("{ at_least = 5.0 }", "{ at_least = nan }", 7, "when.multiple.at_least: "),
     ("{ at_least = 5.0 }", '{ at_least = "5" }', 7, "when.multiple.at_least: "),
     ("{ at_least = 5.0 }", '{ one_of = ["5"] }', 7, "is a number; it takes at_least or at_most"),
     ("{ at_least = 5.0 }", "5.0", 7, "when.multiple: is written like { at_least = 5.0 }"),
@@ -86,7 +87,9 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(
-    ("right", "wrong", "line", "message"), MISTAKES, ids=[m for *_, m in MISTAKES]
+    ("right", "wrong", "line", "message"),
+    MISTAKES,
+    ids=[f"{wrong}: {m}" for _, wrong, _, m in MISTAKES],
 )
 def test_a_mistake_is_told_with_its_line_and_how_to_mend_it(
     tmp_path: Path, right: str, wrong: str, line: int, message: str
