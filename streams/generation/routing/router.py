@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from streams.generation.events import JobQueued, ProviderChosen
 from streams.generation.health.breakers import Breakers
 from streams.generation.health.state import Outcome, ProviderHealth
 from streams.generation.job import Job
+from streams.generation.providers.provider import ProviderError
 from streams.generation.routing.choice import By, Offer, Refusal, choose
 
 SHORTEST_WAIT = 5.0  # seconds: a probe that somebody else makes has no end that is known
@@ -44,47 +46,55 @@ class Router:
             asked, self._providers, health, avoid=avoid, by=self._by, budget_usd=budget_usd
         )
 
-    async def pick(
-        self, job: Job, *, avoid: Collection[str] = ()
-    ) -> ProviderChosen | Refusal | None:
-        """The provider to call now for a job's next attempt.
+    async def pick(self, job: Job) -> ProviderChosen:
+        """The provider to call now for a job's next attempt; one that may be called.
 
-        The one that was chosen before if it may be called; else another one that may.
+        The job's own choice where that may be called; else another one, with the reason.
 
-        Returns:
-            The choice: the job's own where it still holds; a refusal, where no provider is able;
-            None where all that are able are held back: try again later (`wait`).
+        Raises:
+            ProviderError: `busy`, with `retry_after`: all that are able are held back. `failed`
+                and not retryable: none is able.
         """
+        passed: set[str] = set()
         before = job.choice
         if before is not None and before.provider in self._providers:
-            if before.provider not in avoid and await self._breakers.allowed(before.provider):
+            if await self._breakers.allowed(before.provider):
                 return before
-            avoid = {*avoid, before.provider}
+            passed.add(before.provider)
         health = await self._breakers.health()
-        passed: set[str] = set()
         while True:
             left = {name: one for name, one in self._providers.items() if name not in passed}
-            choice = choose(job.asked, left, health, avoid=avoid, by=self._by)
+            choice = choose(job.asked, left, health, by=self._by)
             if isinstance(choice, Refusal):
-                return None if passed else choice
-            known = health.get(choice.provider)
-            if (known is None or not known.held) and await self._breakers.allowed(choice.provider):
-                return choice
+                break
+            if await self._breakers.allowed(choice.provider):
+                return _told(choice, before)
             passed.add(choice.provider)
-
-    async def wait(self, job: Job) -> float:
-        """Seconds until one of the providers that are able may be called again, as far as known."""
-        health = await self._breakers.health()
-        waits = []
-        for name in self._providers:
-            one = health.get(name)
-            choice = choose(job.asked, {name: self._providers[name]}, {})
-            if one is None or one.as_of is None or isinstance(choice, Refusal):
-                continue
-            until = max((t for t in (one.open_until, one.busy_until) if t), default=one.as_of)
-            waits.append(max((until - one.as_of).total_seconds(), 0.0))
-        return max(min(waits, default=0.0), SHORTEST_WAIT)
+        if passed:
+            raise ProviderError(
+                f"held back: {', '.join(sorted(passed))}",
+                retryable=True,
+                kind="busy",
+                retry_after=_wait([health[name] for name in passed if name in health]),
+            )
+        raise ProviderError(choice.reason, retryable=False)
 
     async def record(self, provider: str, outcome: Outcome) -> None:
         """Enter what came of calling a provider."""
         await self._breakers.record(provider, outcome)
+
+
+def _told(choice: ProviderChosen, before: ProviderChosen | None) -> ProviderChosen:
+    if before is None or before.provider == choice.provider:
+        return choice
+    return replace(choice, reason=f"{choice.reason}; instead of {before.provider}")
+
+
+def _wait(held: Collection[ProviderHealth]) -> float:
+    """Seconds until the first of them may be called again, as far as that is known."""
+    waits = []
+    for one in held:
+        untils = [until for until in (one.open_until, one.busy_until) if until is not None]
+        if one.as_of is not None and untils:
+            waits.append((max(untils) - one.as_of).total_seconds())
+    return max(min(waits, default=0.0), SHORTEST_WAIT)
