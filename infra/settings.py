@@ -138,6 +138,7 @@ class Settings(BaseSettings):
     provider_check_seconds: float = Field(
         60.0,
         gt=0,
+        le=300,
         description="Between two looks of the workers at providers that nothing was heard of.",
     )
     quota_jobs_per_day: int | None = Field(

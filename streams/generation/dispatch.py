@@ -54,6 +54,7 @@ class Dispatcher:
         self._assigner = assigner or Assigner()
         self._publisher = publisher
         registry = publisher.codec.registry
+        self._month: int | None = None  # in which the ledger was last tidied
         self._decoder = FrameDecoder(registry, GENERATION_REQUESTS, address=CONSUMER)
 
     async def handle(self, chunk: Chunk) -> int:
@@ -108,6 +109,9 @@ class Dispatcher:
                 continue
             queued.add(job_id)
         await ledger.enter(conn, assigned.ledger, queued)
+        if self._month != (month := assigned.ledger.now.month):
+            await ledger.forget(conn, assigned.ledger.now)
+            self._month = month
         return len(queued)
 
     def _send(self, letters: list[DeadLetter]) -> None:

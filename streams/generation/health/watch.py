@@ -10,6 +10,8 @@ import asyncio
 import datetime as dt
 from collections.abc import Mapping
 
+import structlog
+
 from streams.generation.health.breakers import Announce, Breakers
 from streams.generation.health.probing import probe
 from streams.generation.health.state import ProviderHealth
@@ -17,6 +19,8 @@ from streams.generation.providers.provider import Provider
 
 PROBE_SECONDS = 20.0  # that a provider's answer may take
 _LOOKS = 4  # of each process while one look is due: of a breaker's cool-down it misses little
+
+log = structlog.get_logger()
 
 
 class HealthWatch:
@@ -43,7 +47,10 @@ class HealthWatch:
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
-            await self.look()
+            try:
+                await self.look()
+            except Exception as error:  # whoever looks must not end the worker, nor stop looking
+                log.error("providers not looked at", error=str(error), exc_info=error)
             await asyncio.sleep(self._every / _LOOKS)
 
     async def look(self) -> None:

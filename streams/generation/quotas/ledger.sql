@@ -32,4 +32,7 @@ DELETE FROM generation_usage WHERE job_id = %(job_id)s
 UPDATE generation_usage SET cost_usd = %(cost_usd)s WHERE job_id = %(job_id)s
 
 -- name: forget
-DELETE FROM generation_usage WHERE day < %(month)s
+-- Passing over what another one removes at the same time.
+DELETE FROM generation_usage WHERE job_id IN (
+    SELECT job_id FROM generation_usage WHERE day < %(month)s FOR UPDATE SKIP LOCKED
+)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from streams.generation.events import JobQueued, ProviderChosen
 from streams.generation.health.breakers import Breakers
-from streams.generation.health.state import Outcome, ProviderHealth
+from streams.generation.health.state import UNKNOWN, Outcome, ProviderHealth
 from streams.generation.job import Job
 from streams.generation.providers.provider import ProviderError
 from streams.generation.routing.choice import By, Offer, Refusal, choose
@@ -55,37 +55,42 @@ class Router:
             ProviderError: `busy`, with `retry_after`: all that are able are held back. `failed`
                 and not retryable: none is able.
         """
-        passed: set[str] = set()
+        held: set[str] = set()
         before = job.choice
         if before is not None and before.provider in self._providers:
             if await self._breakers.allowed(before.provider):
                 return before
-            passed.add(before.provider)
+            held.add(before.provider)
         health = await self._breakers.health()
         while True:
-            left = {name: one for name, one in self._providers.items() if name not in passed}
-            choice = choose(job.asked, left, health, by=self._by)
+            known = {
+                **health,
+                **{name: replace(health.get(name, UNKNOWN), held=True) for name in held},
+            }
+            choice = choose(job.asked, self._providers, known, by=self._by)
             if isinstance(choice, Refusal):
-                break
+                raise ProviderError(choice.reason, retryable=False)
+            if choice.provider in held:
+                raise ProviderError(
+                    f"held back: {', '.join(sorted(held))}",
+                    retryable=True,
+                    kind="busy",
+                    retry_after=_wait([one for name, one in health.items() if name in held]),
+                )
             if await self._breakers.allowed(choice.provider):
-                return _told(choice, before)
-            passed.add(choice.provider)
-        if passed:
-            raise ProviderError(
-                f"held back: {', '.join(sorted(passed))}",
-                retryable=True,
-                kind="busy",
-                retry_after=_wait([health[name] for name in passed if name in health]),
-            )
-        raise ProviderError(choice.reason, retryable=False)
+                return _told(choice, before, job.asked)
+            held.add(choice.provider)
 
     async def record(self, provider: str, outcome: Outcome) -> None:
         """Enter what came of calling a provider."""
         await self._breakers.record(provider, outcome)
 
 
-def _told(choice: ProviderChosen, before: ProviderChosen | None) -> ProviderChosen:
-    if before is None or before.provider == choice.provider:
+def _told(
+    choice: ProviderChosen, before: ProviderChosen | None, asked: JobQueued
+) -> ProviderChosen:
+    """With the provider that it stands in for; of one that was asked for the reason tells."""
+    if before is None or before.provider in (choice.provider, asked.provider):
         return choice
     return replace(choice, reason=f"{choice.reason}; instead of {before.provider}")
 
