@@ -63,20 +63,13 @@ class Router:
             held.add(before.provider)
         health = await self._breakers.health()
         while True:
-            known = {
-                **health,
-                **{name: replace(health.get(name, UNKNOWN), held=True) for name in held},
-            }
+            closed = {name: replace(health.get(name, UNKNOWN), held=True) for name in held}
+            known = {**health, **closed}
             choice = choose(job.asked, self._providers, known, by=self._by)
             if isinstance(choice, Refusal):
                 raise ProviderError(choice.reason, retryable=False)
             if choice.provider in held:
-                raise ProviderError(
-                    f"held back: {', '.join(sorted(held))}",
-                    retryable=True,
-                    kind="busy",
-                    retry_after=_wait([one for name, one in health.items() if name in held]),
-                )
+                raise _busy([(name, one) for name, one in known.items() if one.held])
             if await self._breakers.allowed(choice.provider):
                 return _told(choice, before, job.asked)
             held.add(choice.provider)
@@ -95,11 +88,16 @@ def _told(
     return replace(choice, reason=f"{choice.reason}; instead of {before.provider}")
 
 
-def _wait(held: Collection[ProviderHealth]) -> float:
-    """Seconds until the first of them may be called again, as far as that is known."""
+def _busy(held: Collection[tuple[str, ProviderHealth]]) -> ProviderError:
+    """With the seconds until the first of them may be called again, as far as that is known."""
     waits = []
-    for one in held:
+    for _, one in held:
         untils = [until for until in (one.open_until, one.busy_until) if until is not None]
         if one.as_of is not None and untils:
             waits.append((max(untils) - one.as_of).total_seconds())
-    return max(min(waits, default=0.0), SHORTEST_WAIT)
+    return ProviderError(
+        f"held back: {', '.join(sorted(name for name, _ in held))}",
+        retryable=True,
+        kind="busy",
+        retry_after=max(min(waits, default=0.0), SHORTEST_WAIT),
+    )

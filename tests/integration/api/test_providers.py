@@ -11,6 +11,7 @@ import httpx
 import psycopg
 import pytest
 
+from api import generation
 from schemas.catalogue import PROVIDER_HEALTH
 from streams.generation import commands
 from streams.generation.job_commands import Queue
@@ -163,8 +164,9 @@ def enter(api: Api, user: str, *jobs: str) -> None:
 
 
 def test_a_used_up_quota_is_429_and_says_until_when(
-    api: Api, bounded: httpx.Client, unique: Make
+    api: Api, bounded: httpx.Client, unique: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(generation, "SETTLE_SECONDS", 0.0)  # there is no dispatcher here
     user = unique("user")
     key = {"Idempotency-Key": "k"}
     enter(api, user, unique("j"))

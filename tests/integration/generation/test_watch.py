@@ -146,7 +146,9 @@ def test_a_job_falls_back_and_returns_when_its_provider_has_recovered(
         await fail(house.breakers, 5)
         second = await house.router.pick(job)
         assert (second.provider, second.cost_usd) == ("q", 0.5)
-        assert second.reason == "the only one that is able; instead of p"
+        assert second.reason == "cheapest; p was asked for and is held back"
+        unasked = Job(Status.QUEUED, request=queued(), choice=first)
+        assert (await house.router.pick(unasked)).reason == "cheapest; instead of p"
         await house.breakers.record("p", outcome())
         assert await house.router.pick(job) is first
 
