@@ -16,7 +16,7 @@ from schemas.registry import SchemaRegistryError
 from streams.generation.health.breakers import Announce
 from streams.generation.health.state import ProviderHealth
 
-FLUSH_SECONDS = 10.0  # until the broker has acknowledged a word
+FLUSH_SECONDS = 5.0  # until the broker has acknowledged a word
 
 log = structlog.get_logger()
 
