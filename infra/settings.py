@@ -115,7 +115,7 @@ class Settings(BaseSettings):
     provider_choice: Literal["cost", "preference"] = Field(
         "cost",
         description="Among providers that are equally well, a job that asks for none goes to the "
-        "cheapest, or to the first of the list in docs/generation.md.",
+        "cheapest, or to the preferred one (docs/routing.md).",
     )
     provider_degraded_after: int = Field(
         3, ge=1, description="Failures in a row from which a provider is the last choice."

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self, cast
@@ -36,7 +36,7 @@ BUSY_SECONDS = 30.0  # that a busy provider is left alone, where it does not say
 HOLD_CAP = 3600.0  # seconds that a provider may ask to be left alone; more is taken for an error
 
 # Told of every change of status, with the health after it.
-Announce = Callable[[str, ProviderHealth], Awaitable[None]]
+Announce = Callable[[str, ProviderHealth], Coroutine[Any, Any, None]]
 
 log = structlog.get_logger()
 
