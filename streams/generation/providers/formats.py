@@ -89,6 +89,10 @@ class Offer:
             )
         best = min(
             formats,
-            key=lambda made: (-made.kept(order.width, order.height), made.width * made.height),
+            # In steps of a twentieth: a hundredth of a picture is not worth four times the price.
+            key=lambda made: (
+                -round(20 * made.kept(order.width, order.height)),
+                made.width * made.height,
+            ),
         )
         return best, lengths[0]

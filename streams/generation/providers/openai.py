@@ -21,6 +21,7 @@ from streams.generation.providers.remote import (
     Account,
     Sighting,
     failed,
+    name_of,
     unheard_of,
 )
 from streams.generation.providers.wire import Wire
@@ -61,7 +62,7 @@ class OpenAIVideos:
             **made.asks,
         }
         key = {"Idempotency-Key": order.key}
-        return str((await wire.ask("POST", "videos", form=form, headers=key)).get("id", ""))
+        return name_of(await wire.ask("POST", "videos", form=form, headers=key))
 
     async def look(self, wire: Wire, work: str) -> Sighting:
         """How far it is."""

@@ -93,6 +93,12 @@ class Sighting:
     error: ProviderError | None = None
 
 
+def name_of(said: Mapping[str, Any]) -> str:
+    """A provider's own name of its work, from the answer to an order; empty if there is none."""
+    found = said.get("id")
+    return found if isinstance(found, str) else ""
+
+
 def unheard_of(provider: str, status: object) -> ProviderError:
     """The error of a status that the protocol does not have."""
     return ProviderError(f"{provider} tells of a status {one_line(repr(status))}", retryable=True)

@@ -26,12 +26,13 @@ from streams.generation.providers.remote import (
     Account,
     Sighting,
     failed,
+    name_of,
     unheard_of,
 )
 from streams.generation.providers.wire import Wire
 
 _DEADLINE = "30m"  # after it Replicate ends a prediction, though nobody is left to call it off
-_MODEL = re.compile(r"[\w.-]+/[\w.-]+(:[0-9a-f]{64})?", re.ASCII)
+_MODEL = re.compile(r"\w[\w.-]*/\w[\w.-]*(:[0-9a-f]{64})?", re.ASCII)
 _BAR = re.compile(r"(\d{1,3})%\|")  # a progress bar in the model's log
 # E005 and its words: the input or the output was taken for sensitive.
 _FINAL = re.compile(r"E005|flagged|sensitive|NSFW|safety", re.IGNORECASE)
@@ -95,8 +96,8 @@ class Replicate:
         path = f"v1/models/{model}/predictions"
         if version:
             path, wish["version"] = "v1/predictions", version
-        said = await wire.ask("POST", path, json=wish, headers={"Cancel-After": _DEADLINE})
-        return str(said.get("id", ""))
+        deadline = {"Cancel-After": _DEADLINE}
+        return name_of(await wire.ask("POST", path, json=wish, headers=deadline))
 
     async def look(self, wire: Wire, work: str) -> Sighting:
         """How far it is."""

@@ -20,6 +20,7 @@ from streams.generation.providers.remote import (
     Account,
     Sighting,
     failed,
+    name_of,
     unheard_of,
 )
 from streams.generation.providers.wire import Wire
@@ -80,7 +81,7 @@ class Runway:
         }
         if self.account.model in _SEEDED:
             wish["seed"] = order.seed
-        return str((await wire.ask("POST", "v1/text_to_video", json=wish)).get("id", ""))
+        return name_of(await wire.ask("POST", "v1/text_to_video", json=wish))
 
     async def look(self, wire: Wire, work: str) -> Sighting:
         """How far it is."""

@@ -67,7 +67,7 @@ class Wire:
             base_url=self._url,
             verify=tls,
             timeout=httpx.Timeout(bounds.answer, connect=bounds.connect),
-            event_hooks={"request": [self._check_scheme]},
+            event_hooks={"request": [self._check_request]},
         )
 
     async def __aenter__(self) -> Self:
@@ -120,6 +120,7 @@ class Wire:
             OSError: it could not be written.
         """
         target = self._url.join(url)
+        self._check(target)
         # The key goes to the API only; httpx drops it where it is sent on to another host.
         headers = {"Accept-Encoding": "identity"}
         if (target.scheme, target.host, target.port) == (
@@ -174,11 +175,14 @@ class Wire:
             )
         return found
 
-    async def _check_scheme(self, request: httpx.Request) -> None:
-        if request.url.scheme != "https" and self._url.scheme == "https":
+    async def _check_request(self, request: httpx.Request) -> None:
+        self._check(request.url)
+
+    def _check(self, url: httpx.URL) -> None:
+        """Where the API is encrypted, so is everything that it points at."""
+        if url.scheme not in {"https", self._url.scheme} or not url.host:
             raise ProviderError(
-                f"{self._provider} points at {request.url.scheme}://{request.url.host}: only https "
-                "is followed",
+                f"{self._provider} points at {url.scheme}://{url.host}: only https is followed",
                 retryable=False,
             )
 
