@@ -89,9 +89,9 @@ class Offer:
             )
         best = min(
             formats,
-            # In steps of a twentieth: a hundredth of a picture is not worth four times the price.
+            # In tenths: a hundredth of the picture is not worth four times the pixels.
             key=lambda made: (
-                -round(20 * made.kept(order.width, order.height)),
+                -round(10 * made.kept(order.width, order.height)),
                 made.width * made.height,
             ),
         )

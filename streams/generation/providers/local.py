@@ -26,6 +26,17 @@ from streams.generation.providers.provider import (
     Telling,
 )
 
+# The matrices of a frame are small. Threads of linear algebra libraries would spin for each of
+# them, which took five times the processor's time; the encoder is what runs beside.
+_ONE_THREAD = {
+    name: "1"
+    for name in (
+        "OPENBLAS_NUM_THREADS",
+        "OMP_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "VECLIB_MAXIMUM_THREADS",
+    )
+}
 _LINE = 1024 * 1024  # bytes that a line of the child may have
 
 
@@ -51,6 +62,7 @@ class LocalProvider:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             limit=_LINE,
+            env={**os.environ, **_ONE_THREAD},
             start_new_session=True,  # it and its encoder are ended together
         )
         try:
