@@ -26,16 +26,13 @@ from streams.generation.providers.provider import (
     Telling,
 )
 
-# The matrices of a frame are small. Threads of linear algebra libraries would spin for each of
-# them, which took five times the processor's time; the encoder is what runs beside.
+# The matrices of a frame are small. With a thread for each processor, linear algebra libraries spin
+# between them and take twice the time of a whole video from whatever else runs.
 _ONE_THREAD = {
-    name: "1"
-    for name in (
-        "OPENBLAS_NUM_THREADS",
-        "OMP_NUM_THREADS",
-        "MKL_NUM_THREADS",
-        "VECLIB_MAXIMUM_THREADS",
-    )
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "VECLIB_MAXIMUM_THREADS": "1",
 }
 _LINE = 1024 * 1024  # bytes that a line of the child may have
 
