@@ -199,7 +199,7 @@ def test_a_provider_out_of_reach_is_asked_once_and_left_to_the_next_attempt(
         (b"[1]", "not a JSON object"),
         (b"[" * 100_000, "not a JSON object"),
         (b"<html>hello</html>", "not a JSON object"),
-        (b"x" * 2_000_000, "not a JSON object"),
+        (b'{"id": "work-1", "more": "%s"}' % (b"x" * 2_000_000), "not a JSON object"),
         (b"{}", "no usable name"),
         (b'{"id": "../../account"}', "no usable name"),
         (b'{"id": null}', "no usable name"),
@@ -308,8 +308,9 @@ async def cancelled(provider: RemoteProvider, order: Order, folder: Path, when: 
     making = asyncio.create_task(provider.generate(order, folder, heard))
     await (when or heard.moving).wait()
     making.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await making
+    done, _ = await asyncio.wait({making}, timeout=10)
+    assert done == {making}
+    assert making.cancelled()
 
 
 def test_cancelling_calls_the_work_off(play: Callable[..., Any], tmp_path: Path) -> None:
@@ -342,10 +343,10 @@ def test_a_cancel_that_hangs_does_not_hold_us(play_any: Callable[..., Any], tmp_
     async def scenario(studio: Studio, provider: RemoteProvider) -> None:
         studio.story = ["working"]
         studio.mishaps["cancel"] = [hangs]
-        async with asyncio.timeout(10):  # the studio hangs for a minute
-            await cancelled(provider, an_order(), tmp_path, None)
+        await cancelled(provider, an_order(), tmp_path, None)
 
-    play_any(scenario, patience=Patience(first=0.01, longest=0.02, stop=0.1))
+    patience = Patience(first=0.01, longest=0.02, stop=0.1)
+    play_any(scenario, patience=patience, bounds=Bounds(answer=60.0))
 
 
 def test_work_that_ends_after_the_cancel_changes_nothing(

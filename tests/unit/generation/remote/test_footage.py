@@ -61,9 +61,9 @@ def test_a_torn_file_is_noticed_though_its_header_is_whole(
     assert failed.value.retryable
 
 
-def test_a_playlist_dressed_up_as_a_video_leads_nowhere(raw: Path, footage: Path) -> None:
-    entries = f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nfile://{footage}\n#EXT-X-ENDLIST\n"
-    raw.write_text(entries)
+def test_a_script_dressed_up_as_a_video_opens_no_other_file(raw: Path, footage: Path) -> None:
+    raw.with_name("private.mp4").write_bytes(footage.read_bytes())
+    raw.write_text("ffconcat version 1.0\nfile 'private.mp4'\nduration 2\n")
     with pytest.raises(ProviderError, match="not a playable MP4"):
         finished(raw, an_order())
 
