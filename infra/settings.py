@@ -153,6 +153,48 @@ class Settings(BaseSettings):
     quota_usd_per_month: float | None = Field(
         None, ge=0, description="The same in a calendar month (UTC)."
     )
+    public_url: str | None = Field(
+        None,
+        description="Where the API is reached from outside, such as https://videos.example.org: "
+        "providers call back there. Unset: they are asked until they are done.",
+    )
+    openai_video_key: SecretStr | None = Field(
+        None,
+        description="Key of a server that speaks OpenAI's Videos API (docs/providers.md). Unset: "
+        "not used. The name is its own, so that a key meant for something else spends nothing.",
+    )
+    openai_video_url: str = Field(
+        "https://api.openai.com/v1", description="Where that server's API begins."
+    )
+    openai_video_model: str = Field("sora-2", description="Its model.")
+    openai_video_usd_per_second: float = Field(
+        0.10, ge=0, description="Price of a second of its video."
+    )
+    runway_video_key: SecretStr | None = Field(
+        None, description="Key of Runway's API. Unset: not used."
+    )
+    runway_video_url: str = Field(
+        "https://api.dev.runwayml.com", description="Where Runway's API begins."
+    )
+    runway_video_model: str = Field(
+        "gen4.5", description="Runway's model: gen4.5, seedance2, seedance2_fast or seedance2_mini."
+    )
+    runway_video_usd_per_second: float = Field(
+        0.12, ge=0, description="Price of a second of Runway's video."
+    )
+    replicate_video_key: SecretStr | None = Field(
+        None, description="Token of Replicate's API. Unset: not used."
+    )
+    replicate_video_url: str = Field(
+        "https://api.replicate.com", description="Where Replicate's API begins."
+    )
+    replicate_video_model: str = Field(
+        "bytedance/seedance-1-lite",
+        description="Replicate's model, owner/name or owner/name:version, with Seedance's inputs.",
+    )
+    replicate_video_usd_per_second: float = Field(
+        0.036, ge=0, description="Price of a second of Replicate's video."
+    )
     watchdog_seconds: float = Field(
         60.0, gt=0, description="Without progress for so long, an agent that lags exits non-zero."
     )

@@ -80,7 +80,7 @@ def choose(
     unable: dict[str, str] = {}
     able: list[_Candidate] = []
     for place, (name, offer) in enumerate(providers.items()):
-        cost = round(offer.abilities.usd_per_second * asked.duration_s, 6)
+        cost = offer.abilities.cost_usd(asked.duration_s)
         reason = _inability(asked, offer.abilities, cost, budget_usd)
         if reason is not None:
             unable[name] = reason
@@ -116,6 +116,8 @@ def _inability(
         return f"does not make {asked.width}x{asked.height}"
     if asked.duration_s > abilities.most_seconds:
         return f"makes at most {abilities.most_seconds:g} s"
+    if not abilities.can_make(asked.prompt, asked.width, asked.height, asked.duration_s):
+        return f"takes prompts of at most {abilities.prompt_max} characters"
     if asked.seed is not None and not abilities.seeded:
         return "does not make the same video again for a seed"
     if budget_usd is not None and cost > budget_usd:

@@ -107,11 +107,23 @@ def test_a_seed_that_was_asked_for_needs_a_provider_that_keeps_it() -> None:
     )
 
 
+def test_the_price_is_that_of_the_length_that_is_sold() -> None:
+    providers = {"far": offer(0.5, lengths=(4.0, 8.0)), "near": offer(0.6, lengths=(1.0,))}
+    choice = choose(queued(duration_s=1.0), providers, {})
+    assert isinstance(choice, ProviderChosen)
+    assert (choice.provider, choice.cost_usd) == ("near", 0.6)
+
+
 def test_what_nobody_can_make_is_refused_with_every_reason() -> None:
-    providers = {"short": offer(most_seconds=0.4), "wide": offer(sizes=frozenset({(512, 256)}))}
+    providers = {
+        "short": offer(most_seconds=0.4),
+        "wide": offer(sizes=frozenset({(512, 256)})),
+        "terse": offer(prompt_max=5),
+    }
     refusal = choose(queued(), providers, {})
     assert refusal == Refusal(
-        "no provider can make it: short makes at most 0.4 s; wide does not make 256x256"
+        "no provider can make it: short makes at most 0.4 s; wide does not make 256x256; "
+        "terse takes prompts of at most 5 characters"
     )
     assert choose(queued(), {}, {}) == Refusal("no provider is configured")
 
