@@ -24,6 +24,7 @@ from streams.generation.queue import QUEUES, Depth
 
 # Seconds. A render of a few seconds here, minutes with a provider elsewhere.
 _BOUNDS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
+_HEALTH = {"healthy": 1.0, "degraded": 0.5, "unhealthy": 0.0, "unknown": -1.0}
 _INFINITY = float("inf")
 
 
@@ -41,6 +42,7 @@ async def exposition(database: Database) -> bytes:
     )
     families += _queues(await database.queue_depths())
     families.append(_policy(await database.policy_outcomes()))
+    families.append(_providers(await database.all("providers.health")))
     registry = CollectorRegistry()
     registry.register(_Collected(families))
     return generate_latest(registry)
@@ -67,6 +69,17 @@ def _lags(lags: Iterable[Lag]) -> Iterable[Metric]:
         if lag["lag_seconds"] is not None:
             seconds.add_metric([lag["name"]], lag["lag_seconds"])
     return events, seconds
+
+
+def _providers(health: Iterable[Row]) -> Metric:
+    status = GaugeMetricFamily(
+        "provider_health_status",
+        "1 healthy, 0.5 degraded, 0 unhealthy, -1 unknown.",
+        labels=["provider"],
+    )
+    for row in health:
+        status.add_metric([row["provider"]], _HEALTH[row["status"]])
+    return status
 
 
 def _jobs(by_status: list[Row], times: list[Row]) -> list[Metric]:

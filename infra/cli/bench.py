@@ -28,6 +28,7 @@ BENCHMARKS = (
     "virality",
     "inference",
     "predict",
+    "render",
 )
 
 

@@ -52,3 +52,16 @@ LEFT JOIN LATERAL (
     WHERE job_id = first_id AND type = 'deferred'
     ORDER BY id LIMIT 1
 ) AS deferred ON true
+
+-- name: promote
+-- Of the entries that could start, the one that stands in the queue for longest goes next: ids rise
+-- with time. One that goes before all others already stays where it is.
+UPDATE procrastinate_jobs SET priority = %(first)s
+WHERE id = (
+    SELECT id FROM procrastinate_jobs
+    WHERE status = 'todo' AND task_name = %(task)s
+        AND (scheduled_at IS NULL OR scheduled_at <= now())
+    ORDER BY id
+    LIMIT 1
+    FOR UPDATE SKIP LOCKED
+) AND status = 'todo' AND priority < %(first)s

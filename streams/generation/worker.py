@@ -17,11 +17,14 @@ from psycopg_pool import AsyncConnectionPool
 from infra.settings import Settings
 from streams.artifacts import Artifacts
 from streams.generation.attempt import SOFT_LIMIT, Attempts
+from streams.generation.providers.catalogue import configured
 from streams.generation.providers.local import LocalProvider
 from streams.generation.providers.provider import Provider
 from streams.generation.queue import QUEUES, TASK
 from streams.generation.rescue import Rescuer
+from streams.generation.routing.wiring import routed
 from streams.generation.schema import prepare
+from streams.generation.turns import Turns
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _RETRY = 5  # seconds until an attempt whose story could not be written is looked at again
@@ -55,9 +58,17 @@ def main(settings: Settings) -> None:
     prepare(settings.dsn)
     assert settings.artifacts_url is not None, "resolved settings have every address"
     artifacts = Artifacts(settings.artifacts_url)
-    asyncio.run(
-        work(settings.dsn, LocalProvider(), artifacts, concurrency=settings.generation_concurrency)
-    )
+    asyncio.run(_main(settings, artifacts))
+
+
+async def _main(settings: Settings, artifacts: Artifacts) -> None:
+    async with routed(settings, configured(settings)):
+        await work(
+            settings.dsn,
+            LocalProvider(),
+            artifacts,
+            concurrency=settings.generation_concurrency,
+        )
 
 
 async def work(
@@ -80,7 +91,7 @@ async def work(
     pool = AsyncConnectionPool(dsn, min_size=1, max_size=2 + 2 * concurrency, open=False)
     async with pool:
         attempts = Attempts(pool, provider, artifacts, worker=name, soft_limit=soft_limit)
-        async with _queue_app(dsn, attempts).open_async() as app:
+        async with _queue_app(dsn, attempts, Turns(pool)).open_async() as app:
             worker = QueueWorker(
                 app,
                 queues=list(QUEUES),  # a tuple would reach PostgreSQL as a row
@@ -128,13 +139,14 @@ async def _run_both(worker: QueueWorker, rescuer: Rescuer, until_idle: bool) -> 
         raise WorkerStoppedError("the queue's worker ended by itself; its log lines say why")
 
 
-def _queue_app(dsn: str, attempts: Attempts) -> App:
+def _queue_app(dsn: str, attempts: Attempts, turns: Turns) -> App:
     app = App(connector=PsycopgConnector(conninfo=dsn, min_size=1, max_size=3))
 
     # An exception that gets out means that the story could not be written: the entry comes back,
     # and the attempt is then found to be lost.
     @app.task(name=TASK, retry=RetryStrategy(wait=_RETRY))
     async def attempt(job_id: str, attempt: int) -> None:
+        await turns.taken()
         await attempts.make(job_id, attempt)
 
     return app

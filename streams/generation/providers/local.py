@@ -26,6 +26,14 @@ from streams.generation.providers.provider import (
     Telling,
 )
 
+# The matrices of a frame are small. With a thread for each processor, linear algebra libraries spin
+# between them and take twice the time of a whole video from whatever else runs.
+_ONE_THREAD = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "VECLIB_MAXIMUM_THREADS": "1",
+}
 _LINE = 1024 * 1024  # bytes that a line of the child may have
 
 
@@ -51,6 +59,7 @@ class LocalProvider:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             limit=_LINE,
+            env={**os.environ, **_ONE_THREAD},
             start_new_session=True,  # it and its encoder are ended together
         )
         try:

@@ -38,14 +38,32 @@ class Abilities:
     Attributes:
         sizes: (width, height) in pixels that it makes; None: any that a request may have.
         most_seconds: the longest video.
+        lengths: seconds that can be paid for, in rising order, where it sells only some; a
+            shorter video is cut from the next longer one. Empty: any.
+        prompt_max: UTF-16 code units that its prompts may have; None: all that a request may have.
         seeded: whether the same order gives the same bytes.
         usd_per_second: price of a second of video; 0 for one's own machine.
     """
 
     sizes: frozenset[tuple[int, int]] | None = None
     most_seconds: float = 60.0
+    lengths: tuple[float, ...] = ()
+    prompt_max: int | None = None
     seeded: bool = False
     usd_per_second: float = 0.0
+
+    def can_make(self, prompt: str, width: int, height: int, seconds: float) -> bool:
+        """Whether such a video can be had here."""
+        return (
+            (self.sizes is None or (width, height) in self.sizes)
+            and seconds <= self.most_seconds
+            and (self.prompt_max is None or utf16_units(prompt) <= self.prompt_max)
+        )
+
+    def cost_usd(self, seconds: float) -> float:
+        """What a video of that length costs: that of the next longer one that is sold."""
+        paid = next((length for length in self.lengths if length >= seconds), seconds)
+        return round(paid * self.usd_per_second, 6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +77,11 @@ class Rendering:
     video: Path
     thumbnail: Path
     seconds: float
+
+
+def utf16_units(text: str) -> int:
+    """Length of a text as JavaScript counts it, and with it most APIs."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 class ProviderError(Exception):

@@ -17,6 +17,7 @@ from typing import Any
 from streams.generation.rendering.renderer import RenderError, render
 from streams.generation.rendering.scene import FRAMES_PER_SECOND, Shot
 
+_FULL = 256 * 1024  # bytes; no video could be written with fewer left
 _NICE = 5  # pictures can wait; agents and the API cannot
 
 
@@ -45,9 +46,15 @@ def main(folder: Path) -> None:
     try:
         files = render(shot, order["quality"], folder, on_frame)
     except (RenderError, OSError) as error:
-        _say(error=str(error))
+        _say(error=_reason(error, folder))
         return
     _say(video=files.video.name, thumbnail=files.thumbnail.name, seconds=files.seconds)
+
+
+def _reason(error: Exception, folder: Path) -> str:
+    """What to tell of an error; of a full disk ffmpeg may have no room for its own words."""
+    free = shutil.disk_usage(folder).free
+    return f"the disk is full, {free} bytes are left: {error}" if free < _FULL else str(error)
 
 
 def _say(**facts: Any) -> None:

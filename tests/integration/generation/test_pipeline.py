@@ -21,6 +21,7 @@ from schemas.catalogue import (
     GENERATION_EVENTS,
     GENERATION_REQUESTS,
     OUTLIER_DETECTIONS,
+    PROVIDER_HEALTH,
     VIRALITY_SCORES,
 )
 from schemas.codec import Codec
@@ -92,6 +93,22 @@ def stories(settings: Settings, codec: Codec, job_ids: set[str]) -> dict[str, li
     return found
 
 
+def health(settings: Settings, codec: Codec, provider: str) -> dict[str, Any]:
+    """The first word of a provider's health: workers look at those they know nothing of."""
+    consumer = Consumer({**settings.kafka_config(), "group.id": "unused"})
+    consumer.assign([TopicPartition(PROVIDER_HEALTH.name, 0, OFFSET_BEGINNING)])
+    deadline = time.monotonic() + PATIENCE
+    try:
+        while time.monotonic() < deadline:
+            message = consumer.poll(1.0)
+            if message is None or message.error() or message.key() != provider.encode():
+                continue
+            return codec.decode(PROVIDER_HEALTH, message.value(), message.headers())
+        raise AssertionError(f"nobody told of {provider}")
+    finally:
+        consumer.close()
+
+
 def test_requests_and_detections_become_videos_and_stories(
     running: Settings, unique: Callable[[str], str], tmp_path: Path
 ) -> None:
@@ -115,10 +132,11 @@ def test_requests_and_detections_become_videos_and_stories(
         for story in found.values():
             assert [event["version"] for event in story] == list(range(1, len(story) + 1))
             kinds = [event["_type"] for event in story if event["_type"] != "Progressed"]
-            assert kinds == ["JobQueued", "AttemptStarted", "Completed"]
+            assert kinds == ["JobQueued", "ProviderChosen", "AttemptStarted", "Completed"]
         assert found[job_id][0]["prompt"] == "a quiet sea"
         assert found[teaser_id][0]["source_video_id"] == video_id
         assert found[teaser_id][0]["requested_by"] == "policy"
+        assert health(running, codec, "local")["status"] == "healthy"
 
     with psycopg.connect(running.dsn) as conn:
         counts = conn.execute("SELECT rule, outcome, times FROM policy_outcomes ORDER BY 1")

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import shutil
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -43,6 +46,44 @@ def test_an_encoder_that_fails_is_a_retryable_error(tmp_path: Path) -> None:
     with pytest.raises(ProviderError, match="ffmpeg ended with") as failed:
         asyncio.run(LocalProvider().generate(an_order(), tmp_path, Heard()))
     assert failed.value.retryable
+
+
+def test_processes_that_know_nothing_of_each_other_make_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    for name in ("1", "2"):
+        monkeypatch.setenv("PYTHONHASHSEED", name)
+        monkeypatch.setenv("LC_ALL", "C" if name == "1" else "C.UTF-8")
+        folder = tmp_path / name
+        folder.mkdir()
+        order = an_order(key=f"j:{name}", quality="medium", steps=40)
+        files = asyncio.run(LocalProvider().generate(order, folder, Heard()))
+        made.append((files.video.read_bytes(), files.thumbnail.read_bytes()))
+    assert made[0] == made[1]
+
+
+@pytest.mark.parametrize("room", ["16k", "256k"], ids=["for no sound", "for no video"])
+def test_a_full_disk_is_told_as_such(tmp_path: Path, room: str) -> None:
+    """On a real file system without room, in a namespace of its own."""
+    unshare = shutil.which("unshare")
+    mount = f"mount -t tmpfs -o size={room} tmpfs {tmp_path}"
+    alone = [str(unshare), "--user", "--map-root-user", "--mount", "sh", "-c"]
+    if unshare is None or subprocess.run([*alone, mount], capture_output=True).returncode:
+        pytest.skip("no namespaces may be made here")
+    order = an_order(width=512, height=512, steps=100, quality="high", seconds=1.0)
+    child = subprocess.Popen(
+        [*alone, f"{mount} && exec {sys.executable} -m streams.generation.rendering {tmp_path}"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    with child, child.stdin, child.stdout:
+        child.stdin.write(json.dumps(asdict(order)).encode() + b"\n")
+        child.stdin.flush()
+        said = [json.loads(line) for line in child.stdout]
+    assert said[-1]["error"].startswith("the disk is full, 0 bytes are left: ")
 
 
 def test_a_renderer_that_dies_is_an_error_with_its_last_words(tmp_path: Path) -> None:
