@@ -16,7 +16,7 @@ from psycopg import AsyncConnection
 from streams.decisions import store
 from streams.decisions.decider import Refused
 from streams.decisions.store import Decision
-from streams.generation import queue
+from streams.generation import hooks, queue
 from streams.generation.events import Cancelled, JobEvent, JobQueued, RetryScheduled, Snoozed
 from streams.generation.job import JOBS, Job, Status, seed_of
 from streams.generation.job_commands import Cancel, JobCommand, Queue
@@ -31,7 +31,7 @@ class UnknownJobError(LookupError):
 async def decide(
     conn: AsyncConnection[Any], job_id: str, command: JobCommand
 ) -> Decision[Job, JobEvent]:
-    """Decide a command, and queue or withdraw work accordingly, in one transaction.
+    """Decide a command, queue or withdraw work and tell of the end, in one transaction.
 
     Raises:
         Refused: see [`JobDecider`][streams.generation.job.JobDecider].
@@ -60,6 +60,7 @@ async def decide(
                     )
                 case Cancelled():
                     await queue.withdraw(conn, job_id)
+        await hooks.tell(conn, job_id, decision.state, decision.events, command.at)
         return decision
 
 

@@ -95,10 +95,15 @@ async def work(
                 install_signal_handlers=False,  # ours can tell a wish to stop from a fault
             )
             rescuer = Rescuer(pool, worker, silence=pulse.silence, every=pulse.rescue)
-            await _run_both(worker, rescuer, until_idle)
+            await run_both(worker, rescuer, until_idle)
 
 
-async def _run_both(worker: QueueWorker, rescuer: Rescuer, until_idle: bool) -> None:
+async def run_both(worker: QueueWorker, rescuer: Rescuer, until_idle: bool) -> None:
+    """Run a worker of the queue and the rescue of its entries until a signal.
+
+    Raises:
+        WorkerStoppedError: one of them ended by itself.
+    """
     wanted = until_idle
     loop = asyncio.get_running_loop()
 
