@@ -16,10 +16,10 @@ URL_MAX = 2_000  # characters
 
 _SCHEMES = {"http": 80, "https": 443}
 
-# Addresses that carry another one within: what is behind them is wherever that one says.
-_CARRIERS = tuple(
-    ipaddress.ip_network(network) for network in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16")
-)
+# All that was ever given out of IPv6, but for addresses that carry one of IPv4 within: what is
+# behind those is wherever that one says.
+_GIVEN_OUT = ipaddress.ip_network("2000::/3")
+_CARRIER = ipaddress.ip_network("2002::/16")
 
 
 class ForbiddenAddressError(Exception):
@@ -115,6 +115,6 @@ def is_public(address: str) -> bool:
     if isinstance(ip, ipaddress.IPv6Address):
         if ip.ipv4_mapped is not None:
             return is_public(str(ip.ipv4_mapped))
-        if any(ip in network for network in _CARRIERS):
+        if ip not in _GIVEN_OUT or ip in _CARRIER:
             return False
     return ip.is_global and not ip.is_multicast
