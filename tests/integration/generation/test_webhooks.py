@@ -1,0 +1,311 @@
+"""Ends of jobs told to whoever asked, over a real queue and a real receiver."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg_pool import AsyncConnectionPool
+
+from infra.dead_letters.box import Letter, Letterbox
+from infra.dead_letters.work import redrive
+from infra.provision import provision
+from infra.settings import Settings
+from schemas.catalogue import WEBHOOK_DELIVERIES
+from schemas.codec import Codec
+from schemas.publisher import Publisher
+from schemas.registry import Registry
+from streams.columnar.kafka.log import chunks, slices
+from streams.decisions.decider import Refused
+from streams.generation import commands
+from streams.generation.job_commands import Cancel, Complete, FailAttempt, Queue, StartAttempt
+from streams.generation.redelivery import Redelivery
+from streams.generation.webhook_worker import run
+from streams.webhooks.delivery import QUEUE, Delivery, defer
+from streams.webhooks.signing import check
+from tests.integration.generation.a_webhook_worker import KEY
+from tests.integration.generation.a_worker import PULSE
+from tests.integration.generation.stories import connect, until
+from tests.integration.generation.test_dispatch import Outbox
+from tests.unit.generation.requests import NOW, queued
+from tests.unit.webhooks.receiver import Receiver, receiving
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as found:
+        yield found
+
+
+async def lived(dsn: str, job_id: str, *wishes: Any, **changes: Any) -> None:
+    """A job to which all that happened."""
+    async with await connect(dsn) as conn:
+        for wish in (Queue(NOW, queued(**changes)), *wishes):
+            await commands.decide(conn, job_id, wish)
+
+
+def started() -> StartAttempt:
+    return StartAttempt(NOW, "local", "m", "token", "w")
+
+
+def completed() -> Complete:
+    return Complete(NOW, "token", "videos/j/1.mp4", "videos/j/1.jpg", 9, "ab", 1.5, 2.5)
+
+
+def deliver(dsn: str, publisher: Publisher | None = None, **options: Any) -> None:
+    """Make every try that is due."""
+    asyncio.run(run(dsn, (KEY,), publisher or Outbox(), private=True, until_idle=True, **options))
+
+
+def waiting(dsn: str) -> int:
+    with psycopg.connect(dsn) as conn:
+        row = conn.execute(
+            "SELECT count(*) FROM procrastinate_jobs WHERE queue_name = %s", (QUEUE,)
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def due_now(dsn: str) -> None:
+    with psycopg.connect(dsn) as conn:
+        conn.execute(
+            "UPDATE procrastinate_jobs SET scheduled_at = now() WHERE queue_name = %s", (QUEUE,)
+        )
+
+
+def test_the_end_of_a_job_is_told_once_and_nothing_is_left(
+    prepared: str, receiver: Receiver
+) -> None:
+    url = receiver.url
+    metadata = '{"order": 7}'
+
+    async def scenario() -> None:
+        await lived(prepared, "done", started(), completed(), webhook_url=url, metadata=metadata)
+        failed = FailAttempt(NOW, "token", "no room", retryable=False, seed=1)
+        await lived(prepared, "failed", started(), failed, webhook_url=url)
+        await lived(prepared, "cancelled", Cancel(NOW, "changed my mind"), webhook_url=url)
+        await lived(prepared, "running", started(), webhook_url=url)
+        await lived(prepared, "silent", started(), completed())
+        async with await connect(prepared) as conn:
+            refused = Queue(NOW, queued(webhook_url=url), refusal="the quota is used up")
+            await commands.decide(conn, "refused", refused)
+            with pytest.raises(Refused):
+                await commands.decide(conn, "done", Cancel(NOW, "too late"))
+
+    asyncio.run(scenario())
+    deliver(prepared)
+    told = {}
+    for got in receiver.got:
+        check([KEY], got.headers, got.body, dt.datetime.now(dt.UTC))
+        said = json.loads(got.body)
+        told[said["data"]["job_id"]] = said
+        assert said["timestamp"] == NOW.isoformat()
+    assert len(receiver.got) == len(told) == 4
+    assert {job_id: said["type"] for job_id, said in told.items()} == {
+        "done": "job.completed",
+        "failed": "job.failed",
+        "cancelled": "job.cancelled",
+        "refused": "job.failed",
+    }
+    assert told["done"]["data"] == {
+        "job_id": "done",
+        "user_id": "ada",
+        "status": "completed",
+        "attempts": 1,
+        "metadata": {"order": 7},
+        "video_url": "/api/v1/videos/done/download",
+        "thumbnail_url": "/api/v1/videos/done/thumbnail",
+        "bytes": 9,
+        "sha256": "ab",
+        "video_seconds": 1.5,
+        "processing_s": 2.5,
+    }
+    assert told["failed"]["data"]["error"] == "no room"
+    assert told["cancelled"]["data"]["reason"] == "changed my mind"
+    assert told["refused"]["data"]["error"] == "the quota is used up"
+    assert waiting(prepared) == 0
+
+
+def test_an_end_that_is_not_committed_is_not_told(prepared: str, receiver: Receiver) -> None:
+    async def scenario() -> None:
+        await lived(prepared, "j", started(), webhook_url=receiver.url)
+        async with await connect(prepared) as conn:
+            with pytest.raises(ZeroDivisionError):
+                async with conn.transaction():
+                    await commands.decide(conn, "j", completed())
+                    _ = 1 / 0
+
+    asyncio.run(scenario())
+    assert waiting(prepared) == 0
+
+
+def test_a_delivery_is_tried_three_times_under_one_id_and_then_given_up(
+    prepared: str, receiver: Receiver
+) -> None:
+    receiver.statuses = [500, 302, 503, 200]
+    asyncio.run(lived(prepared, "j", Cancel(NOW, "no"), webhook_url=receiver.url))
+    outbox = Outbox()
+    given_up: list[tuple[Delivery, int, str]] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "streams.generation.webhook_worker.give_up",
+            lambda _, wanted, tries, error: given_up.append((wanted, tries, error)),
+        )
+        for tries in (1, 2):
+            deliver(prepared, outbox)
+            assert len(receiver.got) == tries
+            deliver(prepared, outbox)  # nothing is due
+            assert (len(receiver.got), waiting(prepared), given_up) == (tries, 1, [])
+            due_now(prepared)
+        deliver(prepared, outbox)
+    assert len({got.headers["webhook-id"] for got in receiver.got}) == 1
+    assert len({got.body for got in receiver.got}) == 1
+    assert len(receiver.got) == 3
+    [(wanted, tries, error)] = given_up
+    assert (wanted.url, tries, error) == (receiver.url, 3, "the receiver answered 503")
+    assert waiting(prepared) == 0
+
+
+def test_waits_grow(prepared: str, receiver: Receiver) -> None:
+    receiver.statuses = [500, 500]
+    asyncio.run(lived(prepared, "j", Cancel(NOW, "no"), webhook_url=receiver.url))
+    found = []
+    for _ in range(2):
+        before = dt.datetime.now(dt.UTC)
+        deliver(prepared)
+        with psycopg.connect(prepared) as conn:
+            row = conn.execute(
+                "SELECT scheduled_at FROM procrastinate_jobs WHERE queue_name = %s", (QUEUE,)
+            ).fetchone()
+        assert row is not None
+        found.append((row[0] - before).total_seconds())
+        due_now(prepared)
+    assert 4 <= found[0] <= 4 + 20
+    assert 240 <= found[1] <= 360 + 20
+
+
+@contextmanager
+def a_worker(dsn: str) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.integration.generation.a_webhook_worker", dsn]
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("strike", [signal.SIGKILL, signal.SIGTERM])
+def test_a_worker_that_ends_in_mid_delivery_leaves_it_to_the_next(
+    prepared: str, receiver: Receiver, strike: signal.Signals
+) -> None:
+    receiver.hang = 60.0
+    asyncio.run(lived(prepared, "j", Cancel(NOW, "no"), webhook_url=receiver.url))
+
+    async def taken(times: int) -> None:
+        async def enough() -> bool:
+            return len(receiver.got) >= times
+
+        await until(enough)
+
+    with a_worker(prepared) as first:
+        asyncio.run(taken(1))
+        first.send_signal(strike)
+        first.wait(20)
+    assert waiting(prepared) == 1
+    receiver.hang = 0.0
+    if strike == signal.SIGTERM:
+        due_now(prepared)  # it gave its entry back, for later
+    asyncio.run(second_try(prepared, taken))
+    assert len({got.headers["webhook-id"] for got in receiver.got}) == 1
+
+
+async def second_try(dsn: str, taken: Callable[[int], Any]) -> None:
+    working = asyncio.create_task(run(dsn, (KEY,), Outbox(), private=True, pulse=PULSE))
+    try:
+        await taken(2)
+        async with asyncio.timeout(20):
+            while await asyncio.to_thread(waiting, dsn):
+                await asyncio.sleep(0.05)
+    finally:
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+
+
+def test_what_was_given_up_is_a_dead_letter_and_a_redrive_sends_it_again(
+    stack_settings: Settings, prepared: str, receiver: Receiver, unique: Callable[[str], str]
+) -> None:
+    settings = stack_settings.model_copy(update={"database_url": prepared})
+    provision(settings)
+    kafka, job_id = settings.kafka_config(), unique("job")
+    receiver.statuses = [500, 410]  # the second one says: never again
+    asyncio.run(lived(prepared, job_id, Cancel(NOW, "no"), webhook_url=receiver.url))
+    with Registry(settings.registry_config()) as registry:
+        codec = Codec(registry)
+        publisher = Publisher(kafka, codec, source="test")
+        deliver(prepared, publisher, waits=(0.0, 0.0))
+        due_now(prepared)
+        deliver(prepared, publisher, waits=(0.0, 0.0))
+        webhook_id = receiver.got[0].headers["webhook-id"]
+
+        def letters() -> list[Letter]:
+            found = Letterbox(kafka, WEBHOOK_DELIVERIES).letters()
+            return [one for one in found if one.key == webhook_id.encode()]
+
+        [letter] = letters()
+        assert letter.value is not None
+        event = codec.decode(WEBHOOK_DELIVERIES, letter.value, letter.headers)
+        assert (event["tries"], event["error"]) == (2, "the receiver answered 410")
+        assert event["url"] == receiver.url
+        [refusal] = letter.refusals
+        assert (refusal.component, refusal.reason) == ("webhooks", "the receiver answered 410")
+
+        asyncio.run(consume(settings, publisher))
+        assert waiting(prepared) == 0  # what was given up is not sent again by itself
+        redrive(settings, WEBHOOK_DELIVERIES)
+        assert letters() == []
+        for _ in range(2):  # repeated, it is queued once
+            asyncio.run(consume(settings, publisher))
+        assert waiting(prepared) == 1
+        deliver(prepared, publisher)
+    assert [got.headers["webhook-id"] for got in receiver.got] == [webhook_id] * 3
+    assert receiver.got[2].body == receiver.got[0].body
+    assert waiting(prepared) == 0
+
+
+async def consume(settings: Settings, publisher: Publisher) -> None:
+    """As the dispatcher would, from the beginning of the topic."""
+    async with AsyncConnectionPool(settings.dsn, min_size=1, open=False) as pool:
+        consumer = Redelivery(pool, publisher)
+        kafka = settings.kafka_config()
+        for chunk in chunks(kafka, slices(kafka, WEBHOOK_DELIVERIES.name)):
+            await consumer.handle(chunk)
+
+
+def test_many_deliveries_do_not_wait_for_a_slow_receiver(prepared: str) -> None:
+    async def queue(url: str, count: int, name: str) -> None:
+        async with await connect(prepared) as conn:
+            for number in range(count):
+                await defer(conn, Delivery(f"msg_{name}{number}", url, "test", "{}"))
+
+    with receiving() as slow, receiving() as quick:
+        slow.hang = 20.0
+        asyncio.run(queue(slow.url, 5, "slow"))
+        asyncio.run(queue(quick.url, 50, "quick"))
+        with a_worker(prepared):
+            deadline = time.monotonic() + 15
+            while len(quick.got) < 50:
+                assert time.monotonic() < deadline, len(quick.got)
+                time.sleep(0.05)
+        assert len(slow.got) == 5
