@@ -32,7 +32,7 @@ class Wakes:
         dsn: where callbacks are told; None: nothing is heard, and every wait lasts its time.
     """
 
-    def __init__(self, dsn: str | None) -> None:
+    def __init__(self, dsn: str | None = None) -> None:
         self._dsn = dsn
         self._listening: asyncio.Task[None] | None = None
         self._waiting: defaultdict[str, list[asyncio.Event]] = defaultdict(list)
