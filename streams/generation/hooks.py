@@ -14,6 +14,7 @@ from streams.generation.job import Job
 from streams.webhooks.delivery import Delivery, defer, delivery
 
 _VIDEOS = "/api/v1/videos"
+_NESTED = 100  # levels that metadata may have to be told as an object
 
 
 async def tell(
@@ -47,11 +48,19 @@ def end_of(
         "user_id": asked.user_id,
         "status": str(job.status),
         "attempts": job.attempt,
-        "metadata": None if asked.metadata is None else json.loads(asked.metadata),
+        "metadata": _as_object(asked.metadata),
         **_outcome(job_id, event),
     }
     # One story has one end, so the job's id is enough to name it.
     return delivery(asked.webhook_url, f"job.{job.status}", job_id, at, data)
+
+
+def _as_object(metadata: str | None) -> Any:
+    """The client's own JSON; as its text where it nests so deep that it could not be written."""
+    if metadata is None:
+        return None
+    nested = metadata.count("{") + metadata.count("[")
+    return json.loads(metadata) if nested <= _NESTED else metadata
 
 
 def _outcome(job_id: str, event: Completed | Failed | Cancelled) -> dict[str, Any]:

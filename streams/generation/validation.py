@@ -12,8 +12,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
-from streams.webhooks.addresses import url_problem
-
 PROMPT_MAX = 5000  # characters; the API of videos asks for less
 QUALITIES = ("low", "medium", "high")
 PRIORITIES = ("high", "default", "low")
@@ -119,10 +117,6 @@ def _texts(request: Mapping[str, Any], prompt_max: int) -> Iterator[tuple[str, s
             continue
         if not isinstance(value, str) or not 1 <= len(value) <= most or not _storable(value):
             yield name, f"has 1 to {most} characters"
-    url = request["webhook_url"]
-    wrong = "is an http:// or https:// URL" if not isinstance(url, str) else url_problem(url)
-    if url is not None and wrong is not None:
-        yield "webhook_url", wrong
     metadata = request["metadata"]
     if metadata is not None and not _is_json_object(metadata):
         yield "metadata", f"is a JSON object of at most {METADATA_MAX} characters"

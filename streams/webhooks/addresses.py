@@ -12,7 +12,7 @@ import socket
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-URL_MAX = 2_000  # characters
+URL_MAX = 2_048  # characters
 
 _SCHEMES = {"http": 80, "https": 443}
 

@@ -55,7 +55,7 @@ def delivery(url: str, kind: str, about: str, at: dt.datetime, data: Mapping[str
         webhook_id=f"msg_{uuid.uuid5(_IDS, f'{kind} {about}').hex}",
         url=url,
         kind=kind,
-        body=json.dumps(body, separators=(",", ":"), ensure_ascii=False),
+        body=json.dumps(body, separators=(",", ":")),
     )
 
 

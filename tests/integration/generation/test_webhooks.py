@@ -8,9 +8,9 @@ import json
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -232,12 +232,22 @@ def test_a_worker_that_ends_in_mid_delivery_leaves_it_to_the_next(
 
 
 async def second_try(dsn: str, taken: Callable[[int], Any]) -> None:
-    working = asyncio.create_task(run(dsn, (KEY,), Outbox(), private=True, pulse=PULSE))
-    try:
+    async def nothing_left() -> bool:
+        return await asyncio.to_thread(waiting, dsn) == 0
+
+    async with delivering(dsn):
         await taken(2)
-        async with asyncio.timeout(20):
-            while await asyncio.to_thread(waiting, dsn):
-                await asyncio.sleep(0.05)
+        await until(nothing_left)
+
+
+@asynccontextmanager
+async def delivering(dsn: str) -> AsyncIterator[None]:
+    """A worker in this process, as long as this lasts."""
+    working = asyncio.create_task(
+        run(dsn, (KEY,), Outbox(), private=True, pulse=replace(PULSE, grace=0.0))
+    )
+    try:
+        yield
     finally:
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
@@ -294,18 +304,21 @@ async def consume(settings: Settings, publisher: Publisher) -> None:
 
 
 def test_many_deliveries_do_not_wait_for_a_slow_receiver(prepared: str) -> None:
-    async def queue(url: str, count: int, name: str) -> None:
+    async def scenario(slow: Receiver, quick: Receiver) -> None:
         async with await connect(prepared) as conn:
-            for number in range(count):
-                await defer(conn, Delivery(f"msg_{name}{number}", url, "test", "{}"))
+            for receiver, count in ((slow, 5), (quick, 50)):
+                for number in range(count):
+                    name = f"msg_{receiver.port}-{number}"
+                    await defer(conn, Delivery(name, receiver.url, "test", "{}"))
+
+        async def taken() -> bool:
+            return len(quick.got) == 50
+
+        async with delivering(prepared):
+            async with asyncio.timeout(15):
+                await until(taken)
+            assert len(slow.got) == 5
 
     with receiving() as slow, receiving() as quick:
         slow.hang = 20.0
-        asyncio.run(queue(slow.url, 5, "slow"))
-        asyncio.run(queue(quick.url, 50, "quick"))
-        with a_worker(prepared):
-            deadline = time.monotonic() + 15
-            while len(quick.got) < 50:
-                assert time.monotonic() < deadline, len(quick.got)
-                time.sleep(0.05)
-        assert len(slow.got) == 5
+        asyncio.run(scenario(slow, quick))

@@ -41,7 +41,7 @@ def test_addresses_that_only_we_can_reach(address: str) -> None:
         "https://user:secret@example.com/", "https://user@example.com", "http://a\\@b/",
         "https://exa mple.com", "https://example.com/\n", "https://b\u00fccher.example",
         "http://example.com:99999/", "http://example.com:0/", "http://[::1", "gopher://x/",
-        "https://example.com/" + "x" * 2000,
+        "https://example.com/" + "x" * 2048,
     ],
 )  # fmt: skip
 def test_urls_that_are_none(url: str) -> None:
