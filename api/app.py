@@ -19,6 +19,7 @@ from api.middleware import RequestContext
 from api.predictions.models import RegisteredModels, ServedModels
 from api.routes import (
     analytics,
+    callbacks,
     channels,
     condition,
     dashboard,
@@ -75,6 +76,7 @@ _DOMAINS = (
     outliers,
     channels,
     jobs,
+    callbacks,
     system,
     condition,
     live,

@@ -128,6 +128,19 @@ class Settings(BaseSettings):
         description="Policy: an outlier of at least this multiple asks for a teaser. Unset: off.",
     )
     generation_concurrency: int = Field(1, ge=1, description="Renders at once in one worker.")
+    public_url: str | None = Field(
+        None,
+        description="Where the API is reached from outside, such as https://videos.example.org: "
+        "providers call back there. Unset: they are asked until they are done.",
+    )
+    openai_video_webhook_secret: SecretStr | None = Field(
+        None,
+        description="What OpenAI signs its callbacks with (`whsec_...`). Unset: callbacks are "
+        "heard at an address that cannot be guessed.",
+    )
+    replicate_video_webhook_secret: SecretStr | None = Field(
+        None, description="The same of Replicate."
+    )
     watchdog_seconds: float = Field(
         60.0, gt=0, description="Without progress for so long, an agent that lags exits non-zero."
     )

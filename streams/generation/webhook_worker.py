@@ -19,7 +19,7 @@ from procrastinate.jobs import Job as Entry
 from procrastinate.worker import Worker as QueueWorker
 from psycopg_pool import AsyncConnectionPool
 
-from infra.settings import Settings
+from infra.settings import NoStackError, Settings
 from schemas.codec import Codec
 from schemas.publisher import Publisher
 from schemas.registry import Registry
@@ -29,7 +29,7 @@ from streams.generation.worker import Pulse, run_both
 from streams.webhooks.delivery import QUEUE, TASK, Delivery
 from streams.webhooks.given_up import give_up
 from streams.webhooks.sending import TIMEOUT, Sender, UndeliveredError
-from streams.webhooks.signing import key_of
+from streams.webhooks.signing import SecretError, key_of
 
 CONCURRENCY = 32  # deliveries at once: they wait for others, and one receiver may take its 30 s
 WAITS = (5.0, 300.0)  # seconds before the second and the third try
@@ -53,8 +53,15 @@ class LaterError(Exception):
 
 
 def main(settings: Settings) -> None:
-    """Deliver until SIGTERM or SIGINT."""
-    keys = tuple(key_of(secret) for secret in settings.webhook_secrets)
+    """Deliver until SIGTERM or SIGINT.
+
+    Raises:
+        NoStackError: there is no secret to sign with.
+    """
+    try:
+        keys = tuple(key_of(secret) for secret in settings.webhook_secrets)
+    except SecretError as error:
+        raise NoStackError(f"WEBHOOK_SECRET: {error}") from None
     prepare(settings.dsn)
     codec = Codec(Registry(settings.registry_config()))
     publisher = Publisher(settings.kafka_config(), codec, source="groundswell/webhooks")

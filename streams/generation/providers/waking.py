@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from typing import Any
 
 import structlog
 from psycopg import AsyncConnection, OperationalError
@@ -82,7 +83,7 @@ class Wakes:
             await asyncio.sleep(_PAUSE)
 
 
-async def tell(pool: AsyncConnectionPool, provider_job_id: str) -> None:
+async def tell(pool: AsyncConnectionPool[Any], provider_job_id: str) -> None:
     """Wake whoever waits for that work, in whatever process.
 
     Raises:
