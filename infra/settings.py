@@ -66,6 +66,13 @@ class Settings(BaseSettings):
         "Unset: a folder of the data directory.",
     )
 
+    artifact_retention_days: float = Field(
+        0.0,
+        ge=0,
+        description="Days that a generated video is kept after its job has ended; then its files "
+        "are removed, and its story says so. 0: for ever.",
+    )
+
     personal_data_secret: SecretStr | None = Field(
         None,
         description="What the keys of persons are sealed with (docs/privacy.md), at least 32 "

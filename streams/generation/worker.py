@@ -21,6 +21,7 @@ from streams.generation.providers.local import LocalProvider
 from streams.generation.providers.provider import Provider
 from streams.generation.queue import QUEUES, TASK
 from streams.generation.rescue import Rescuer
+from streams.generation.retention import Sweeper, sweeping
 from streams.generation.schema import prepare
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -55,9 +56,11 @@ def main(settings: Settings) -> None:
     prepare(settings.dsn)
     assert settings.artifacts_url is not None, "resolved settings have every address"
     artifacts = Artifacts(settings.artifacts_url)
-    asyncio.run(
-        work(settings.dsn, LocalProvider(), artifacts, concurrency=settings.generation_concurrency)
+    working = work(
+        settings.dsn, LocalProvider(), artifacts, concurrency=settings.generation_concurrency
     )
+    sweeper = Sweeper(settings.dsn, artifacts, keep_days=settings.artifact_retention_days)
+    asyncio.run(sweeping(sweeper, working))
 
 
 async def work(
