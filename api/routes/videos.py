@@ -225,8 +225,7 @@ async def _finished(here: Here, video_id: str) -> Row:
         raise ApiError(
             410,
             "ARTIFACTS_EXPIRED",
-            f"the files of video {video_id} were kept for their time and are gone; its job can be "
-            "asked for again with the same seed",
+            f"the files of video {video_id} were kept for their time and are gone",
             details={"expired_at": job["artifacts_expired_at"]},
         )
     return job

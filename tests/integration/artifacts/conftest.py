@@ -6,12 +6,13 @@ import pytest
 
 from infra.embedded.guard import Guard
 from infra.embedded.home import Home
+from tests.integration.api.conftest import api, api_database, provisioned  # noqa: F401
 from tests.integration.artifacts.s3 import KEY, KEY_ID, S3
 
 
 @pytest.fixture(scope="module")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
-    """A running server; the store's settings are in the environment, as in production."""
+    """A running server; its clients' settings are in the environment, as in production."""
     home = Home(tmp_path_factory.mktemp("s3"))
     home.prepare()
     guard = Guard()
@@ -28,3 +29,8 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
     finally:
         server.stop()
         guard.close()
+
+
+@pytest.fixture(scope="module")
+def artifacts_url(s3: S3) -> str:
+    return s3.address

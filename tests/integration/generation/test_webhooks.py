@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import datetime as dt
 import json
-import signal
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg_pool import AsyncConnectionPool
+from pydantic import SecretStr
 
 from infra.dead_letters.box import Letter, Letterbox
 from infra.dead_letters.work import redrive
 from infra.provision import provision
 from infra.settings import Settings
+from infra.supervisor.environment import as_environment
 from schemas.catalogue import WEBHOOK_DELIVERIES
 from schemas.codec import Codec
 from schemas.publisher import Publisher
@@ -195,9 +199,9 @@ def test_waits_grow(prepared: str, receiver: Receiver) -> None:
 
 
 @contextmanager
-def a_worker(dsn: str) -> Iterator[subprocess.Popen[bytes]]:
+def a_process(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.integration.generation.a_webhook_worker", dsn]
+        [sys.executable, "-m", *arguments], env={**os.environ, **environment}
     )
     try:
         yield process
@@ -206,37 +210,77 @@ def a_worker(dsn: str) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-@pytest.mark.parametrize("strike", [signal.SIGKILL, signal.SIGTERM])
-def test_a_worker_that_ends_in_mid_delivery_leaves_it_to_the_next(
-    prepared: str, receiver: Receiver, strike: signal.Signals
+async def taken(receiver: Receiver, times: int) -> None:
+    async def enough() -> bool:
+        return len(receiver.got) >= times
+
+    await until(enough)
+
+
+def test_a_worker_that_is_killed_in_mid_delivery_leaves_it_to_the_next(
+    prepared: str, receiver: Receiver
 ) -> None:
     receiver.hang = 60.0
     asyncio.run(lived(prepared, "j", Cancel(NOW, "no"), webhook_url=receiver.url))
-
-    async def taken(times: int) -> None:
-        async def enough() -> bool:
-            return len(receiver.got) >= times
-
-        await until(enough)
-
-    with a_worker(prepared) as first:
-        asyncio.run(taken(1))
-        first.send_signal(strike)
+    with a_process("tests.integration.generation.a_webhook_worker", prepared) as first:
+        asyncio.run(taken(receiver, 1))
+        first.kill()
         first.wait(20)
     assert waiting(prepared) == 1
     receiver.hang = 0.0
-    if strike == signal.SIGTERM:
-        due_now(prepared)  # it gave its entry back, for later
-    asyncio.run(second_try(prepared, taken))
+    asyncio.run(second_try(prepared, receiver))
     assert len({got.headers["webhook-id"] for got in receiver.got}) == 1
 
 
-async def second_try(dsn: str, taken: Callable[[int], Any]) -> None:
+def test_the_process_gives_its_deliveries_back_when_it_is_told_to_stop(
+    stack_settings: Settings, prepared: str, receiver: Receiver
+) -> None:
+    settings = stack_settings.model_copy(
+        update={
+            "database_url": prepared,
+            "webhook_secret": SecretStr("whsec_" + base64.b64encode(KEY).decode()),
+            "webhook_private_addresses": True,
+        }
+    )
+    receiver.hang = 60.0
+    asyncio.run(lived(prepared, "j", Cancel(NOW, "no"), webhook_url=receiver.url))
+    with a_process("infra.run", "webhooks", **as_environment(settings)) as first:
+        asyncio.run(taken(receiver, 1))
+        first.terminate()
+        assert first.wait(20) == 0
+    assert waiting(prepared) == 1
+    receiver.hang = 0.0
+    due_now(prepared)
+    asyncio.run(second_try(prepared, receiver))
+    assert len({got.headers["webhook-id"] for got in receiver.got}) == 1
+    for got in receiver.got:
+        check([KEY], got.headers, got.body, dt.datetime.now(dt.UTC))
+
+
+def test_the_process_says_what_it_lacks(
+    stack_settings: Settings, prepared: str, tmp_path: Path
+) -> None:
+    own = {"database_url": prepared, "groundswell_home": tmp_path}
+    for secret in (None, SecretStr("too short")):
+        settings = stack_settings.model_copy(update={**own, "webhook_secret": secret})
+        done = subprocess.run(
+            [sys.executable, "-m", "infra.run", "webhooks"],
+            env={**os.environ, **as_environment(settings)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert "WEBHOOK_SECRET" in done.stdout + done.stderr
+        assert "Traceback" not in done.stdout + done.stderr
+
+
+async def second_try(dsn: str, receiver: Receiver) -> None:
     async def nothing_left() -> bool:
         return await asyncio.to_thread(waiting, dsn) == 0
 
     async with delivering(dsn):
-        await taken(2)
+        await taken(receiver, 2)
         await until(nothing_left)
 
 
