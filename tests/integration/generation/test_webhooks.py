@@ -23,7 +23,7 @@ from pydantic import SecretStr
 from infra.dead_letters.box import Letter, Letterbox
 from infra.dead_letters.work import redrive
 from infra.provision import provision
-from infra.settings import Settings
+from infra.settings import NoStackError, Settings
 from infra.supervisor.environment import as_environment
 from schemas.catalogue import WEBHOOK_DELIVERIES
 from schemas.codec import Codec
@@ -34,7 +34,7 @@ from streams.decisions.decider import Refused
 from streams.generation import commands
 from streams.generation.job_commands import Cancel, Complete, FailAttempt, Queue, StartAttempt
 from streams.generation.redelivery import Redelivery
-from streams.generation.webhook_worker import run
+from streams.generation.webhook_worker import main, run
 from streams.webhooks.delivery import QUEUE, Delivery, defer
 from streams.webhooks.signing import check
 from tests.integration.generation.a_webhook_worker import KEY
@@ -257,22 +257,15 @@ def test_the_process_gives_its_deliveries_back_when_it_is_told_to_stop(
         check([KEY], got.headers, got.body, dt.datetime.now(dt.UTC))
 
 
-def test_the_process_says_what_it_lacks(
-    stack_settings: Settings, prepared: str, tmp_path: Path
+@pytest.mark.parametrize("secret", [None, SecretStr("too short")])
+def test_without_a_secret_the_process_says_what_it_lacks(
+    prepared: str, tmp_path: Path, secret: SecretStr | None
 ) -> None:
-    own = {"database_url": prepared, "groundswell_home": tmp_path}
-    for secret in (None, SecretStr("too short")):
-        settings = stack_settings.model_copy(update={**own, "webhook_secret": secret})
-        done = subprocess.run(
-            [sys.executable, "-m", "infra.run", "webhooks"],
-            env={**os.environ, **as_environment(settings)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 1
-        assert "WEBHOOK_SECRET" in done.stdout + done.stderr
-        assert "Traceback" not in done.stdout + done.stderr
+    settings = Settings(
+        _env_file=None, database_url=prepared, groundswell_home=tmp_path, webhook_secret=secret
+    )
+    with pytest.raises(NoStackError, match="WEBHOOK_SECRET"):
+        main(settings)
 
 
 async def second_try(dsn: str, receiver: Receiver) -> None:
