@@ -123,26 +123,35 @@ class Courier:
         self._sender = sender
         self._publisher = publisher
         self._waits = waits
+        # Of entries that are lost, tries and the last error, while nobody could be told so.
+        self._lost: dict[int, tuple[int, str]] = {}
 
-    async def deliver(self, wanted: Delivery, tried: int) -> None:
+    async def deliver(self, entry: int, wanted: Delivery, tried: int) -> None:
         """Make the try after `tried` others.
+
+        Args:
+            entry: of the queue.
 
         Raises:
             LaterError: it failed, and another is left.
             PublishError: it was the last, and nobody could be told: call again.
         """
         facts = {"webhook_id": wanted.webhook_id, "kind": wanted.kind, "try_number": tried + 1}
-        try:
-            status = await self._sender.send(wanted)
-        except UndeliveredError as error:
-            log.warning("webhook not delivered", reason=str(error), **facts)
-            if not error.final and tried < len(self._waits):
-                wait = self._waits[tried] * random.uniform(1 - JITTER, 1 + JITTER)
-                raise LaterError(str(error), wait) from None
-            await asyncio.to_thread(give_up, self._publisher, wanted, tried + 1, str(error))
-            log.error("webhook given up", **facts)
-        else:
-            log.info("webhook delivered", status=status, **facts)
+        if entry not in self._lost:
+            try:
+                status = await self._sender.send(wanted)
+            except UndeliveredError as error:
+                log.warning("webhook not delivered", reason=str(error), **facts)
+                if not error.final and tried < len(self._waits):
+                    wait = self._waits[tried] * random.uniform(1 - JITTER, 1 + JITTER)
+                    raise LaterError(str(error), wait) from None
+                self._lost[entry] = tried + 1, str(error)
+            else:
+                log.info("webhook delivered", status=status, **facts)
+                return
+        await asyncio.to_thread(give_up, self._publisher, wanted, *self._lost[entry])
+        del self._lost[entry]
+        log.error("webhook given up", **facts)
 
 
 class _Again(BaseRetryStrategy):
@@ -157,4 +166,5 @@ def _add_task(app: App, courier: Courier) -> None:
     @app.task(name=TASK, retry=_Again(), pass_context=True)
     async def deliver(context: JobContext, /, **facts: str) -> None:
         assert context.job is not None
-        await courier.deliver(Delivery(**facts), context.job.attempts)
+        assert context.job.id is not None
+        await courier.deliver(context.job.id, Delivery(**facts), context.job.attempts)

@@ -27,7 +27,7 @@ from infra.settings import NoStackError, Settings
 from infra.supervisor.environment import as_environment
 from schemas.catalogue import WEBHOOK_DELIVERIES
 from schemas.codec import Codec
-from schemas.publisher import Publisher
+from schemas.publisher import Publisher, PublishError
 from schemas.registry import Registry
 from streams.columnar.kafka.log import chunks, slices
 from streams.decisions.decider import Refused
@@ -178,6 +178,33 @@ def test_a_delivery_is_tried_three_times_under_one_id_and_then_given_up(
     [(wanted, tries, error)] = given_up
     assert (wanted.url, tries, error) == (receiver.url, 3, "the receiver answered 503")
     assert waiting(prepared) == 0
+
+
+def test_while_the_log_is_away_a_delivery_that_failed_is_neither_sent_nor_lost(
+    prepared: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiver.statuses = [410, 410, 410]
+    asyncio.run(lived(prepared, "j", Cancel(NOW, "no"), webhook_url=receiver.url))
+    calls: list[str] = []
+
+    def away_twice(_: Publisher, wanted: Delivery, tries: int, error: str) -> None:
+        calls.append(error)
+        if len(calls) < 3:
+            raise PublishError("Kafka is away")
+
+    monkeypatch.setattr("streams.generation.webhook_worker.give_up", away_twice)
+    monkeypatch.setattr("streams.generation.webhook_worker._FAULT_WAIT", 0.05)
+
+    async def scenario() -> None:
+        async def nothing_left() -> bool:
+            return await asyncio.to_thread(waiting, prepared) == 0
+
+        async with delivering(prepared):
+            await until(nothing_left)
+
+    asyncio.run(scenario())
+    assert calls == ["the receiver answered 410"] * 3
+    assert len(receiver.got) == 1
 
 
 def test_waits_grow(prepared: str, receiver: Receiver) -> None:
