@@ -20,6 +20,7 @@ from streams.generation import hooks, queue
 from streams.generation.events import Cancelled, JobEvent, JobQueued, RetryScheduled, Snoozed
 from streams.generation.job import JOBS, Job, Status, seed_of
 from streams.generation.job_commands import Cancel, JobCommand, Queue
+from streams.webhooks.delivery import defer
 
 _RETRIES = uuid.UUID("6d1b6ab5-8a3e-4f0e-9d55-0d1c0c2c7c11")  # names jobs made by `retry`
 
@@ -60,7 +61,8 @@ async def decide(
                     )
                 case Cancelled():
                     await queue.withdraw(conn, job_id)
-        await hooks.tell(conn, job_id, decision.state, decision.events, command.at)
+        for told in hooks.deliveries(job_id, decision.state, decision.events, command.at):
+            await defer(conn, told)
         return decision
 
 

@@ -7,29 +7,30 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from psycopg import AsyncConnection
-
 from streams.generation.events import Cancelled, Completed, Failed, JobEvent
 from streams.generation.job import Job
-from streams.webhooks.delivery import Delivery, defer, delivery
+from streams.webhooks.delivery import Delivery, delivery
 
 _VIDEOS = "/api/v1/videos"
 _NESTED = 100  # levels that metadata may have to be told as an object
 
 
-async def tell(
-    conn: AsyncConnection[Any], job_id: str, job: Job, events: Iterable[JobEvent], at: dt.datetime
-) -> None:
-    """Queue the delivery that follows from events, within their transaction.
+def deliveries(
+    job_id: str, job: Job, events: Iterable[JobEvent], at: dt.datetime
+) -> list[Delivery]:
+    """What is to be told because of events, at most one; to be queued in their transaction.
 
     Args:
         job: as it is after them.
+        at: when they occurred.
     """
     if job.request is None or job.request.webhook_url is None:
-        return
-    for event in events:
-        if isinstance(event, Completed | Failed | Cancelled):
-            await defer(conn, end_of(job_id, job, event, at))
+        return []
+    return [
+        end_of(job_id, job, event, at)
+        for event in events
+        if isinstance(event, Completed | Failed | Cancelled)
+    ]
 
 
 def end_of(

@@ -59,9 +59,9 @@ def delivery(url: str, kind: str, about: str, at: dt.datetime, data: Mapping[str
     )
 
 
-async def defer(conn: AsyncConnection[Any], wanted: Delivery) -> None:
-    """Queue a delivery within the caller's transaction."""
-    entry = Entry(
+def entry(wanted: Delivery) -> Entry:
+    """The queue's entry of a delivery."""
+    return Entry(
         id=None,
         queue=QUEUE,
         lock=None,
@@ -69,4 +69,8 @@ async def defer(conn: AsyncConnection[Any], wanted: Delivery) -> None:
         task_name=TASK,
         task_kwargs=asdict(wanted),
     )
-    await _MANAGER.defer_job_async(entry, connection=conn)
+
+
+async def defer(conn: AsyncConnection[Any], wanted: Delivery) -> None:
+    """Queue a delivery within the caller's transaction."""
+    await _MANAGER.defer_job_async(entry(wanted), connection=conn)
