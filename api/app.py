@@ -19,6 +19,7 @@ from api.middleware import RequestContext
 from api.predictions.models import RegisteredModels, ServedModels
 from api.routes import (
     analytics,
+    callbacks,
     channels,
     condition,
     dashboard,
@@ -77,6 +78,7 @@ _DOMAINS = (
     channels,
     jobs,
     providers,
+    callbacks,
     system,
     condition,
     live,

@@ -22,6 +22,7 @@ from starlette.exceptions import HTTPException
 from infra.settings import NoStackError
 from schemas.personal.errors import PersonalDataError
 from schemas.registry import SchemaRegistryError
+from streams.artifacts import ArtifactError, DamagedArtifactError, MissingArtifactError
 
 log = structlog.get_logger()
 
@@ -161,6 +162,8 @@ def translate(error: Exception) -> ApiError:
             return unavailable("database", "the database does not answer; try again in a moment")
         case redis.exceptions.ConnectionError() | redis.exceptions.TimeoutError():
             return unavailable("redis", "Redis does not answer; try again in a moment")
+        case ArtifactError() | MissingArtifactError() | DamagedArtifactError():
+            return unavailable("artifacts", f"the artifact store fails: {error}")
         case KafkaException():
             return unavailable("kafka", "Kafka does not answer; try again in a moment")
         case SchemaRegistryError():

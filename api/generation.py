@@ -202,7 +202,7 @@ def _row(request: Mapping[str, Any], at: dt.datetime) -> Row:
             (
                 "provider_used", "model", "worker", "step", "error", "retry_at", "cancel_reason",
                 "artifact", "thumbnail", "bytes", "sha256", "video_seconds", "processing_s",
-                "started_at", "finished_at",
+                "started_at", "finished_at", "artifacts_expired_at",
             )
         ),
     }  # fmt: skip
@@ -244,7 +244,9 @@ def _of_state(job_id: str, state: JobState) -> Row:
         "retry_at": state.retry_at,
         "artifact": state.result.artifact if state.result else None,
         "thumbnail": state.result.thumbnail if state.result else None,
+        "sha256": state.result.sha256 if state.result else None,
         "processing_s": state.result.processing_s if state.result else None,
+        "artifacts_expired_at": row["updated_at"] if state.expired else None,
     }
 
 

@@ -20,6 +20,7 @@ ENTRY_POINTS = {
     "dispatcher": "streams.generation.dispatcher:main",
     "relay": "streams.generation.relay:main",
     "generation-worker": "streams.generation.worker:main",
+    "webhooks": "streams.generation.webhook_worker:main",
     "projector": "projections.run:main",
     "api": "api.server:main",
     "provision": "infra.provision:main",

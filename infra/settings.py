@@ -66,6 +66,13 @@ class Settings(BaseSettings):
         "Unset: a folder of the data directory.",
     )
 
+    artifact_retention_days: float = Field(
+        0.0,
+        ge=0,
+        description="Days that a generated video is kept after its job has ended; then its files "
+        "are removed, and its story says so. 0: for ever.",
+    )
+
     personal_data_secret: SecretStr | None = Field(
         None,
         description="What the keys of persons are sealed with (docs/privacy.md), at least 32 "
@@ -74,6 +81,22 @@ class Settings(BaseSettings):
     personal_data_secret_before: SecretStr | None = Field(
         None,
         description="The secret that PERSONAL_DATA_SECRET replaces, until it has done so.",
+    )
+    webhook_secret: SecretStr | None = Field(
+        None,
+        description="What webhooks to clients are signed with (docs/webhooks.md): `whsec_` and "
+        "base64 of 24 to 64 bytes. Unset: one is made at the first start and kept in the data "
+        "directory.",
+    )
+    webhook_secret_before: SecretStr | None = Field(
+        None,
+        description="The secret that WEBHOOK_SECRET replaces: until every client has the new one, "
+        "webhooks are signed with both.",
+    )
+    webhook_private_addresses: bool = Field(
+        False,
+        description="Also send webhooks to loopback, private and link-local addresses: for "
+        "clients in one's own network, where nobody else may ask for videos.",
     )
     youtube_data_days: int = Field(
         30,
@@ -200,6 +223,14 @@ class Settings(BaseSettings):
     replicate_video_usd_per_second: float = Field(
         0.036, ge=0, description="Price of a second of Replicate's video."
     )
+    openai_video_webhook_secret: SecretStr | None = Field(
+        None,
+        description="What OpenAI signs its callbacks with (`whsec_...`). Unset: callbacks are "
+        "heard at an address that cannot be guessed.",
+    )
+    replicate_video_webhook_secret: SecretStr | None = Field(
+        None, description="The same of Replicate."
+    )
     watchdog_seconds: float = Field(
         60.0, gt=0, description="Without progress for so long, an agent that lags exits non-zero."
     )
@@ -254,6 +285,26 @@ class Settings(BaseSettings):
                 "needed, such as `openssl rand -hex 32` makes"
             )
         before = self.personal_data_secret_before
+        return (found,) if before is None else (found, before.get_secret_value())
+
+    @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """The secret that webhooks are signed with, and the one before it, if any.
+
+        Raises:
+            NoStackError: it is not set, and no stack was ever started in this home.
+        """
+        if self.webhook_secret is None:
+            try:
+                found = (self.home / "run" / WEBHOOK_SECRET_FILE).read_text()
+            except FileNotFoundError:
+                raise NoStackError(
+                    "WEBHOOK_SECRET is not set, so webhooks cannot be signed: set it (`whsec_` and "
+                    "what `openssl rand -base64 32` makes), or start a stack here, which makes one"
+                ) from None
+        else:
+            found = self.webhook_secret.get_secret_value()
+        before = self.webhook_secret_before
         return (found,) if before is None else (found, before.get_secret_value())
 
     def resolved(self) -> Self:
@@ -324,6 +375,7 @@ ADDRESSES = (
 
 SHORTEST_SECRET = 32  # characters
 PERSONAL_DATA_SECRET_FILE = "personal_data_secret"  # noqa: S105  # a name, in `run` of the home
+WEBHOOK_SECRET_FILE = "webhook_secret"  # noqa: S105  # the same
 
 
 def _required(value: str | None, name: str) -> str:

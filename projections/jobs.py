@@ -88,6 +88,7 @@ def _derived() -> dict[str, pl.Expr]:
         "cancel_reason": pl.when(kind == "Cancelled").then(pl.col("reason")),
         "queued_at": pl.when(kind == "JobQueued").then(at),
         "started_at": pl.when(kind == "AttemptStarted").then(at),
+        "artifacts_expired_at": pl.when(kind == "ArtifactsExpired").then(at),
         "finished_at": pl.when(kind.is_in(["Completed", "Failed", "Cancelled"])).then(at),
         "updated_at": at,
     }
@@ -123,7 +124,7 @@ def _as_json(value: Any) -> str:
 
 JOBS = Projection(
     name="jobs",
-    version=2,
+    version=3,
     statements=beside(__file__),
     sources=(
         Source(

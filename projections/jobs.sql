@@ -39,6 +39,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     queued_at timestamptz,
     started_at timestamptz, -- newest attempt
     finished_at timestamptz,
+    artifacts_expired_at timestamptz, -- the files are gone since then
     updated_at timestamptz NOT NULL -- occurred_at of the newest event
 );
 CREATE INDEX IF NOT EXISTS jobs_of_user ON jobs (user_id, queued_at DESC);
@@ -66,7 +67,7 @@ CREATE TEMP TABLE IF NOT EXISTS staged_jobs (
     percent double precision, step text, error text, retry_at timestamptz, cancel_reason text,
     artifact text, thumbnail text, bytes bigint, sha256 text, video_seconds double precision,
     processing_s double precision, queued_at timestamptz, started_at timestamptz,
-    finished_at timestamptz, updated_at timestamptz
+    finished_at timestamptz, artifacts_expired_at timestamptz, updated_at timestamptz
 ) ON COMMIT DELETE ROWS;
 
 -- name: upsert_events
@@ -122,7 +123,8 @@ WITH news AS (
         (array_agg(processing_s ORDER BY version DESC) FILTER (WHERE processing_s IS NOT NULL))[1] AS processing_s,
         (array_agg(queued_at ORDER BY version DESC) FILTER (WHERE queued_at IS NOT NULL))[1] AS queued_at,
         (array_agg(started_at ORDER BY version DESC) FILTER (WHERE started_at IS NOT NULL))[1] AS started_at,
-        (array_agg(finished_at ORDER BY version DESC) FILTER (WHERE finished_at IS NOT NULL))[1] AS finished_at
+        (array_agg(finished_at ORDER BY version DESC) FILTER (WHERE finished_at IS NOT NULL))[1] AS finished_at,
+        (array_agg(artifacts_expired_at ORDER BY version DESC) FILTER (WHERE artifacts_expired_at IS NOT NULL))[1] AS artifacts_expired_at
     FROM news GROUP BY job_id
 )
 UPDATE jobs AS j SET
@@ -165,6 +167,7 @@ UPDATE jobs AS j SET
         WHEN coalesce(s.status, j.status) IN ('completed', 'failed', 'cancelled')
         THEN coalesce(s.finished_at, j.finished_at)
     END,
+    artifacts_expired_at = coalesce(s.artifacts_expired_at, j.artifacts_expired_at),
     updated_at = s.updated_at
 FROM said AS s
 WHERE j.job_id = s.job_id;

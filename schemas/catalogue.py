@@ -109,6 +109,14 @@ OUTLIER_ANALYSES = Topic(
     "outlier.analyses.v1", "analysis_id", "The life stories of outlier analyses.", columnar=False
 )
 
+WEBHOOK_DELIVERIES = Topic(
+    "webhooks.deliveries.v1",
+    "webhook_id",
+    "Webhooks that were given up.",
+    partitions=1,
+    retention_days=90,
+)
+
 TOPICS: dict[str, Topic] = {
     topic.name: topic
     for topic in (
@@ -128,6 +136,7 @@ TOPICS: dict[str, Topic] = {
         OUTLIER_BASELINES,
         OUTLIER_DETECTIONS,
         OUTLIER_ANALYSES,
+        WEBHOOK_DELIVERIES,
     )
 }
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import datetime as dt
 import hashlib
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, NamedTuple
+from urllib.parse import unquote, urlsplit
 
 import obstore
 from obstore.exceptions import BaseError
 from obstore.store import from_url
 
 _PART = 256 * 1024  # bytes that a stream yields at least, but for its last part
+_UNFINISHED = re.compile(r"#\d+$")  # what a folder's files are called while they are written
 
 
 class MissingArtifactError(Exception):
@@ -23,6 +27,10 @@ class MissingArtifactError(Exception):
 
 class ArtifactError(Exception):
     """The store could not be used."""
+
+
+class DamagedArtifactError(Exception):
+    """What the store has is not what was put."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,18 @@ class Stored:
     sha256: str
 
 
+class Listed(NamedTuple):
+    """What the store says of an artifact.
+
+    Attributes:
+        modified: when it was put (UTC).
+    """
+
+    name: str
+    bytes: int
+    modified: dt.datetime
+
+
 class Artifacts:
     """Artifacts by name. Puts are atomic: a name has its whole content or none.
 
@@ -51,8 +71,10 @@ class Artifacts:
     def __init__(self, url: str) -> None:
         self.url = url
         options: dict[str, Any] = {}
+        self._folder: Path | None = None
         if urlsplit(url).scheme == "file":
             options["mkdir"] = True
+            self._folder = Path(unquote(urlsplit(url).path))
         try:
             self._store = from_url(url, **options)
         except (BaseError, ValueError, OSError) as error:
@@ -113,6 +135,52 @@ class Artifacts:
         except (BaseError, OSError) as error:
             raise ArtifactError(f"{name} could not be read: {_first_line(error)}") from None
 
+    async def checked(self, name: str, sha256: str) -> AsyncIterator[bytes]:
+        """All of an artifact in parts; the last one comes only if the whole is what was put.
+
+        Args:
+            sha256: its checksum, hexadecimal.
+
+        Raises:
+            DamagedArtifactError: it is not; what was yielded so far is not all of it.
+            MissingArtifactError, ArtifactError: as of `read`.
+        """
+        digest = hashlib.sha256()
+        held = b""
+        async for part in self.stream(name):
+            if held:
+                yield held
+            held = part
+            digest.update(part)
+        if digest.hexdigest() != sha256:
+            raise DamagedArtifactError(f"{name} is damaged: its checksum is not {sha256}")
+        if held:
+            yield held
+
+    async def listed(self, prefix: str) -> AsyncIterator[list[Listed]]:
+        """Every artifact whose name begins with a folder, some at a time.
+
+        Raises:
+            ArtifactError: the store could not be asked.
+        """
+        try:
+            async for found in obstore.list(self._store, prefix):
+                yield [Listed(one["path"], one["size"], one["last_modified"]) for one in found]
+        except (BaseError, OSError) as error:
+            raise ArtifactError(f"{prefix} could not be listed: {_first_line(error)}") from None
+
+    async def remove_unfinished(self, before: dt.datetime) -> int:
+        """Remove what puts that were cut off before that instant have left in a folder.
+
+        A bucket removes such parts itself, by a rule of its lifecycle.
+
+        Returns:
+            How many files that were.
+        """
+        if self._folder is None:
+            return 0
+        return await asyncio.to_thread(_remove_unfinished, self._folder, before.timestamp())
+
     async def delete(self, name: str) -> None:
         """Remove an artifact; one that is not there is no error."""
         try:
@@ -121,6 +189,16 @@ class Artifacts:
             return
         except (BaseError, OSError) as error:
             raise ArtifactError(f"{name} was not removed: {_first_line(error)}") from None
+
+
+def _remove_unfinished(folder: Path, before: float) -> int:
+    removed = 0
+    for path in folder.rglob("*#*"):
+        with contextlib.suppress(FileNotFoundError):  # the put has ended meanwhile
+            if _UNFINISHED.search(path.name) and path.stat().st_mtime < before:
+                path.unlink()
+                removed += 1
+    return removed
 
 
 def _measure(path: Path) -> tuple[int, str]:

@@ -146,7 +146,7 @@ def _event(
     expected = expected_at(forecast.views, asked.horizon)
     if expected is None:
         raise ValueError(f"{forecast.model_version} has no forecast for {asked.horizon}")
-    request = asked.request.model_dump(mode="json", exclude_unset=True)
+    request = asked.request.model_dump(mode="json", exclude_unset=True, exclude={"webhook_url"})
     return {
         "_type": "PredictionMade",
         "event_id": new_event_id(),

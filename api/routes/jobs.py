@@ -154,7 +154,7 @@ def shape(row: Row) -> Job:
     """A row of `jobs` as its clients know it."""
     job_id = row["job_id"]
     result: dict[str, Any] | None = None
-    if row["artifact"]:
+    if row["artifact"] and row["artifacts_expired_at"] is None:
         result = {
             "videoUrl": f"/api/v1/videos/{job_id}/download",
             "thumbnailUrl": f"/api/v1/videos/{job_id}/thumbnail",

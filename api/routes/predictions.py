@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from api.errors import ApiError, not_found, validation_error
 from api.positions import MinPosition
 from api.predictions.answers import past
+from api.predictions.hooks import of_batch, of_predictions, tell
 from api.predictions.making import Outcome, make
 from api.routes import V1
 from api.routes.strictness import BadRequestRoute
@@ -24,6 +25,7 @@ from api.shapes.predictions import (
     PastPredictions,
     Prediction,
     PredictionRequest,
+    WebhookUrl,
 )
 
 router = APIRouter(prefix=V1, tags=["predictions"], route_class=BadRequestRoute)
@@ -39,6 +41,7 @@ IdempotencyKey = Annotated[str | None, Header(max_length=200)]
 When = dt.date | dt.datetime
 
 _REQUEST = TypeAdapter(PredictionRequest)
+_URL: TypeAdapter[str] = TypeAdapter(WebhookUrl)
 _EXAMPLE = {"title": "A title", "duration": 300, "upload_date": "2026-05-04"}
 
 
@@ -61,6 +64,7 @@ async def predict(
     )
     if isinstance(outcome, ApiError):
         raise outcome
+    await tell(here, of_predictions([body], [outcome]))
     response.headers["X-Event-Position"] = str(position)
     return outcome
 
@@ -74,9 +78,10 @@ async def predict_batch(
     idempotency_key: IdempotencyKey = None,
 ) -> Batch:
     """1 to 1,000 requests, as a list or as `{"videos": [...]}`; what is wrong with one is said in
-    its place and stops no other."""
+    its place and stops no other. A `webhook_url` beside `videos` is told `batch.completed`."""
     started = time.perf_counter()
     items = body.get("videos") if isinstance(body, dict) else body
+    url = _webhook_url(body)
     if not isinstance(items, list) or not 0 < len(items) <= MOST_AT_ONCE:
         raise validation_error("body", f"send a list of 1 to {MOST_AT_ONCE} requests")
     read = [_read(item) for item in items]
@@ -88,18 +93,23 @@ async def predict_batch(
         idempotency_key=idempotency_key,
         started=started,
     )
+    told = of_predictions(good.values(), made)
     outcomes = dict(zip(good, made, strict=True))
     results = [_item(index, outcomes.get(index, one)) for index, one in enumerate(read)]
     failed = sum(one.error is not None for one in results)
     if position is not None:
         response.headers["X-Event-Position"] = str(position)
-    return Batch(
+    batch = Batch(
         results=results,
         total=len(results),
         succeeded=len(results) - failed,
         failed=failed,
         processing_time=round(time.perf_counter() - started, 6),
     )
+    if url is not None:
+        told.append(of_batch(url, batch, user_id=x_user_id, key=idempotency_key))
+    await tell(here, told)
+    return batch
 
 
 @router.get("/predictions", summary="Predictions made")
@@ -152,6 +162,16 @@ def _read(item: Any) -> PredictionRequest | ApiError:
     except ValidationError as error:
         first = error.errors()[0]
         return validation_error(".".join(map(str, first["loc"])), first["msg"])
+
+
+def _webhook_url(body: Any) -> str | None:
+    url = body.get("webhook_url") if isinstance(body, dict) else None
+    if url is None:
+        return None
+    try:
+        return _URL.validate_python(url)
+    except ValidationError as error:
+        raise validation_error("body.webhook_url", error.errors()[0]["msg"]) from None
 
 
 def _item(index: int, outcome: PredictionRequest | Outcome) -> BatchItem:

@@ -106,7 +106,12 @@ async def download(video_id: str, request: Request, here: Here) -> Response:
     """The MP4 of a generated video, whole or a range of it."""
     job = await _finished(here, video_id)
     return await serve(
-        here.artifacts, job["artifact"], "video/mp4", request, filename=f"{video_id}.mp4"
+        here.artifacts,
+        job["artifact"],
+        "video/mp4",
+        request,
+        filename=f"{video_id}.mp4",
+        sha256=job["sha256"],
     )
 
 
@@ -216,12 +221,24 @@ async def _finished(here: Here, video_id: str) -> Row:
             "there is nothing to fetch",
             details={"status": _VIDEO_STATUS.get(job["status"], job["status"])},
         )
+    if job["artifacts_expired_at"] is not None:
+        raise ApiError(
+            410,
+            "ARTIFACTS_EXPIRED",
+            f"the files of video {video_id} were kept for their time and are gone",
+            details={"expired_at": job["artifacts_expired_at"]},
+        )
     return job
+
+
+def has_files(job: Row) -> bool:
+    """Whether a job has made files that are still there."""
+    return bool(job["artifact"]) and job["artifacts_expired_at"] is None
 
 
 def generated(job: Row) -> GeneratedVideo:
     """A row of `jobs` as a video."""
-    done = job["status"] == "completed" and bool(job["artifact"])
+    done = job["status"] == "completed" and has_files(job)
     address = f"/api/v1/videos/{job['job_id']}"
     status: Any = _VIDEO_STATUS.get(job["status"], job["status"])
     return GeneratedVideo(

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
+from streams.webhooks.addresses import url_problem
+
 Horizon = Literal["24h", "7d", "30d"]
 Quality = Literal["High", "Medium", "Low"]
 Stage = Literal["before", "after"]
@@ -51,6 +53,16 @@ Count = Annotated[int, Field(ge=0, le=_MOST)]
 Identity = Annotated[Text, Field(min_length=1, max_length=200)]
 
 
+def _an_address(value: str) -> str:
+    problem = url_problem(value)
+    if problem is not None:
+        raise ValueError(f"it {problem}")
+    return value
+
+
+WebhookUrl = Annotated[str, AfterValidator(_an_address)]
+
+
 class PredictionRequest(BaseModel):
     """A video whose views are wanted."""
 
@@ -91,6 +103,9 @@ class PredictionRequest(BaseModel):
     )
     video_id: Identity | None = Field(None, description="The video, where it exists already.")
     horizon: Horizon = Field(USUAL_HORIZON, description="Age at which the views are wanted.")
+    webhook_url: WebhookUrl | None = Field(
+        None, description="Told `prediction.completed` as well (docs/webhooks.md)."
+    )
 
     @field_validator("title")
     @classmethod

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import secrets
 import tempfile
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,15 @@ from typing import Any
 from infra.embedded.ports import Ports
 
 _SECRET_BYTES = 24
+
+
+def _password() -> str:
+    return secrets.token_urlsafe(_SECRET_BYTES)
+
+
+def signing_secret() -> str:
+    """A secret as Standard Webhooks writes one: for the file of `Settings.webhook_secrets`."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
 
 
 class Home:
@@ -43,13 +54,13 @@ class Home:
         """Where the output of a server or process goes."""
         return self.path / "logs" / f"{name}.log"
 
-    def secret(self, name: str) -> str:
+    def secret(self, name: str, make: Callable[[], str] = _password) -> str:
         """A random password, made when first asked for and kept in `run/<name>`."""
         path = self.run / name
         try:
             return path.read_text()
         except FileNotFoundError:
-            value = secrets.token_urlsafe(_SECRET_BYTES)
+            value = make()
             write_private(path, value)
             return value
 

@@ -17,13 +17,18 @@ import structlog
 from pydantic import SecretStr
 
 from infra.embedded.guard import Guard
-from infra.embedded.home import Home, write_private_json
+from infra.embedded.home import Home, signing_secret, write_private_json
 from infra.embedded.locks import HomeLock
 from infra.embedded.ports import next_free
 from infra.embedded.server import Server
 from infra.embedded.stack import Servers
 from infra.processes import ProcessSpec
-from infra.settings import ADDRESSES, PERSONAL_DATA_SECRET_FILE, Settings
+from infra.settings import (
+    ADDRESSES,
+    PERSONAL_DATA_SECRET_FILE,
+    WEBHOOK_SECRET_FILE,
+    Settings,
+)
 from infra.supervisor.environment import for_processes
 from infra.supervisor.unit import Event, Listener, ProcessUnit, ServerUnit, Unit
 
@@ -189,6 +194,8 @@ class Supervisor:
             update["api_key"] = SecretStr(self._home.secret("api_key"))
         if settings.personal_data_secret is None:
             self._home.secret(PERSONAL_DATA_SECRET_FILE)  # whoever needs it reads it there
+        if settings.webhook_secret is None:
+            self._home.secret(WEBHOOK_SECRET_FILE, signing_secret)
         return settings.model_copy(update=update)
 
     def _run_provision(self) -> None:

@@ -16,12 +16,13 @@ from psycopg import AsyncConnection
 from streams.decisions import store
 from streams.decisions.decider import Refused
 from streams.decisions.store import Decision
-from streams.generation import queue
+from streams.generation import hooks, queue
 from streams.generation.events import Cancelled, JobEvent, JobQueued, RetryScheduled, Snoozed
 from streams.generation.job import JOBS, Job, Status, seed_of
 from streams.generation.job_commands import Cancel, JobCommand, Queue
 from streams.generation.quotas import ledger
 from streams.generation.quotas.limits import Quotas
+from streams.webhooks.delivery import defer
 
 _RETRIES = uuid.UUID("6d1b6ab5-8a3e-4f0e-9d55-0d1c0c2c7c11")  # names jobs made by `retry`
 UNLIMITED = Quotas()
@@ -34,7 +35,7 @@ class UnknownJobError(LookupError):
 async def decide(
     conn: AsyncConnection[Any], job_id: str, command: JobCommand
 ) -> Decision[Job, JobEvent]:
-    """Decide a command, and queue or withdraw work accordingly, in one transaction.
+    """Decide a command, queue or withdraw work and tell of the end, in one transaction.
 
     Raises:
         Refused: see [`JobDecider`][streams.generation.job.JobDecider].
@@ -65,6 +66,8 @@ async def decide(
                     await queue.withdraw(conn, job_id)
         if ledger.concerns(decision.events):
             await ledger.settle(conn, job_id, decision.events, decision.state.attempt)
+        for told in hooks.deliveries(job_id, decision.state, decision.events, command.at):
+            await defer(conn, told)
         return decision
 
 

@@ -23,6 +23,7 @@ from streams.generation.dispatch import Dispatcher
 from streams.generation.policy.policy import Policy
 from streams.generation.policy.rules_file import rules_of
 from streams.generation.policy.sources import SOURCES
+from streams.generation.redelivery import Redelivery
 from streams.generation.routing.assigning import assigner
 from streams.generation.schema import prepare
 from streams.workers import worker
@@ -42,7 +43,10 @@ def main(settings: Settings) -> None:
     codec = Codec(Registry(settings.registry_config()))
     publisher = Publisher(settings.kafka_config(), codec, source="groundswell/dispatcher")
     pool = AsyncConnectionPool(settings.dsn, min_size=1, max_size=4, open=False)
-    consumers: list[ChunkConsumer] = [Dispatcher(pool, publisher, assigner(settings))]
+    consumers: list[ChunkConsumer] = [
+        Dispatcher(pool, publisher, assigner(settings)),
+        Redelivery(pool, publisher),
+    ]
     for source in SOURCES.values():
         its_own = [rule for rule in rules if rule.source is source]
         if its_own:

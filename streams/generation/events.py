@@ -124,6 +124,13 @@ class Cancelled:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class ArtifactsExpired:
+    """The files of a completed job were kept for their time, and are removed."""
+
+    kept_days: float
+
+
 JobEvent: TypeAlias = (
     JobQueued
     | ProviderChosen
@@ -136,4 +143,5 @@ JobEvent: TypeAlias = (
     | Completed
     | Failed
     | Cancelled
+    | ArtifactsExpired
 )

@@ -18,6 +18,7 @@ from typing import ClassVar
 
 from streams.decisions.decider import Refused
 from streams.generation.events import (
+    ArtifactsExpired,
     AttemptFailed,
     AttemptStarted,
     Cancelled,
@@ -34,6 +35,7 @@ from streams.generation.events import (
 from streams.generation.job_commands import (
     Cancel,
     Complete,
+    ExpireArtifacts,
     FailAttempt,
     JobCommand,
     LoseAttempt,
@@ -80,6 +82,7 @@ class Job:
         retry_at: not before then may the next attempt start, if one is scheduled.
         error: of the latest failed attempt.
         result: the end of a completed job.
+        expired: whether the files of a completed job were removed.
     """
 
     status: Status = Status.NEW
@@ -93,6 +96,7 @@ class Job:
     retry_at: dt.datetime | None = None
     error: str | None = None
     result: Completed | None = None
+    expired: bool = False
 
     @property
     def asked(self) -> JobQueued:
@@ -118,6 +122,7 @@ class JobDecider:
         Completed,
         Failed,
         Cancelled,
+        ArtifactsExpired,
     )
     initial: ClassVar[Job] = Job()
 
@@ -126,7 +131,7 @@ class JobDecider:
 
         Raises:
             Refused: with the codes `exists`, `unknown`, `ended`, `not_queued`, `not_running`,
-                `stale_attempt`.
+                `stale_attempt`, `not_completed`.
         """
         if isinstance(command, Queue):
             if state.status is not Status.NEW:
@@ -134,6 +139,8 @@ class JobDecider:
             return _queued(command)
         if state.status is Status.NEW:
             raise Refused("unknown", "there is no such job")
+        if isinstance(command, ExpireArtifacts):
+            return self._expire(state, command)
         if state.status.ended:
             raise Refused("ended", f"the job is {state.status} already")
         match command:
@@ -206,6 +213,13 @@ class JobDecider:
                 return replace(state, status=Status.FAILED, token=None, error=event.error)
             case Cancelled():
                 return replace(state, status=Status.CANCELLED, token=None, retry_at=None)
+            case ArtifactsExpired():
+                return replace(state, expired=True)
+
+    def _expire(self, state: Job, command: ExpireArtifacts) -> list[JobEvent]:
+        if state.status is not Status.COMPLETED:
+            raise Refused("not_completed", f"the job is {state.status}: it has no files to expire")
+        return [] if state.expired else [ArtifactsExpired(command.kept_days)]
 
     def _start(self, state: Job, command: StartAttempt) -> list[JobEvent]:
         if state.status is not Status.QUEUED:

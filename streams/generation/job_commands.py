@@ -123,6 +123,14 @@ class Cancel:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class ExpireArtifacts:
+    """Give up the files of a completed job."""
+
+    at: dt.datetime
+    kept_days: float
+
+
 JobCommand: TypeAlias = (
     Queue
     | StartAttempt
@@ -133,4 +141,5 @@ JobCommand: TypeAlias = (
     | Snooze
     | LoseAttempt
     | Cancel
+    | ExpireArtifacts
 )

@@ -22,6 +22,7 @@ from streams.generation.providers.local import LocalProvider
 from streams.generation.providers.provider import Provider
 from streams.generation.queue import QUEUES, TASK
 from streams.generation.rescue import Rescuer
+from streams.generation.retention import Sweeper, sweeping
 from streams.generation.routing.wiring import routed
 from streams.generation.schema import prepare
 from streams.generation.turns import Turns
@@ -62,13 +63,15 @@ def main(settings: Settings) -> None:
 
 
 async def _main(settings: Settings, artifacts: Artifacts) -> None:
+    sweeper = Sweeper(settings.dsn, artifacts, keep_days=settings.artifact_retention_days)
     async with routed(settings, configured(settings)):
-        await work(
+        working = work(
             settings.dsn,
             LocalProvider(),
             artifacts,
             concurrency=settings.generation_concurrency,
         )
+        await sweeping(sweeper, working)
 
 
 async def work(
@@ -106,10 +109,15 @@ async def work(
                 install_signal_handlers=False,  # ours can tell a wish to stop from a fault
             )
             rescuer = Rescuer(pool, worker, silence=pulse.silence, every=pulse.rescue)
-            await _run_both(worker, rescuer, until_idle)
+            await run_both(worker, rescuer, until_idle)
 
 
-async def _run_both(worker: QueueWorker, rescuer: Rescuer, until_idle: bool) -> None:
+async def run_both(worker: QueueWorker, rescuer: Rescuer, until_idle: bool) -> None:
+    """Run a worker of the queue and the rescue of its entries until a signal.
+
+    Raises:
+        WorkerStoppedError: one of them ended by itself.
+    """
     wanted = until_idle
     loop = asyncio.get_running_loop()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from typing import Any
 
 import structlog
 from psycopg import AsyncConnection, OperationalError
@@ -23,15 +24,26 @@ log = structlog.get_logger()
 
 
 class Wakes:
-    """Waits for remote work within this process."""
+    """Waits for remote work, and hears of callbacks through PostgreSQL.
 
-    def __init__(self) -> None:
+    One for a process and its event loop. It begins to listen at the first wait: a worker that
+    never calls a remote provider holds no connection for it.
+
+    Args:
+        dsn: where callbacks are told; None: nothing is heard, and every wait lasts its time.
+    """
+
+    def __init__(self, dsn: str | None = None) -> None:
+        self._dsn = dsn
+        self._listening: asyncio.Task[None] | None = None
         self._waiting: defaultdict[str, list[asyncio.Event]] = defaultdict(list)
         # A callback may come between a question and the wait after it. Insertion order is age.
         self._early: dict[str, None] = {}
 
     async def wait(self, provider_job_id: str, seconds: float) -> None:
         """Until `seconds` have passed, or sooner when the provider calls back about that work."""
+        if self._listening is None and self._dsn is not None:
+            self._listening = asyncio.create_task(self._listen(self._dsn), name="callbacks")
         if provider_job_id in self._early:
             del self._early[provider_job_id]
             return
@@ -58,11 +70,8 @@ class Wakes:
         if len(self._early) > _EARLY:
             del self._early[next(iter(self._early))]
 
-    async def listen(self, dsn: str) -> None:
-        """Pass on what other processes heard, until cancelled.
-
-        While PostgreSQL is away every wait lasts its full time, which is no fault.
-        """
+    async def _listen(self, dsn: str) -> None:
+        """While PostgreSQL is away every wait lasts its full time, which is no fault."""
         while True:
             try:
                 async with await AsyncConnection.connect(dsn, autocommit=True) as conn:
@@ -74,7 +83,7 @@ class Wakes:
             await asyncio.sleep(_PAUSE)
 
 
-async def tell(pool: AsyncConnectionPool, provider_job_id: str) -> None:
+async def tell(pool: AsyncConnectionPool[Any], provider_job_id: str) -> None:
     """Wake whoever waits for that work, in whatever process.
 
     Raises:

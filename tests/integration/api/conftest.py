@@ -110,13 +110,22 @@ def api_database(stack: dict[str, Any], unique: Callable[[str], str]) -> Iterato
 
 
 @pytest.fixture(scope="module")
+def artifacts_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Where the module's API has its files."""
+    return tmp_path_factory.mktemp("artifacts").as_uri()
+
+
+@pytest.fixture(scope="module")
 def api(
-    provisioned: Settings, api_database: str, tmp_path_factory: pytest.TempPathFactory
+    provisioned: Settings,
+    api_database: str,
+    artifacts_url: str,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Api]:
     settings = provisioned.model_copy(
         update={
             "database_url": api_database,
-            "artifacts_url": tmp_path_factory.mktemp("artifacts").as_uri(),
+            "artifacts_url": artifacts_url,
             "api_key": SecretStr(KEY),
             "personal_data_secret": SecretStr(provisioned.personal_data_secrets[0]),
             "groundswell_home": tmp_path_factory.mktemp("home"),

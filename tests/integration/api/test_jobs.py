@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -82,7 +83,7 @@ def completed(api: Api, job: str) -> str:
             artifact=name,
             thumbnail=picture,
             bytes=len(CONTENT),
-            sha256="00",
+            sha256=hashlib.sha256(CONTENT).hexdigest(),
             video_seconds=4.0,
             processing_s=12.04,
         ),

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from streams.decisions.decider import Refused, fold
 from streams.generation.events import (
+    ArtifactsExpired,
     AttemptFailed,
     AttemptStarted,
     Cancelled,
@@ -22,6 +23,7 @@ from streams.generation.job import JOBS, RETRY_CAP, Job, Status, retry_delay, se
 from streams.generation.job_commands import (
     Cancel,
     Complete,
+    ExpireArtifacts,
     FailAttempt,
     JobCommand,
     LoseAttempt,
@@ -65,6 +67,7 @@ commands = st.one_of(
     st.builds(FailAttempt, st.just(NOW), tokens, st.just("no"), st.booleans(), seeds),
     st.builds(LoseAttempt, st.just(NOW), st.integers(0, 4), st.just("gone")),
     st.builds(Cancel, st.just(NOW), st.just("enough")),
+    st.builds(ExpireArtifacts, st.just(NOW), st.just(30.0)),
 )
 
 
@@ -74,7 +77,8 @@ def test_no_sequence_of_commands_gives_a_story_two_ends(given: list[JobCommand])
     ends = [event for event in story if isinstance(event, ENDS)]
     assert len(ends) <= 1
     if ends:
-        assert story[-1] is ends[0]
+        after_it = story[story.index(ends[0]) + 1 :]
+        assert after_it in ([], [ArtifactsExpired(30.0)])
     assert state.status.ended == bool(ends)
 
 
@@ -175,6 +179,20 @@ def test_a_finished_job_cannot_be_called_off() -> None:
         JOBS.decide(state, Cancel(NOW, "too late"))
     assert refused.value.code == "ended"
     assert refused.value.reason == "the job is completed already"
+
+
+def test_only_the_files_of_a_completed_job_expire_and_once() -> None:
+    expire = ExpireArtifacts(NOW, 30.0)
+    state, story = after(Queue(NOW, queued()), start(), complete(), expire, expire)
+    assert story[-1] == ArtifactsExpired(30.0)
+    assert len(story) == 4
+    assert state.expired
+    assert state.status is Status.COMPLETED
+    for unfinished in ((), (start(),), (Cancel(NOW, "no"),)):
+        state, _ = after(Queue(NOW, queued()), *unfinished)
+        with pytest.raises(Refused) as refused:
+            JOBS.decide(state, expire)
+        assert refused.value.code == "not_completed"
 
 
 def test_progress_only_rises() -> None:

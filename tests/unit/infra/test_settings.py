@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from infra.embedded.home import Home
-from infra.settings import PERSONAL_DATA_SECRET_FILE, NoStackError, Settings
+from infra.embedded.home import Home, signing_secret
+from infra.settings import (
+    PERSONAL_DATA_SECRET_FILE,
+    WEBHOOK_SECRET_FILE,
+    NoStackError,
+    Settings,
+)
 
 LONG = "a secret that is long enough to be one"
 
@@ -22,6 +27,24 @@ def test_the_secret_of_personal_data_is_made_once_and_is_its_owner_s_alone(tmp_p
     assert len(made) >= 32
     assert (home.run / PERSONAL_DATA_SECRET_FILE).stat().st_mode & 0o777 == 0o600
     assert settings.personal_data_secrets == (made,)
+
+
+def test_the_secret_of_webhooks_is_made_once_and_can_be_replaced(tmp_path: Path) -> None:
+    settings = Settings(_env_file=None, groundswell_home=tmp_path)
+    with pytest.raises(NoStackError, match="WEBHOOK_SECRET"):
+        _ = settings.webhook_secrets
+    home = Home(tmp_path)
+    home.prepare()
+    made = home.secret(WEBHOOK_SECRET_FILE, signing_secret)
+    assert home.secret(WEBHOOK_SECRET_FILE, signing_secret) == made
+    assert (home.run / WEBHOOK_SECRET_FILE).stat().st_mode & 0o777 == 0o600
+    assert settings.webhook_secrets == (made,)
+    replaced = Settings(
+        _env_file=None, groundswell_home=tmp_path, webhook_secret=LONG, webhook_secret_before=made
+    )
+    assert replaced.webhook_secrets == (LONG, made)
+    assert LONG not in repr(replaced)
+    assert made not in replaced.model_dump_json()
 
 
 def test_a_secret_that_is_set_is_used_and_never_shown(tmp_path: Path) -> None:

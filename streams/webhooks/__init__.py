@@ -1,0 +1,1 @@
+"""Webhooks: signed, sent, tried again, given up. Knows nothing of what they tell."""
