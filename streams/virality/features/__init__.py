@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
+from streams.virality.features.declared import AFTER, BEFORE, FEATURES, codes, feature_hash
 from streams.virality.features.feature import CODE, Feature
-from streams.virality.features.table import (
-    AFTER,
-    BEFORE,
-    FEATURES,
-    codes,
-    feature_hash,
-    feature_table,
-    matrix,
-)
+from streams.virality.features.numbers import Numbers
+from streams.virality.features.table import feature_numbers, feature_table, matrix
 
 __all__ = [
     "AFTER",
@@ -19,8 +13,10 @@ __all__ = [
     "CODE",
     "FEATURES",
     "Feature",
+    "Numbers",
     "codes",
     "feature_hash",
+    "feature_numbers",
     "feature_table",
     "matrix",
 ]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from streams.virality.features.feature import CODE, Available, Feature
 from streams.virality.features.vocabulary import category_code, language_code, script_code
+
+Floats = npt.NDArray[np.float64]
 
 _UPLOADS = "video.uploads.v1"
 _SNAPSHOTS = "youtube.video-snapshots.v1"
@@ -60,6 +64,15 @@ FEATURES: tuple[Feature, ...] = (
 )
 
 
+def request_features(moments: pl.DataFrame) -> dict[str, Floats]:
+    """Features of this module by name, NaN where unknown.
+
+    Args:
+        moments: `MOMENT`.
+    """
+    return {column.name: column.to_numpy() for column in moments.select(_EXPRESSIONS)}
+
+
 def _expressions() -> list[pl.Expr]:
     """One expression per feature of this module, over the columns of `MOMENT`."""
     title = pl.col("title")
@@ -93,5 +106,5 @@ def _log(count: pl.Expr) -> pl.Expr:
     return (count.clip(lower_bound=0) + 1).log10()
 
 
-# To be selected from moments; put together once, for that takes as long as a small table.
-EXPRESSIONS: tuple[pl.Expr, ...] = tuple(_expressions())
+# Put together once, for that takes as long as a small table.
+_EXPRESSIONS: tuple[pl.Expr, ...] = tuple(_expressions())

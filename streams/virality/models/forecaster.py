@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from streams.virality.features import feature_table, matrix
+from streams.virality.features import FEATURES, Numbers, feature_numbers
 from streams.virality.models import bundle
 from streams.virality.models.bands import rising
 from streams.virality.models.bundle import Bundle, Description
@@ -102,7 +102,7 @@ class Forecaster:
             are over) the video is in the top decile of its channel's history (models.score).
             `stage` String: "before" while no views are known, else "after".
         """
-        return self._forecast(moments, feature_table(moments, _AGES[0]))
+        return self._forecast(moments, feature_numbers(moments, _AGES[0]))
 
     def answer(self, moments: pl.DataFrame, top: int = 5) -> Answer:
         """All that there is to say, at less than the cost of asking for each: features are made
@@ -116,17 +116,17 @@ class Forecaster:
         planned = _planned(moments)
         changes = changes_within(stage.ranges)
         height = moments.height
-        whole = feature_table(
+        whole = feature_numbers(
             pl.concat([moments, changed(moments.filter(planned), changes)]), _AGES[0]
         )
-        table = whole[:height]
+        table, other = whole.rows(slice(height)), whole.rows(slice(height, None))
         return Answer(
             self._forecast(moments, table),
             self._explain(moments, table, top),
-            self._recommend(moments, planned, table.filter(planned), whole[height:]),
+            self._recommend(moments, planned, table.rows(planned.to_numpy()), other),
         )
 
-    def _forecast(self, moments: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
+    def _forecast(self, moments: pl.DataFrame, table: Numbers) -> pl.DataFrame:
         """`forecast`, of features that are made already, of any age asked for."""
         age_h = _age_h(moments)
         ages = np.tile(_AGES, (moments.height, 1))
@@ -149,7 +149,7 @@ class Forecaster:
         Args:
             horizon_h: age in hours, one per moment, not below the moment's.
         """
-        table = feature_table(moments, pl.Series(horizon_h))
+        table = feature_numbers(moments, horizon_h)
         band = self._band(table, horizon_h[:, None])
         return Band(*(ends[:, 0] for ends in band))
 
@@ -167,16 +167,16 @@ class Forecaster:
             moments: `MOMENT`.
             top: so many reasons at most.
         """
-        return self._explain(moments, feature_table(moments, _AGES[0]), top)
+        return self._explain(moments, feature_numbers(moments, _AGES[0]), top)
 
-    def _explain(self, moments: pl.DataFrame, table: pl.DataFrame, top: int) -> list[list[Reason]]:
+    def _explain(self, moments: pl.DataFrame, table: Numbers, top: int) -> list[list[Reason]]:
         asked = _scored_h(_age_h(moments))
         table = asked_at(table, asked)
         found: list[list[Reason]] = [[] for _ in range(moments.height)]
         for stage, rows in self._by_stage(table):
-            part = table[rows]
+            part = table.rows(rows)
             shares, _ = stage.contributions(part, asked[rows])
-            values = matrix(part, stage.features)
+            values = part.matrix(stage.features)
             told = reasons_of(stage.features, shares, values, top)
             for row, reasons in zip(rows.tolist(), told, strict=True):
                 found[row] = reasons
@@ -190,15 +190,15 @@ class Forecaster:
             Float64 in log10 views: they sum to `raw`, log10 of 1 + the views forecast, before it is
             held to be no less than the views that there are and no less than at an earlier age.
         """
-        table = feature_table(moments, horizon_h)
+        table = feature_numbers(moments, horizon_h)
         asked = np.full(moments.height, horizon_h)
-        columns: dict[str, Floats] = {
-            name: np.zeros(moments.height) for name in ("raw", "base", *table.columns)
-        }
+        names = ("raw", "base", *(feature.name for feature in FEATURES))
+        columns: dict[str, Floats] = {name: np.zeros(moments.height) for name in names}
         for stage, rows in self._by_stage(table):
-            shares, base = stage.contributions(table[rows], asked[rows])
+            part = table.rows(rows)
+            shares, base = stage.contributions(part, asked[rows])
             columns["base"][rows] = base
-            columns["raw"][rows] = np.mean(stage.members(table[rows], asked[rows]), axis=0)
+            columns["raw"][rows] = np.mean(stage.members(part, asked[rows]), axis=0)
             for place, feature in enumerate(stage.features):
                 columns[feature.name][rows] = shares[:, place]
         return pl.DataFrame(columns)
@@ -212,11 +212,14 @@ class Forecaster:
         planned = _planned(moments)
         plans = moments.filter(planned)
         other = changed(plans, changes_within(self._stages[BEFORE].ranges))
-        whole = feature_table(pl.concat([plans, other]), _AGES[0])
-        return self._recommend(moments, planned, whole[: plans.height], whole[plans.height :])
+        whole = feature_numbers(pl.concat([plans, other]), _AGES[0])
+        as_is, changed_ = (
+            whole.rows(part) for part in (slice(plans.height), slice(plans.height, None))
+        )
+        return self._recommend(moments, planned, as_is, changed_)
 
     def _recommend(
-        self, moments: pl.DataFrame, planned: pl.Series, as_is: pl.DataFrame, other: pl.DataFrame
+        self, moments: pl.DataFrame, planned: pl.Series, as_is: Numbers, other: Numbers
     ) -> list[list[Recommendation]]:
         """`recommend`, of features of the planned ones, as they are and changed."""
         found: list[list[Recommendation]] = [[] for _ in range(moments.height)]
@@ -225,7 +228,7 @@ class Forecaster:
         stage = self._stages[BEFORE]
         asked = _SCORED_H[0]
 
-        def members(table: pl.DataFrame) -> list[Floats]:
+        def members(table: Numbers) -> list[Floats]:
             ages = np.full(table.height, asked)
             return stage.members(asked_at(table, ages), ages)
 
@@ -234,22 +237,20 @@ class Forecaster:
             found[row] = changes
         return found
 
-    def _band(self, table: pl.DataFrame, ages: Floats) -> Band:
+    def _band(self, table: Numbers, ages: Floats) -> Band:
         """Forecasts for several ages in ascending order: (rows, ages) each."""
         height, count = ages.shape
         row, flat = np.repeat(np.arange(height), count), ages.reshape(-1)
-        asked = asked_at(table[row], flat)
+        asked = asked_at(table.rows(row), flat)
         ends = [np.zeros(row.size) for _ in Band._fields]
         for stage, rows in self._by_stage(asked):
-            # Taking rows out costs by the call: not where it is all of them.
-            whole = rows.size == row.size
-            part, hours = (asked, flat) if whole else (asked[rows], flat[rows])
-            for end, values in zip(ends, stage.forecast(part, hours), strict=True):
+            found = stage.forecast(asked.rows(rows), flat[rows])
+            for end, values in zip(ends, found, strict=True):
                 end[rows] = values
         return Band(*(rising(end.reshape(height, count)) for end in ends))
 
     def _score(
-        self, moments: pl.DataFrame, table: pl.DataFrame, band: Band, age_h: Floats
+        self, moments: pl.DataFrame, table: Numbers, band: Band, age_h: Floats
     ) -> Floats:
         asked = _scored_h(age_h)
         place = np.searchsorted(_AGES, asked)
@@ -261,7 +262,7 @@ class Forecaster:
         # Older than any age that is asked of: it is there, or it is not.
         done = (age_h >= _SCORED_H[-1]) & ~unseen
         if done.any():
-            now = table["views"].fill_null(np.nan).to_numpy()
+            now = table["views"]
             reached = now >= self._thresholds.at(moments, age_h)
             score = np.where(done, np.where(reached, 100.0, 0.0), score)
         return score
@@ -273,7 +274,7 @@ class Forecaster:
             self._stages[AFTER].calibration(raw),
         )
 
-    def _by_stage(self, table: pl.DataFrame) -> list[tuple[StageModel, npt.NDArray[np.int64]]]:
+    def _by_stage(self, table: Numbers) -> list[tuple[StageModel, npt.NDArray[np.int64]]]:
         """The rows of each stage, of those that have any."""
         unseen = _unseen(table)
         parts = (
@@ -290,9 +291,9 @@ def _planned(moments: pl.DataFrame) -> pl.Series:
     ).to_series()
 
 
-def _unseen(table: pl.DataFrame) -> npt.NDArray[np.bool_]:
+def _unseen(table: Numbers) -> npt.NDArray[np.bool_]:
     """Whether no views are known."""
-    return table["views"].is_null().to_numpy()
+    return np.isnan(table["views"])
 
 
 def _age_h(moments: pl.DataFrame) -> Floats:

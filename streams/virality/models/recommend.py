@@ -14,10 +14,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from streams.virality.features import Numbers
+from streams.virality.features.numbers import together
+
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
-Table = Callable[[pl.DataFrame], pl.DataFrame]
-Members = Callable[[pl.DataFrame], list[Floats]]
+Table = Callable[[pl.DataFrame], Numbers]
+Members = Callable[[Numbers], list[Floats]]
 
 SMALLEST_GAIN = 0.10  # of the views
 
@@ -117,14 +120,17 @@ def recommended(
         return []
     # One table for all: making features costs by the call.
     whole = table(pl.concat([moments, changed(moments, changes_within(ranges))]))
-    as_is, other = whole[: moments.height], whole[moments.height :]
+    as_is, other = (
+        whole.rows(part)
+        for part in (slice(moments.height), slice(moments.height, None))
+    )
     return judged(moments, as_is, other, members, ranges)
 
 
 def judged(
     moments: pl.DataFrame,
-    as_is: pl.DataFrame,
-    other: pl.DataFrame,
+    as_is: Numbers,
+    other: Numbers,
     members: Members,
     ranges: Mapping[str, tuple[float, float]],
 ) -> list[list[Recommendation]]:
@@ -136,13 +142,13 @@ def judged(
     """
     titles = _OF_TITLES if "title_length" in ranges else ()
     changes = (*changes_within(ranges), *titles)
-    rows = pl.concat([as_is, other, _with_titles(as_is, titles)])
+    rows = together([as_is, other, _with_titles(as_is, titles)])
     asked = [part.reshape(-1, moments.height) for part in members(rows)]
     # The least that a member of the model says: they all have to agree.
     gains = np.min([10 ** (part[1:] - part[0]) - 1 for part in asked], axis=0)
     current = {name: _current(moments, name) for name in {change.input for change in changes}}
     features = {
-        change.feature: rows[change.feature].to_numpy().reshape(-1, moments.height)[1:]
+        change.feature: rows[change.feature].reshape(-1, moments.height)[1:]
         for change in changes
     }
     best: list[dict[str, Recommendation]] = [{} for _ in range(moments.height)]
@@ -174,14 +180,13 @@ def _moved(published_at: pl.Series, where: Flags, hour: Floats) -> pl.Series:
     return pl.Series(published_at.name, np.where(where, later, at)).cast(published_at.dtype)
 
 
-def _with_titles(as_is: pl.DataFrame, changes: Sequence[Change]) -> pl.DataFrame:
+def _with_titles(as_is: Numbers, changes: Sequence[Change]) -> Numbers:
     """Features with titles of other lengths, of as many words in proportion."""
-    every = as_is[np.tile(np.arange(as_is.height), len(changes))]
+    every = as_is.rows(np.tile(np.arange(as_is.height), len(changes)))
     length = np.repeat([change.value for change in changes], as_is.height).astype(np.float64)
-    words = every["title_words"].to_numpy() * length
-    words /= np.maximum(every["title_length"].to_numpy(), 1)
+    words = every["title_words"] * length / np.maximum(every["title_length"], 1)
     return every.with_columns(
-        pl.Series("title_length", length), pl.Series("title_words", np.maximum(words.round(), 1))
+        {"title_length": length, "title_words": np.maximum(words.round(), 1)}
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from streams.virality.features import feature_table
+from streams.virality.features import FEATURES, Numbers, feature_numbers
 from streams.virality.models.recommend import Recommendation, recommended
 from tests.unit.virality.moments import frame, moment, usual
 
@@ -25,13 +25,15 @@ def told(
 ) -> list[list[Recommendation]]:
     """What is recommended where each member of the model says one of the expressions."""
 
-    def members(table: pl.DataFrame) -> list[Floats]:
+    def members(numbers: Numbers) -> list[Floats]:
+        columns = {feature.name: numbers[feature.name] for feature in FEATURES}
+        table = pl.DataFrame(columns, nan_to_null=True)
         return [table.select(say.cast(pl.Float64)).to_series().to_numpy() for say in says]
 
     plans = frame(moment(history=usual())) if moments is None else moments
     return recommended(
         plans,
-        lambda some: feature_table(some, 168.0),
+        lambda some: feature_numbers(some, 168.0),
         members,
         EVERYTHING if ranges is None else ranges,  # type: ignore[arg-type]
     )
