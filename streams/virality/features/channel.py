@@ -90,14 +90,15 @@ def channel_features(moments: pl.DataFrame) -> dict[str, Floats]:
     by_time = np.exp(-since / (4 * _MEMORY_H))
     seen = level + usual_growth(age)
     seen_mean = history.mean(seen)
+    levels, counts = history.ordered(level), history.ordered(seen)
     return {
         "channel_videos": history.lengths.astype(np.float64),
         "channel_mean": mean,
-        "channel_median": history.quantile(level, 0.5),
-        "channel_low": history.quantile(level, 0.25),
-        "channel_high": history.quantile(level, 0.75),
-        "channel_max": history.quantile(level, 1.0),
-        "channel_min": history.quantile(level, 0.0),
+        "channel_median": history.quantile(levels, 0.5),
+        "channel_low": history.quantile(levels, 0.25),
+        "channel_high": history.quantile(levels, 0.75),
+        "channel_max": history.quantile(levels, 1.0),
+        "channel_min": history.quantile(levels, 0.0),
         "channel_sd": _deviation(history, level, mean),
         "channel_recent": recent,
         "channel_lately": history.mean(level, np.exp(-since / _MEMORY_H)),
@@ -117,12 +118,12 @@ def channel_features(moments: pl.DataFrame) -> dict[str, Floats]:
         "channel_same_hour": history.mean(level, like_hour),
         "channel_same_hour_age": history.mean(log_age(age), like_hour),
         "seen_mean": seen_mean,
-        "seen_median": history.quantile(seen, 0.5),
+        "seen_median": history.quantile(counts, 0.5),
         "seen_recent": history.mean(seen, by_order),
         "seen_lately": history.mean(seen, np.exp(-since / _MEMORY_H)),
         "seen_last": history.newest(seen),
-        "seen_max": history.quantile(seen, 1.0),
-        "seen_min": history.quantile(seen, 0.0),
+        "seen_max": history.quantile(counts, 1.0),
+        "seen_min": history.quantile(counts, 0.0),
         "seen_sd": _deviation(history, seen, seen_mean),
         "seen_category": history.mean(seen, like["category"]),
         "seen_same_hour": history.mean(seen, like_hour * by_time),
@@ -157,7 +158,7 @@ def _deviation(history: Ragged, level: Floats, mean: Floats) -> Floats:
 
 def _like(history: Ragged, moments: pl.DataFrame) -> dict[str, Floats]:
     """1 for members of the category, and of the format, of the video of their moment."""
-    own = moments.select("category", "duration_s")[history.group]
+    own = moments[["category", "duration_s"]][history.group]
     category = (history.text("category") == own["category"]).fill_null(False)
     short = history.text("duration_s") <= _LONGEST_SHORT_S
     own_short = own["duration_s"] <= _LONGEST_SHORT_S

@@ -57,6 +57,9 @@ def observation_features(
         channel_mean: the feature of that name, one per moment; so `channel_recent`.
     """
     everything = Ragged(moments["observed"])
+    if not everything.lengths.any():
+        nothing = dict.fromkeys((feature.name for feature in FEATURES), _unknown(moments.height))
+        return {**nothing, "observations": np.zeros(moments.height)}
     seen = everything.where(~np.isnan(everything.numbers("views")))
     views = seen.numbers("views")
     age = seen.hours("at") - seen.of_group(moments["published_at"].to_physical().to_numpy() / 3.6e9)
@@ -89,6 +92,10 @@ def observation_features(
         "over_channel": level - channel_mean,
         "over_recent": level - channel_recent,
     }
+
+
+def _unknown(rows: int) -> Floats:
+    return np.full(rows, np.nan)
 
 
 def _slope(seen: Ragged, log_views: Floats, at: Floats, back: int) -> Floats:

@@ -89,16 +89,19 @@ class Ragged:
         out[some] = values[(self.ends - self.lengths)[some]]
         return out
 
-    def quantile(self, values: Floats, share: float) -> Floats:
+    def ordered(self, values: Floats) -> Floats:
+        """The values of each group in ascending order."""
+        return values[np.lexsort((values, self.group))]
+
+    def quantile(self, ordered: Floats, share: float) -> Floats:
         """Nearest-rank quantile of each group, between the two middle ones; NaN where empty.
 
         Args:
-            values: none of them NaN.
+            ordered: from `ordered`, none of them NaN.
             share: between 0 and 1.
         """
         out = np.full(self.groups, np.nan)
         some = self.lengths > 0
-        ordered = values[np.lexsort((values, self.group))]
         rank = share * (self.lengths[some] - 1)
         start = (self.ends - self.lengths)[some]
         low, high = (

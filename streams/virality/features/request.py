@@ -13,6 +13,7 @@ Floats = npt.NDArray[np.float64]
 
 _UPLOADS = "video.uploads.v1"
 _SNAPSHOTS = "youtube.video-snapshots.v1"
+_FEW_ROWS = 2_000
 _LONGEST_SHORT_S = 180  # as in outliers.formats
 
 # Words that announce what kind of video it is; 1 where the title has one.
@@ -70,7 +71,9 @@ def request_features(moments: pl.DataFrame) -> dict[str, Floats]:
     Args:
         moments: `MOMENT`.
     """
-    return {column.name: column.to_numpy() for column in moments.select(_EXPRESSIONS)}
+    # One after the other where there are few: waking the pool's threads takes longer than the work.
+    select = moments.select_seq if moments.height < _FEW_ROWS else moments.select
+    return {column.name: column.to_numpy() for column in select(_EXPRESSIONS)}
 
 
 def _expressions() -> list[pl.Expr]:

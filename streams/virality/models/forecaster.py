@@ -21,6 +21,7 @@ from streams.virality.models.stage import Band, StageModel, asked_at
 __all__ = ["HORIZONS_H", "Answer", "Forecaster", "Reason", "Recommendation"]
 
 Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 HORIZONS_H = {"24h": 24.0, "7d": 168.0, "30d": 720.0}  # ages at which views are forecast
 BEFORE, AFTER = "before", "after"
@@ -117,13 +118,13 @@ class Forecaster:
         changes = changes_within(stage.ranges)
         height = moments.height
         whole = feature_numbers(
-            pl.concat([moments, changed(moments.filter(planned), changes)]), _AGES[0]
+            pl.concat([moments, changed(_some(moments, planned), changes)]), _AGES[0]
         )
         table, other = whole.rows(slice(height)), whole.rows(slice(height, None))
         return Answer(
             self._forecast(moments, table),
             self._explain(moments, table, top),
-            self._recommend(moments, planned, table.rows(planned.to_numpy()), other),
+            self._recommend(moments, planned, table.rows(planned), other),
         )
 
     def _forecast(self, moments: pl.DataFrame, table: Numbers) -> pl.DataFrame:
@@ -137,11 +138,10 @@ class Forecaster:
             for end, values in (("", band.median), ("_lower", band.lower), ("_upper", band.upper)):
                 views = np.where(over[:, place], np.nan, 10 ** values[:, place] - 1)
                 columns[f"predicted_views_{name}{end}"] = views
-        return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.Float64)).select(
-            pl.all().fill_nan(None),
-            pl.Series("score", self._score(moments, table, band, age_h)),
-            pl.Series("stage", np.where(_unseen(table), BEFORE, AFTER), dtype=pl.String),
-        )
+        columns["score"] = self._score(moments, table, band, age_h)
+        stage = [BEFORE if unseen else AFTER for unseen in _unseen(table).tolist()]
+        said = pl.DataFrame(columns, dict.fromkeys(columns, pl.Float64), nan_to_null=True)
+        return said.hstack([pl.Series("stage", stage, pl.String)])
 
     def at(self, moments: pl.DataFrame, horizon_h: Floats) -> Band:
         """log10 of 1 + views at any age, one per moment, with a 90 % band; for measures and tests.
@@ -210,7 +210,7 @@ class Forecaster:
         `models.recommend`.
         """
         planned = _planned(moments)
-        plans = moments.filter(planned)
+        plans = _some(moments, planned)
         other = changed(plans, changes_within(self._stages[BEFORE].ranges))
         whole = feature_numbers(pl.concat([plans, other]), _AGES[0])
         as_is, changed_ = (
@@ -219,7 +219,7 @@ class Forecaster:
         return self._recommend(moments, planned, as_is, changed_)
 
     def _recommend(
-        self, moments: pl.DataFrame, planned: pl.Series, as_is: Numbers, other: Numbers
+        self, moments: pl.DataFrame, planned: Flags, as_is: Numbers, other: Numbers
     ) -> list[list[Recommendation]]:
         """`recommend`, of features of the planned ones, as they are and changed."""
         found: list[list[Recommendation]] = [[] for _ in range(moments.height)]
@@ -232,8 +232,8 @@ class Forecaster:
             ages = np.full(table.height, asked)
             return stage.members(asked_at(table, ages), ages)
 
-        told = judged(moments.filter(planned), as_is, other, members, stage.ranges)
-        for row, changes in zip(planned.arg_true().to_list(), told, strict=True):
+        told = judged(_some(moments, planned), as_is, other, members, stage.ranges)
+        for row, changes in zip(np.flatnonzero(planned).tolist(), told, strict=True):
             found[row] = changes
         return found
 
@@ -267,7 +267,7 @@ class Forecaster:
             score = np.where(done, np.where(reached, 100.0, 0.0), score)
         return score
 
-    def _calibrated(self, raw: Floats, unseen: npt.NDArray[np.bool_]) -> Floats:
+    def _calibrated(self, raw: Floats, unseen: Flags) -> Floats:
         return 100 * np.where(
             unseen,
             self._stages[BEFORE].calibration(raw),
@@ -284,21 +284,26 @@ class Forecaster:
         return [(stage, rows) for stage, rows in parts if rows.size]
 
 
-def _planned(moments: pl.DataFrame) -> pl.Series:
+def _planned(moments: pl.DataFrame) -> Flags:
     """Whether a moment is one before publication, of which nothing was observed."""
-    return moments.select(
-        (pl.col("at") <= pl.col("published_at")) & (pl.col("observed").list.len() == 0)
-    ).to_series()
+    unobserved = moments["observed"].list.len().to_numpy() == 0
+    return np.asarray((_age_h(moments) <= 0) & unobserved)
 
 
-def _unseen(table: Numbers) -> npt.NDArray[np.bool_]:
+def _some(moments: pl.DataFrame, which: Flags) -> pl.DataFrame:
+    return moments if which.all() else moments.filter(which)
+
+
+def _unseen(table: Numbers) -> Flags:
     """Whether no views are known."""
     return np.isnan(table["views"])
 
 
 def _age_h(moments: pl.DataFrame) -> Floats:
-    age = (pl.col("at") - pl.col("published_at")).dt.total_microseconds() / 3.6e9
-    return moments.select(age).to_series().to_numpy()
+    at, published_at = (
+        moments[name].to_physical().to_numpy() for name in ("at", "published_at")
+    )
+    return np.asarray((at - published_at) / 3.6e9)
 
 
 def _scored_h(age_h: Floats) -> Floats:

@@ -94,7 +94,7 @@ def changed(moments: pl.DataFrame, changes: Sequence[Change]) -> pl.DataFrame:
     every = moments[np.tile(np.arange(count), len(changes))]
     values = np.repeat([change.value for change in changes], count)
     of = np.repeat([change.input for change in changes], count)
-    return every.with_columns(
+    return every.with_columns_seq(
         _set(every["duration_s"], of == "duration_s", values),
         _set(every["tag_count"], of == "tags", values),
         _moved(every["published_at"], of == "hour_utc", values),
@@ -146,24 +146,36 @@ def judged(
     asked = [part.reshape(-1, moments.height) for part in members(rows)]
     # The least that a member of the model says: they all have to agree.
     gains = np.min([10 ** (part[1:] - part[0]) - 1 for part in asked], axis=0)
-    current = {name: _current(moments, name) for name in {change.input for change in changes}}
-    features = {
-        change.feature: rows[change.feature].reshape(-1, moments.height)[1:]
-        for change in changes
-    }
-    best: list[dict[str, Recommendation]] = [{} for _ in range(moments.height)]
-    for place, (change, gain) in enumerate(zip(changes, gains, strict=True)):
-        low, high = ranges[change.feature]
-        reached = features[change.feature][place]
-        told = (gain >= SMALLEST_GAIN) & (low <= reached) & (reached <= high)
-        told &= ~np.isnan(current[change.input])
-        for row in np.flatnonzero(told).tolist():
-            known = best[row].get(change.input)
-            if known is None or known.gain < gain[row]:
-                best[row][change.input] = _recommendation(
-                    change, float(current[change.input][row]), float(gain[row])
-                )
-    return [sorted(found.values(), key=lambda one: -one.gain) for found in best]
+    told = (gains >= SMALLEST_GAIN) & _common(rows, changes, ranges, moments.height)
+    current = moments.select_seq(_CURRENT)
+    found: list[list[Recommendation]] = [[] for _ in range(moments.height)]
+    for name in dict.fromkeys(change.input for change in changes):
+        places = [place for place, change in enumerate(changes) if change.input == name]
+        now = current[name].to_numpy()
+        gain = np.where(told[places] & ~np.isnan(now), gains[places], -np.inf)
+        best = gain.argmax(axis=0)
+        for row in np.flatnonzero(gain.max(axis=0) > -np.inf).tolist():
+            change = changes[places[best[row]]]
+            found[row].append(_recommendation(change, float(now[row]), float(gain[best[row], row])))
+    return [sorted(some, key=lambda one: -one.gain) for some in found]
+
+
+def _common(
+    rows: Numbers,
+    changes: Sequence[Change],
+    ranges: Mapping[str, tuple[float, float]],
+    height: int,
+) -> Flags:
+    """Whether what a change comes to was common in training: (changes, moments).
+
+    Args:
+        rows: the moments as they are, then with the first change, and so on.
+    """
+    reached = np.array(
+        [rows[change.feature][(at + 1) * height :][:height] for at, change in enumerate(changes)]
+    )
+    low, high = np.array([ranges[change.feature] for change in changes]).T[:, :, None]
+    return np.asarray((low <= reached) & (reached <= high))
 
 
 def _set(column: pl.Series, where: Flags, values: Floats) -> pl.Series:
@@ -190,17 +202,16 @@ def _with_titles(as_is: Numbers, changes: Sequence[Change]) -> Numbers:
     )
 
 
-_CURRENT: Mapping[str, pl.Expr] = {
-    "duration_s": pl.col("duration_s"),
-    "hour_utc": pl.col("published_at").dt.hour(),
-    "tags": pl.col("tag_count"),
-    "title_length": pl.col("title").str.len_chars(),
-}
-
-
-def _current(moments: pl.DataFrame, name: str) -> Floats:
-    """What an input is now; NaN where it is not known."""
-    return moments.select(_CURRENT[name].cast(pl.Float64)).to_series().to_numpy()
+# What each input is now; null where it is not known.
+_CURRENT = [
+    now.cast(pl.Float64).alias(name)
+    for name, now in {
+        "duration_s": pl.col("duration_s"),
+        "hour_utc": pl.col("published_at").dt.hour(),
+        "tags": pl.col("tag_count"),
+        "title_length": pl.col("title").str.len_chars(),
+    }.items()
+]
 
 
 def _recommendation(change: Change, current: float, gain: float) -> Recommendation:

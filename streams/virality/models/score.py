@@ -80,7 +80,7 @@ class Thresholds:
         history = Ragged(moments["history"])
         age = history.hours("observed_at") - history.hours("published_at")
         level = np.log10(1 + history.numbers("views")) - usual_growth(age)
-        own = history.quantile(level, TOP)
+        own = history.quantile(history.ordered(level), TOP)
         unknown = history.lengths < FEWEST_EARLIER
         if unknown.any():
             own = np.where(unknown, self._of_category(moments), own)
@@ -90,7 +90,7 @@ class Thresholds:
         tops = {float(code): top for code, top in self.categories.items()}
         code = category_code(pl.col("category"))
         return (
-            moments.select(code.replace_strict(tops, default=self.overall, return_dtype=pl.Float64))
+            moments.select_seq(code.replace_strict(tops, default=self.overall, return_dtype=pl.Float64))
             .to_series()
             .to_numpy()
         )
