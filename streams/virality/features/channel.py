@@ -158,15 +158,17 @@ def _deviation(history: Ragged, level: Floats, mean: Floats) -> Floats:
 
 def _like(history: Ragged, moments: pl.DataFrame) -> dict[str, Floats]:
     """1 for members of the category, and of the format, of the video of their moment."""
-    own = moments[["category", "duration_s"]][history.group]
-    category = (history.text("category") == own["category"]).fill_null(False)
-    short = history.text("duration_s") <= _LONGEST_SHORT_S
-    own_short = own["duration_s"] <= _LONGEST_SHORT_S
+    category = history.text("category") == moments["category"][history.group]
+    length = history.numbers("duration_s")
+    own = history.of_group(moments["duration_s"].cast(pl.Float64).to_numpy())
+    known = ~np.isnan(length + own)
     return {
-        "category": category.cast(pl.Float64).to_numpy(),
-        "format": (short == own_short).fill_null(False).cast(pl.Float64).to_numpy(),
+        "category": np.nan_to_num(category.cast(pl.Float64).to_numpy()),
+        "format": np.where(
+            known & ((length <= _LONGEST_SHORT_S) == (own <= _LONGEST_SHORT_S)), 1.0, 0.0
+        ),
     }
 
 
 def _hours(times: pl.Series) -> Floats:
-    return times.to_physical().to_numpy() / 3.6e9
+    return times.cast(pl.Int64).to_numpy() / 3.6e9

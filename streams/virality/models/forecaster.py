@@ -134,10 +134,10 @@ class Forecaster:
         band = self._band(table, ages)
         over = ages <= age_h[:, None]
         columns = {}
+        views = [np.where(over, np.nan, 10**ends - 1) for ends in band]
         for place, name in enumerate(HORIZONS_H):
-            for end, values in (("", band.median), ("_lower", band.lower), ("_upper", band.upper)):
-                views = np.where(over[:, place], np.nan, 10 ** values[:, place] - 1)
-                columns[f"predicted_views_{name}{end}"] = views
+            for end, values in zip(("", "_lower", "_upper"), views, strict=True):
+                columns[f"predicted_views_{name}{end}"] = values[:, place]
         columns["score"] = self._score(moments, table, band, age_h)
         stage = [BEFORE if unseen else AFTER for unseen in _unseen(table).tolist()]
         said = pl.DataFrame(columns, dict.fromkeys(columns, pl.Float64), nan_to_null=True)
@@ -255,7 +255,7 @@ class Forecaster:
         asked = _scored_h(age_h)
         place = np.searchsorted(_AGES, asked)
         row = np.arange(moments.height)
-        threshold = self._thresholds.at(moments, asked)
+        threshold = self._thresholds.at(moments, asked, table["category"])
         raw = tail(threshold, *(ends[row, place] for ends in band))
         unseen = _unseen(table)
         score = self._calibrated(raw, unseen)
@@ -301,7 +301,7 @@ def _unseen(table: Numbers) -> Flags:
 
 def _age_h(moments: pl.DataFrame) -> Floats:
     at, published_at = (
-        moments[name].to_physical().to_numpy() for name in ("at", "published_at")
+        moments[name].cast(pl.Int64).to_numpy() for name in ("at", "published_at")
     )
     return np.asarray((at - published_at) / 3.6e9)
 

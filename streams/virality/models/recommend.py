@@ -186,7 +186,7 @@ def _set(column: pl.Series, where: Flags, values: Floats) -> pl.Series:
 
 def _moved(published_at: pl.Series, where: Flags, hour: Floats) -> pl.Series:
     """The next time that it is so late: not before what was planned."""
-    at = published_at.to_physical().to_numpy()
+    at = published_at.cast(pl.Int64).to_numpy()
     later = at - at % _DAY_US + np.where(where, hour, 0).astype(np.int64) * _HOUR_US
     later += np.where(later < at, _DAY_US, 0)
     return pl.Series(published_at.name, np.where(where, later, at)).cast(published_at.dtype)

@@ -70,12 +70,15 @@ class Thresholds:
             categories={int(code): top for code, _, top in by_category.rows()},
         )
 
-    def at(self, moments: pl.DataFrame, horizon_h: Floats) -> Floats:
+    def at(
+        self, moments: pl.DataFrame, horizon_h: Floats, category: Floats | None = None
+    ) -> Floats:
         """log10 views from which a video is in the top decile at that age, one per moment.
 
         Args:
             moments: `MOMENT`.
             horizon_h: age in hours, one per moment.
+            category: their codes, where they are at hand.
         """
         history = Ragged(moments["history"])
         age = history.hours("observed_at") - history.hours("published_at")
@@ -83,17 +86,16 @@ class Thresholds:
         own = history.quantile(history.ordered(level), TOP)
         unknown = history.lengths < FEWEST_EARLIER
         if unknown.any():
-            own = np.where(unknown, self._of_category(moments), own)
+            if category is None:
+                codes = moments.select(category_code(pl.col("category")))
+                category = codes.to_series().to_numpy()
+            own = np.where(unknown, self._of_category(category), own)
         return np.asarray(own + usual_growth(horizon_h))
 
-    def _of_category(self, moments: pl.DataFrame) -> Floats:
-        tops = {float(code): top for code, top in self.categories.items()}
-        code = category_code(pl.col("category"))
-        return (
-            moments.select_seq(code.replace_strict(tops, default=self.overall, return_dtype=pl.Float64))
-            .to_series()
-            .to_numpy()
-        )
+    def _of_category(self, code: Floats) -> Floats:
+        known, place = np.unique(np.nan_to_num(code, nan=-1).astype(np.int64), return_inverse=True)
+        tops = [self.categories.get(one, self.overall) for one in known.tolist()]
+        return np.array(tops, np.float64)[place]
 
 
 @dataclass(frozen=True)
