@@ -1,4 +1,4 @@
-"""Features as numbers: what models compute with, where a frame would cost a query for every step."""
+"""Features as numbers: what models compute with, as a frame costs a query for every step."""
 
 from __future__ import annotations
 

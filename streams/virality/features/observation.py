@@ -62,7 +62,8 @@ def observation_features(
         return {**nothing, "observations": np.zeros(moments.height)}
     seen = everything.where(~np.isnan(everything.numbers("views")))
     views = seen.numbers("views")
-    age = seen.hours("at") - seen.of_group(moments["published_at"].cast(pl.Int64).to_numpy() / 3.6e9)
+    published_h = moments["published_at"].cast(pl.Int64).to_numpy() / 3.6e9
+    age = seen.hours("at") - seen.of_group(published_h)
     at, log_views = log_age(age), np.log10(1 + views)
     now_age, now = seen.newest(age), seen.newest(log_views)
     log_now_age = log_age(now_age)

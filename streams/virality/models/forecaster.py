@@ -249,9 +249,7 @@ class Forecaster:
                 end[rows] = values
         return Band(*(rising(end.reshape(height, count)) for end in ends))
 
-    def _score(
-        self, moments: pl.DataFrame, table: Numbers, band: Band, age_h: Floats
-    ) -> Floats:
+    def _score(self, moments: pl.DataFrame, table: Numbers, band: Band, age_h: Floats) -> Floats:
         asked = _scored_h(age_h)
         place = np.searchsorted(_AGES, asked)
         row = np.arange(moments.height)
@@ -300,9 +298,7 @@ def _unseen(table: Numbers) -> Flags:
 
 
 def _age_h(moments: pl.DataFrame) -> Floats:
-    at, published_at = (
-        moments[name].cast(pl.Int64).to_numpy() for name in ("at", "published_at")
-    )
+    at, published_at = (moments[name].cast(pl.Int64).to_numpy() for name in ("at", "published_at"))
     return np.asarray((at - published_at) / 3.6e9)
 
 

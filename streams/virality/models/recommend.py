@@ -121,8 +121,7 @@ def recommended(
     # One table for all: making features costs by the call.
     whole = table(pl.concat([moments, changed(moments, changes_within(ranges))]))
     as_is, other = (
-        whole.rows(part)
-        for part in (slice(moments.height), slice(moments.height, None))
+        whole.rows(part) for part in (slice(moments.height), slice(moments.height, None))
     )
     return judged(moments, as_is, other, members, ranges)
 
@@ -197,9 +196,7 @@ def _with_titles(as_is: Numbers, changes: Sequence[Change]) -> Numbers:
     every = as_is.rows(np.tile(np.arange(as_is.height), len(changes)))
     length = np.repeat([change.value for change in changes], as_is.height).astype(np.float64)
     words = every["title_words"] * length / np.maximum(every["title_length"], 1)
-    return every.with_columns(
-        {"title_length": length, "title_words": np.maximum(words.round(), 1)}
-    )
+    return every.with_columns({"title_length": length, "title_words": np.maximum(words.round(), 1)})
 
 
 # What each input is now; null where it is not known.

@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from streams.virality.models.bands import LEAST_ROWS, Adaptive, Bands, ordered, rising
 from streams.virality.features import FEATURES, Numbers
+from streams.virality.models.bands import LEAST_ROWS, Adaptive, Bands, ordered, rising
 from streams.virality.models.groups import grouped, groups
 
 SPREAD = {"10": 0.2, "20": 0.6, "25": 1.0}
