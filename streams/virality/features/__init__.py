@@ -5,7 +5,13 @@ from __future__ import annotations
 from streams.virality.features.declared import AFTER, BEFORE, FEATURES, codes, feature_hash
 from streams.virality.features.feature import CODE, Feature
 from streams.virality.features.numbers import Numbers
-from streams.virality.features.table import feature_numbers, feature_table, matrix
+from streams.virality.features.table import (
+    feature_numbers,
+    feature_table,
+    features_and_past,
+    matrix,
+    varied,
+)
 
 __all__ = [
     "AFTER",
@@ -18,5 +24,7 @@ __all__ = [
     "feature_hash",
     "feature_numbers",
     "feature_table",
+    "features_and_past",
     "matrix",
+    "varied",
 ]

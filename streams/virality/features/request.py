@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -71,9 +73,22 @@ def request_features(moments: pl.DataFrame) -> dict[str, Floats]:
     Args:
         moments: `MOMENT`.
     """
+    return _selected(moments, _EXPRESSIONS)
+
+
+def features_of_inputs(inputs: pl.DataFrame) -> dict[str, Floats]:
+    """Those of this module's features that depend on some columns of `MOMENT` alone.
+
+    Args:
+        inputs: `published_at`, `duration_s` and `tag_count`.
+    """
+    return _selected(inputs, _OF_INPUTS)
+
+
+def _selected(moments: pl.DataFrame, expressions: Sequence[pl.Expr]) -> dict[str, Floats]:
     # One after the other where there are few: waking the pool's threads takes longer than the work.
     select = moments.select_seq if moments.height < _FEW_ROWS else moments.select
-    return {column.name: column.to_numpy() for column in select(_EXPRESSIONS)}
+    return {column.name: column.to_numpy() for column in select(expressions)}
 
 
 def _expressions() -> list[pl.Expr]:
@@ -111,3 +126,8 @@ def _log(count: pl.Expr) -> pl.Expr:
 
 # Put together once, for that takes as long as a small table.
 _EXPRESSIONS: tuple[pl.Expr, ...] = tuple(_expressions())
+_OF_INPUTS = tuple(
+    expression
+    for expression in _EXPRESSIONS
+    if set(expression.meta.root_names()) <= {"published_at", "duration_s", "tag_count"}
+)

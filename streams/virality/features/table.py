@@ -26,17 +26,45 @@ def feature_numbers(moments: pl.DataFrame, horizon_h: float | Floats) -> Numbers
         moments: `MOMENT`.
         horizon_h: age in hours at which views are wanted: one for all, or one per moment.
     """
+    return features_and_past(moments, horizon_h)[0]
+
+
+def features_and_past(
+    moments: pl.DataFrame, horizon_h: float | Floats
+) -> tuple[Numbers, channel.Past]:
+    """`feature_numbers`, and the past that `varied` takes."""
     asked = np.broadcast_to(np.asarray(horizon_h, np.float64), moments.height)
-    history = channel.channel_features(moments)
+    history, past = channel.channel_features(moments)
     observed = observation.observation_features(
         moments, history["channel_mean"], history["channel_recent"]
     )
-    return Numbers.of(
+    found = Numbers.of(
         {
             **request.request_features(moments),
             **history,
             **observed,
             **horizon.horizon_features(asked, observed),
+        }
+    )
+    return found, past
+
+
+def varied(numbers: Numbers, past: channel.Past, inputs: pl.DataFrame) -> Numbers:
+    """Features of moments of which something is otherwise, as `feature_numbers` would make them.
+
+    Args:
+        numbers: features of moments before publication.
+        past: of these moments.
+        inputs: `published_at`, `duration_s` and `tag_count` of all of them, then of all of them
+            again, and so on.
+    """
+    which = np.tile(np.arange(numbers.height), inputs.height // max(numbers.height, 1))
+    published_h = inputs["published_at"].cast(pl.Int64).to_numpy() / 3.6e9
+    length_s = inputs["duration_s"].cast(pl.Float64).to_numpy()
+    return numbers.rows(which).with_columns(
+        {
+            **request.features_of_inputs(inputs),
+            **channel.features_at(past.rows(which), published_h, length_s),
         }
     )
 

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from streams.virality.features import FEATURES, Numbers, feature_numbers
+from streams.virality.features import FEATURES, Numbers, feature_numbers, features_and_past, varied
+from streams.virality.features.channel import Past
 from streams.virality.models import bundle
 from streams.virality.models.bands import rising
 from streams.virality.models.bundle import Bundle, Description
@@ -113,18 +114,11 @@ class Forecaster:
             moments: `MOMENT`.
             top: so many reasons at most.
         """
-        stage = self._stages[BEFORE]
-        planned = _planned(moments)
-        changes = changes_within(stage.ranges)
-        height = moments.height
-        whole = feature_numbers(
-            pl.concat([moments, changed(_some(moments, planned), changes)]), _AGES[0]
-        )
-        table, other = whole.rows(slice(height)), whole.rows(slice(height, None))
+        table, past = features_and_past(moments, _AGES[0])
         return Answer(
             self._forecast(moments, table),
             self._explain(moments, table, top),
-            self._recommend(moments, planned, table.rows(planned), other),
+            self._recommend(moments, table, past),
         )
 
     def _forecast(self, moments: pl.DataFrame, table: Numbers) -> pl.DataFrame:
@@ -209,21 +203,15 @@ class Forecaster:
         Only for moments before publication: what is out can hardly be changed. See
         `models.recommend`.
         """
-        planned = _planned(moments)
-        plans = _some(moments, planned)
-        other = changed(plans, changes_within(self._stages[BEFORE].ranges))
-        whole = feature_numbers(pl.concat([plans, other]), _AGES[0])
-        as_is, changed_ = (
-            whole.rows(part) for part in (slice(plans.height), slice(plans.height, None))
-        )
-        return self._recommend(moments, planned, as_is, changed_)
+        return self._recommend(moments, *features_and_past(moments, _AGES[0]))
 
     def _recommend(
-        self, moments: pl.DataFrame, planned: Flags, as_is: Numbers, other: Numbers
+        self, moments: pl.DataFrame, table: Numbers, past: Past
     ) -> list[list[Recommendation]]:
-        """`recommend`, of features of the planned ones, as they are and changed."""
+        """`recommend`, of features that are made already."""
         found: list[list[Recommendation]] = [[] for _ in range(moments.height)]
-        if not as_is.height:
+        rows = np.flatnonzero(_planned(moments))
+        if not rows.size:
             return found
         stage = self._stages[BEFORE]
         asked = _SCORED_H[0]
@@ -232,8 +220,11 @@ class Forecaster:
             ages = np.full(table.height, asked)
             return stage.members(asked_at(table, ages), ages)
 
-        told = judged(_some(moments, planned), as_is, other, members, stage.ranges)
-        for row, changes in zip(np.flatnonzero(planned).tolist(), told, strict=True):
+        plans = moments if rows.size == moments.height else moments[rows]
+        as_is = table.rows(rows)
+        other = varied(as_is, past.rows(rows), changed(plans, changes_within(stage.ranges)))
+        told = judged(plans, as_is, other, members, stage.ranges)
+        for row, changes in zip(rows.tolist(), told, strict=True):
             found[row] = changes
         return found
 
@@ -286,10 +277,6 @@ def _planned(moments: pl.DataFrame) -> Flags:
     """Whether a moment is one before publication, of which nothing was observed."""
     unobserved = moments["observed"].list.len().to_numpy() == 0
     return np.asarray((_age_h(moments) <= 0) & unobserved)
-
-
-def _some(moments: pl.DataFrame, which: Flags) -> pl.DataFrame:
-    return moments if which.all() else moments.filter(which)
 
 
 def _unseen(table: Numbers) -> Flags:

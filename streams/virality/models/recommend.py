@@ -19,7 +19,6 @@ from streams.virality.features.numbers import together
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
-Table = Callable[[pl.DataFrame], Numbers]
 Members = Callable[[Numbers], list[Floats]]
 
 SMALLEST_GAIN = 0.10  # of the views
@@ -82,48 +81,25 @@ def changes_within(ranges: Mapping[str, tuple[float, float]]) -> tuple[Change, .
 
 
 def changed(moments: pl.DataFrame, changes: Sequence[Change]) -> pl.DataFrame:
-    """The moments with the first change made to them, then with the second, and so on.
+    """What can be changed of moments, with the first change made to them, then the second, ...
 
     Args:
         moments: `MOMENT`, before publication.
 
     Returns:
-        `MOMENT`, (changes x moments) rows.
+        `published_at`, `duration_s` and `tag_count`, as `features.varied` takes them.
     """
     count = moments.height
-    every = moments[np.tile(np.arange(count), len(changes))]
+    every = np.tile(np.arange(count), len(changes))
     values = np.repeat([change.value for change in changes], count)
     of = np.repeat([change.input for change in changes], count)
-    return every.with_columns_seq(
-        _set(every["duration_s"], of == "duration_s", values),
-        _set(every["tag_count"], of == "tags", values),
-        _moved(every["published_at"], of == "hour_utc", values),
+    return pl.DataFrame(
+        [
+            _moved(moments["published_at"][every], of == "hour_utc", values),
+            _set(moments["duration_s"][every], of == "duration_s", values),
+            _set(moments["tag_count"][every], of == "tags", values),
+        ]
     )
-
-
-def recommended(
-    moments: pl.DataFrame,
-    table: Table,
-    members: Members,
-    ranges: Mapping[str, tuple[float, float]],
-) -> list[list[Recommendation]]:
-    """Recommendations for each moment, the greatest gain first; mostly none.
-
-    Args:
-        moments: `MOMENT`, before publication.
-        table: makes features of moments.
-        members: what each member of the model forecasts of features, log10 views.
-        ranges: of a feature, from where to where it was common in training; what is not named is
-            not changed.
-    """
-    if moments.is_empty():
-        return []
-    # One table for all: making features costs by the call.
-    whole = table(pl.concat([moments, changed(moments, changes_within(ranges))]))
-    as_is, other = (
-        whole.rows(part) for part in (slice(moments.height), slice(moments.height, None))
-    )
-    return judged(moments, as_is, other, members, ranges)
 
 
 def judged(
@@ -133,11 +109,15 @@ def judged(
     members: Members,
     ranges: Mapping[str, tuple[float, float]],
 ) -> list[list[Recommendation]]:
-    """The same where features have been made already.
+    """Recommendations for each moment, the greatest gain first; mostly none.
 
     Args:
+        moments: `MOMENT`, before publication.
         as_is: features of the moments.
         other: features of what `changed` makes of them by `changes_within(ranges)`.
+        members: what each member of the model forecasts of features, log10 views.
+        ranges: of a feature, from where to where it was common in training; what is not named is
+            not changed.
     """
     titles = _OF_TITLES if "title_length" in ranges else ()
     changes = (*changes_within(ranges), *titles)
