@@ -56,10 +56,10 @@ def observation_features(
         moments: `MOMENT`.
         channel_mean: the feature of that name, one per moment; so `channel_recent`.
     """
-    everything = Ragged(moments["observed"])
-    if not everything.lengths.any():
+    if not moments["observed"].list.len().max():
         nothing = dict.fromkeys((feature.name for feature in FEATURES), _unknown(moments.height))
         return {**nothing, "observations": np.zeros(moments.height)}
+    everything = Ragged(moments["observed"])
     seen = everything.where(~np.isnan(everything.numbers("views")))
     views = seen.numbers("views")
     published_h = moments["published_at"].cast(pl.Int64).to_numpy() / 3.6e9

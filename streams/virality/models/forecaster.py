@@ -104,7 +104,7 @@ class Forecaster:
             are over) the video is in the top decile of its channel's history (models.score).
             `stage` String: "before" while no views are known, else "after".
         """
-        return self._forecast(moments, feature_numbers(moments, _AGES[0]))
+        return self._forecast(moments, *features_and_past(moments, _AGES[0]))
 
     def answer(self, moments: pl.DataFrame, top: int = 5) -> Answer:
         """All that there is to say, at less than the cost of asking for each: features are made
@@ -116,12 +116,12 @@ class Forecaster:
         """
         table, past = features_and_past(moments, _AGES[0])
         return Answer(
-            self._forecast(moments, table),
+            self._forecast(moments, table, past),
             self._explain(moments, table, top),
             self._recommend(moments, table, past),
         )
 
-    def _forecast(self, moments: pl.DataFrame, table: Numbers) -> pl.DataFrame:
+    def _forecast(self, moments: pl.DataFrame, table: Numbers, past: Past) -> pl.DataFrame:
         """`forecast`, of features that are made already, of any age asked for."""
         age_h = _age_h(moments)
         ages = np.tile(_AGES, (moments.height, 1))
@@ -132,7 +132,7 @@ class Forecaster:
         for place, name in enumerate(HORIZONS_H):
             for end, values in zip(("", "_lower", "_upper"), views, strict=True):
                 columns[f"predicted_views_{name}{end}"] = values[:, place]
-        columns["score"] = self._score(moments, table, band, age_h)
+        columns["score"] = self._score(past, table, band, age_h)
         stage = [BEFORE if unseen else AFTER for unseen in _unseen(table).tolist()]
         said = pl.DataFrame(columns, dict.fromkeys(columns, pl.Float64), nan_to_null=True)
         return said.hstack([pl.Series("stage", stage, pl.String)])
@@ -240,19 +240,18 @@ class Forecaster:
                 end[rows] = values
         return Band(*(rising(end.reshape(height, count)) for end in ends))
 
-    def _score(self, moments: pl.DataFrame, table: Numbers, band: Band, age_h: Floats) -> Floats:
+    def _score(self, past: Past, table: Numbers, band: Band, age_h: Floats) -> Floats:
         asked = _scored_h(age_h)
         place = np.searchsorted(_AGES, asked)
-        row = np.arange(moments.height)
-        threshold = self._thresholds.at(moments, asked, table["category"])
+        row = np.arange(table.height)
+        threshold = self._thresholds.of_past(past, table["category"], asked)
         raw = tail(threshold, *(ends[row, place] for ends in band))
         unseen = _unseen(table)
         score = self._calibrated(raw, unseen)
         # Older than any age that is asked of: it is there, or it is not.
         done = (age_h >= _SCORED_H[-1]) & ~unseen
         if done.any():
-            now = table["views"]
-            reached = now >= self._thresholds.at(moments, age_h)
+            reached = table["views"] >= self._thresholds.of_past(past, table["category"], age_h)
             score = np.where(done, np.where(reached, 100.0, 0.0), score)
         return score
 

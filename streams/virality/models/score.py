@@ -21,6 +21,7 @@ import polars as pl
 from scipy.optimize import isotonic_regression
 from scipy.stats import norm
 
+from streams.virality.features.channel import Past
 from streams.virality.features.growth import usual_growth
 from streams.virality.features.ragged import Ragged
 from streams.virality.features.vocabulary import category_code
@@ -70,25 +71,21 @@ class Thresholds:
             categories={int(code): top for code, _, top in by_category.rows()},
         )
 
-    def at(
-        self, moments: pl.DataFrame, horizon_h: Floats, category: Floats | None = None
-    ) -> Floats:
+    def at(self, moments: pl.DataFrame, horizon_h: Floats) -> Floats:
         """log10 views from which a video is in the top decile at that age, one per moment.
 
         Args:
             moments: `MOMENT`.
             horizon_h: age in hours, one per moment.
-            category: their codes, where they are at hand.
         """
-        history = Ragged(moments["history"])
-        age = history.hours("observed_at") - history.hours("published_at")
-        level = np.log10(1 + history.numbers("views")) - usual_growth(age)
-        own = history.quantile(history.ordered(level), TOP)
-        unknown = history.lengths < FEWEST_EARLIER
+        category = moments.select(category_code(pl.col("category"))).to_series()
+        return self.of_past(Past.of(Ragged(moments["history"])), category.to_numpy(), horizon_h)
+
+    def of_past(self, past: Past, category: Floats, horizon_h: Floats) -> Floats:
+        """The same, by the past and the category's code of each moment."""
+        own = past.videos.quantile(past.videos.ordered(past.newest), TOP)
+        unknown = past.videos.lengths < FEWEST_EARLIER
         if unknown.any():
-            if category is None:
-                codes = moments.select(category_code(pl.col("category")))
-                category = codes.to_series().to_numpy()
             own = np.where(unknown, self._of_category(category), own)
         return np.asarray(own + usual_growth(horizon_h))
 
