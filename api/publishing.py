@@ -90,6 +90,14 @@ class Publishing:
                 "send the events again with the same event_ids",
             ) from None
 
+    async def each(
+        self, topic: Topic, events: Sequence[dict[str, Any]]
+    ) -> list[Position | InvalidEventError]:
+        """`publish`, with what became of each event in its place."""
+        outcome = await self.publish(topic, events)
+        found: dict[int, Position | InvalidEventError] = {**outcome.positions, **outcome.rejected}
+        return [found[place] for place in range(len(events))]
+
     def _hand_over(
         self, topic: Topic, events: Sequence[dict[str, Any]], delivery: _Delivery
     ) -> None:

@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, cast
+from functools import partial
+from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from api.database import Database
+from api.database import Database, Row
 from api.health import Health
 from api.live import LiveHub
 from api.metrics import Metrics
+from api.predictions.asked import Asked
 from api.predictions.desk import Desk
+from api.predictions.histories import histories
 from api.predictions.models import ServedModels
+from api.predictions.pace import Pace
 from api.predictions.together import Together
 from api.publishing import Publishing
 from api.pulse import Pulse
@@ -25,9 +29,10 @@ from api.security import Keys
 from infra.settings import Settings
 from schemas.catalogue import TOPICS, VIRALITY_PREDICTIONS
 from schemas.codec import Codec
+from schemas.errors import InvalidEventError
 from schemas.personal.keys import PersonKeys
 from schemas.personal.sealer import Sealer
-from schemas.publisher import Publisher
+from schemas.publisher import Position, Publisher
 from schemas.registry import Registry
 from streams.artifacts import Artifacts
 from streams.generation.health.breakers import Breakers, Rules
@@ -58,9 +63,11 @@ class Services:
     live: LiveHub
     models: ServedModels
     desk: Desk
-    predictions: Together  # their way into the log
     providers: Mapping[str, Provider]
     breakers: Breakers
+    pace: Pace  # of predictions
+    histories: Together[Asked, list[Row]]
+    predictions: Together[dict[str, Any], Position | InvalidEventError]  # their way into the log
 
     @classmethod
     def of(cls, settings: Settings, keys: Keys, metrics: Metrics, models: ServedModels) -> Services:
@@ -98,9 +105,11 @@ class Services:
             live=LiveHub(settings.dsn, metrics, pulse.beat),
             models=models,
             desk=Desk(models.serving),
-            predictions=Together(publishing, VIRALITY_PREDICTIONS),
             providers=providers,
             breakers=Breakers(redis, providers, Rules.of(settings)),
+            pace=Pace(),
+            histories=Together(partial(histories, database)),
+            predictions=Together(partial(publishing.each, VIRALITY_PREDICTIONS)),
         )
 
     async def open(self) -> None:

@@ -169,4 +169,4 @@ def forecasts(model: Forecaster, moments: Sequence[dict[str, Any]]) -> list[Fore
 def rows_of(moments: Sequence[dict[str, Any]]) -> pl.DataFrame:
     """Rows of `MOMENT`, of which some columns are counted in a `description`."""
     frame = pl.DataFrame(moments, schema=_ROWS, orient="row")
-    return frame.with_columns(described(frame.columns)).select(MOMENT.names())
+    return frame.with_columns_seq(described(frame.columns))[MOMENT.names()]

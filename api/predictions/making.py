@@ -16,8 +16,8 @@ from api.predictions.asked import Asked, read
 from api.predictions.desk import Forecast
 from api.services import Services
 from api.shapes.predictions import Prediction, PredictionRequest
+from schemas.errors import InvalidEventError
 from schemas.publisher import Position, new_event_id
-from streams.virality.moments import HISTORY_VIDEOS
 
 _FROM_KEY = uuid.UUID("7c8f7d0a-3a55-4d0e-9a36-5d3c2a6c8b11")  # namespace of ids made from keys
 
@@ -46,7 +46,9 @@ async def make(
     now = dt.datetime.now(dt.UTC)
     read_ones = await _read(here, requests, now)
     asked = {index: one for index, one in enumerate(read_ones) if isinstance(one, Asked)}
-    histories = await _histories(here, asked)
+    await here.pace.passed()
+    found_histories = await here.histories.of(list(asked.values())) if asked else []
+    histories = dict(zip(asked, found_histories, strict=True))
     moments = [one.moment(histories.get(index, ())) for index, one in asked.items()]
     forecasts = dict(zip(asked, await here.desk.forecast(moments), strict=True))
     found = {index: one for index, one in forecasts.items() if isinstance(one, Forecast)}
@@ -98,40 +100,18 @@ async def _read(
     return outcomes
 
 
-async def _histories(here: Services, asked: dict[int, Asked]) -> dict[int, list[Row]]:
-    """Earlier videos of each one's channel, as `EARLIER_VIDEO` has them."""
-    with_channel = {index: one for index, one in asked.items() if one.channel_id is not None}
-    if not with_channel:
-        return {}
-    rows = await here.database.all(
-        "predictions.histories",
-        {
-            "numbers": list(with_channel),
-            "channels": [one.channel_id for one in with_channel.values()],
-            "videos": [one.request.video_id for one in with_channel.values()],
-            "published": [one.published_at for one in with_channel.values()],
-            "until": [one.history_until for one in with_channel.values()],
-            "most": HISTORY_VIDEOS,
-        },
-    )
-    histories: dict[int, list[Row]] = {}
-    for row in rows:
-        histories.setdefault(row.pop("number"), []).append(row)
-    return histories
-
-
 async def _published(
     here: Services, indexes: Sequence[int], events: Sequence[dict[str, Any]]
 ) -> tuple[dict[int, ApiError], Position | None]:
     """What the log does not take, by index of the request; where the last event stands."""
-    if not events:
-        return {}, None
-    outcome = await here.predictions.publish(events)
+    outcomes = await here.predictions.of(events) if events else []
     rejected = {
-        indexes[row]: validation_error(error.path, error.reason)
-        for row, error in outcome.rejected.items()
+        index: validation_error(one.path, one.reason)
+        for index, one in zip(indexes, outcomes, strict=True)
+        if isinstance(one, InvalidEventError)
     }
-    return rejected, outcome.last
+    accepted = [one for one in outcomes if isinstance(one, Position)]
+    return rejected, accepted[-1] if accepted else None
 
 
 def _failed() -> ApiError:

@@ -1,69 +1,69 @@
-"""Publishing together what several requests have at one moment.
+"""Doing together what several requests want at one moment.
 
-Holding an event against its schema costs by the call far more than by the event, and requests that
-were forecast in one batch have their events at the same moment.
+Looking up in tables and holding events against their schema cost by the call far more than by the
+item, and requests that were let on, or forecast, together want the next thing at the same moment.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
 
-from api.publishing import Outcome, Publishing
-from schemas.topic import Topic
+from api.errors import ApiError
 
-_Waiting = tuple[Sequence[dict[str, Any]], asyncio.Future[Outcome]]
+Item = TypeVar("Item")
+Found = TypeVar("Found")
 
 
-class Together:
-    """Publishes to one topic; nothing waits for others to come."""
+class Together(Generic[Item, Found]):
+    """Calls for many at once; nothing waits for others to come.
 
-    def __init__(self, publishing: Publishing, topic: Topic) -> None:
-        self._publishing = publishing
-        self._topic = topic
-        self._waiting: list[_Waiting] = []
+    Args:
+        call: finds one thing for each item. Where it raises an `ApiError` for items of several
+            requests, each is asked for apart: the fault of one is not that of the others.
+    """
+
+    def __init__(self, call: Callable[[Sequence[Item]], Awaitable[Sequence[Found]]]) -> None:
+        self._call = call
+        self._waiting: list[tuple[Sequence[Item], asyncio.Future[Sequence[Found]]]] = []
         self._running: set[asyncio.Task[None]] = set()
 
-    async def publish(self, events: Sequence[dict[str, Any]]) -> Outcome:
-        """As [`Publishing.publish`][api.publishing.Publishing], of one request.
+    async def of(self, items: Sequence[Item]) -> Sequence[Found]:
+        """What is found for the items of one request, in their order.
 
         Raises:
-            ApiError: 503: see there.
+            Exception: whatever the call raises.
         """
         loop = asyncio.get_running_loop()
-        outcome: asyncio.Future[Outcome] = loop.create_future()
-        self._waiting.append((events, outcome))
+        found: asyncio.Future[Sequence[Found]] = loop.create_future()
+        self._waiting.append((items, found))
         if len(self._waiting) == 1:
             # Behind everybody who is about to run: they come along.
             loop.call_soon(self._go)
-        return await outcome
+        return await found
 
     def _go(self) -> None:
         waiting, self._waiting = self._waiting, []
-        task = asyncio.create_task(self._publish(waiting))
+        task = asyncio.create_task(self._ask(waiting))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    async def _publish(self, waiting: list[_Waiting]) -> None:
-        events = [event for own, _ in waiting for event in own]
+    async def _ask(
+        self, waiting: Sequence[tuple[Sequence[Item], asyncio.Future[Sequence[Found]]]]
+    ) -> None:
         try:
-            whole = await self._publishing.publish(self._topic, events)
+            whole = await self._call([item for items, _ in waiting for item in items])
         except Exception as error:
-            for _, outcome in waiting:
-                if not outcome.done():
-                    outcome.set_exception(error)
+            if isinstance(error, ApiError) and error.status < 500 and len(waiting) > 1:
+                await asyncio.gather(*(self._ask([one]) for one in waiting))
+                return
+            for _, found in waiting:
+                if not found.done():
+                    found.set_exception(error)
             return
         start = 0
-        for own, outcome in waiting:
-            if not outcome.done():  # else its request has gone
-                outcome.set_result(_part(whole, start, start + len(own)))
-            start += len(own)
-
-
-def _part(whole: Outcome, start: int, end: int) -> Outcome:
-    places = range(start, end)
-    return Outcome(
-        {at - start: whole.positions[at] for at in places if at in whole.positions},
-        {at - start: whole.rejected[at] for at in places if at in whole.rejected},
-    )
+        for items, found in waiting:
+            if not found.done():  # else its request has gone
+                found.set_result(whole[start : start + len(items)])
+            start += len(items)

@@ -31,6 +31,7 @@ from api.shapes.analytics import (
     Trends,
 )
 from projections.positions import wait_for
+from schemas.errors import InvalidEventError
 from schemas.publisher import new_event_id
 
 router = APIRouter(prefix=f"{V1}/analytics", tags=["analytics"], route_class=BadRequestRoute)
@@ -108,10 +109,9 @@ async def save(
         "horizon_h": row["horizon_h"],
         "source": "given",
     }
-    outcome = await here.predictions.publish([event])
-    for error in outcome.rejected.values():
-        raise validation_error(error.path, error.reason)
-    position = outcome.positions[0]
+    [position] = await here.predictions.of([event])
+    if isinstance(position, InvalidEventError):
+        raise validation_error(position.path, position.reason)
     response.headers["X-Event-Position"] = str(position)
     await wait_for(here.database.pool, "predictions", position, timeout_s=DEFAULT_WAIT_MS / 1000)
     return Saved(

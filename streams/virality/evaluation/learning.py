@@ -13,7 +13,7 @@ import polars as pl
 from streams.virality.evaluation.chart_rows import Rows
 from streams.virality.evaluation.recency import recency
 from streams.virality.evaluation.shapes import Shape, Shaper
-from streams.virality.features import Feature, matrix
+from streams.virality.features import Feature, Numbers, matrix
 from streams.virality.models.bands import Adaptive, Bands, ordered
 from streams.virality.models.boosting import Boosting, Member, grow
 from streams.virality.models.groups import groups
@@ -107,7 +107,7 @@ def banded(
     early = pointed(older, features).predict(matrix(newest.features, features))
     bands = _calibrated(shape(newest, early), newest)
     median = pointed(train, features).predict(matrix(test.features, features))
-    found, of = shape(test, median), groups(test.features)
+    found, of = shape(test, median), groups(Numbers.of_frame(test.features))
     still = _around(found, median, bands.margins(of))
     return Banded(median, *followed(bands, test, median, found, of), *still, of)
 
@@ -128,7 +128,7 @@ def _calibrated(shape: Shape, rows: Rows) -> Bands:
         shape.lower / shape.unit,
         shape.upper / shape.unit,
         rows.outcome / shape.unit,
-        groups(rows.features),
+        groups(Numbers.of_frame(rows.features)),
         least=LEAST_ROWS,
     )
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from streams.virality.features.declared import AFTER, BEFORE, FEATURES, codes, feature_hash
 from streams.virality.features.feature import CODE, Feature
+from streams.virality.features.numbers import Numbers
 from streams.virality.features.table import (
-    AFTER,
-    BEFORE,
-    FEATURES,
-    codes,
-    feature_hash,
+    feature_numbers,
     feature_table,
+    features_and_past,
     matrix,
+    varied,
 )
 
 __all__ = [
@@ -19,8 +19,12 @@ __all__ = [
     "CODE",
     "FEATURES",
     "Feature",
+    "Numbers",
     "codes",
     "feature_hash",
+    "feature_numbers",
     "feature_table",
+    "features_and_past",
     "matrix",
+    "varied",
 ]

@@ -7,15 +7,18 @@ and because what is asked is a young video's views; it is the newest one where n
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from streams.virality.features.feature import Feature
 from streams.virality.features.growth import log_age, usual_growth
-from streams.virality.features.ragged import Ragged
+from streams.virality.features.ragged import Grouped, Ragged
 
 Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 
 _TOPIC = "youtube.video-snapshots.v1"
 _LEVEL = "log10 views at 24 h"
@@ -70,102 +73,157 @@ FEATURES: tuple[Feature, ...] = (
 )
 
 
-def channel_features(moments: pl.DataFrame) -> dict[str, Floats]:
-    """Features of this module by name, NaN where unknown.
+@dataclass(frozen=True)
+class Past:
+    """Earlier videos of the channels of moments, and what is made of each of them.
+
+    Attributes:
+        videos: by moment, oldest first.
+        at_h: when each was published, hours since 1970.
+        level, age_h: its level, and at which age it was seen first.
+        newest, first: its level by the newest observation, and by the first one, NaN where that is
+            not known.
+        length_s: NaN where it is not known.
+    """
+
+    videos: Grouped
+    at_h: Floats
+    level: Floats
+    age_h: Floats
+    newest: Floats
+    first: Floats
+    length_s: Floats
+
+    @classmethod
+    def of(cls, history: Ragged) -> Past:
+        """Of the `history` of moments."""
+        at_h = history.hours("published_at")
+        first_age = history.hours("first_observed_at") - at_h
+        first = np.log10(1 + history.numbers("first_views")) - usual_growth(first_age)
+        newest_age = history.hours("observed_at") - at_h
+        newest = np.log10(1 + history.numbers("views")) - usual_growth(newest_age)
+        unknown = np.isnan(first)
+        return cls(
+            videos=history,
+            at_h=at_h,
+            level=np.where(unknown, newest, first),
+            age_h=np.where(unknown, newest_age, first_age),
+            newest=newest,
+            first=first,
+            length_s=history.numbers("duration_s"),
+        )
+
+    def rows(self, which: Integers) -> Past:
+        """That of some moments; one may come more than once."""
+        members = self.videos.members(which)
+        return Past(
+            Grouped(self.videos.lengths[which]),
+            *(
+                part[members]
+                for part in (
+                    self.at_h, self.level, self.age_h, self.newest, self.first, self.length_s,
+                )
+            ),
+        )  # fmt: skip
+
+
+def channel_features(moments: pl.DataFrame) -> tuple[dict[str, Floats], Past]:
+    """Features of this module by name, NaN where unknown; and what they are made of.
 
     Args:
         moments: `MOMENT`.
     """
     history = Ragged(moments["history"])
-    published = _hours(moments["published_at"])
-    at_h = history.hours("published_at")
-    level, age, first_level = _levels(history)
-    since = history.of_group(published) - at_h
-    by_order = np.exp(-history.from_end / _MEMORY_VIDEOS)
-    mean, recent = history.mean(level), history.mean(level, by_order)
-    like = _like(history, moments)
-    grown = np.where(np.isnan(first_level), np.nan, _newest_level(history) - first_level)
-    distance = 2 * np.pi * since / 24
-    like_hour = np.exp(2 * (np.cos(distance) - 1))
-    by_time = np.exp(-since / (4 * _MEMORY_H))
-    seen = level + usual_growth(age)
-    seen_mean = history.mean(seen)
+    past = Past.of(history)
+    category = history.text("category") == moments["category"][history.group]
+    alike = np.nan_to_num(category.cast(pl.Float64).to_numpy())
+    published_h = moments["published_at"].cast(pl.Int64).to_numpy() / 3.6e9
+    length_s = moments["duration_s"].cast(pl.Float64).to_numpy()
+    return {**_standing(past, alike), **features_at(past, published_h, length_s)}, past
+
+
+def _standing(past: Past, alike: Floats) -> dict[str, Floats]:
+    """Features that do not depend on when the video is published, nor on its length.
+
+    Args:
+        alike: 1 for earlier videos of the same category, else 0.
+    """
+    videos, level = past.videos, past.level
+    by_order = np.exp(-videos.from_end / _MEMORY_VIDEOS)
+    mean, recent = videos.mean(level), videos.mean(level, by_order)
+    seen = level + usual_growth(past.age_h)
+    seen_mean = videos.mean(seen)
+    levels, counts = videos.ordered(level), videos.ordered(seen)
+    grown = np.where(np.isnan(past.first), np.nan, past.newest - past.first)
     return {
-        "channel_videos": history.lengths.astype(np.float64),
+        "channel_videos": videos.lengths.astype(np.float64),
         "channel_mean": mean,
-        "channel_median": history.quantile(level, 0.5),
-        "channel_low": history.quantile(level, 0.25),
-        "channel_high": history.quantile(level, 0.75),
-        "channel_max": history.quantile(level, 1.0),
-        "channel_min": history.quantile(level, 0.0),
-        "channel_sd": _deviation(history, level, mean),
+        "channel_median": videos.quantile(levels, 0.5),
+        "channel_low": videos.quantile(levels, 0.25),
+        "channel_high": videos.quantile(levels, 0.75),
+        "channel_max": videos.quantile(levels, 1.0),
+        "channel_min": videos.quantile(levels, 0.0),
+        "channel_sd": _deviation(videos, level, mean),
         "channel_recent": recent,
-        "channel_lately": history.mean(level, np.exp(-since / _MEMORY_H)),
-        "channel_last": history.newest(level),
-        "channel_last_2": history.newest(level, 1),
-        "channel_last_3": history.newest(level, 2),
+        "channel_last": videos.newest(level),
+        "channel_last_2": videos.newest(level, 1),
+        "channel_last_3": videos.newest(level, 2),
         "channel_trend": recent - mean,
-        "channel_category": history.mean(level, like["category"]),
-        "channel_category_videos": history.total(like["category"]),
-        "channel_format": history.mean(level, like["format"]),
-        "channel_today": history.mean(_newest_level(history), by_order),
-        "channel_growth": history.mean(grown),
-        "channel_seen_age": history.mean(log_age(age)),
-        "channel_gap": log_age(published - history.newest(at_h)),
-        "channel_span": log_age(published - history.oldest(at_h)),
-        "channel_busy": history.total((since <= _BUSY_H).astype(np.float64)),
-        "channel_same_hour": history.mean(level, like_hour),
-        "channel_same_hour_age": history.mean(log_age(age), like_hour),
+        "channel_category": videos.mean(level, alike),
+        "channel_category_videos": videos.total(alike),
+        "channel_today": videos.mean(past.newest, by_order),
+        "channel_growth": videos.mean(grown),
+        "channel_seen_age": videos.mean(log_age(past.age_h)),
         "seen_mean": seen_mean,
-        "seen_median": history.quantile(seen, 0.5),
-        "seen_recent": history.mean(seen, by_order),
-        "seen_lately": history.mean(seen, np.exp(-since / _MEMORY_H)),
-        "seen_last": history.newest(seen),
-        "seen_max": history.quantile(seen, 1.0),
-        "seen_min": history.quantile(seen, 0.0),
-        "seen_sd": _deviation(history, seen, seen_mean),
-        "seen_category": history.mean(seen, like["category"]),
-        "seen_same_hour": history.mean(seen, like_hour * by_time),
-        "seen_same_weekday": history.mean(seen, np.exp(8 * (np.cos(distance / 7) - 1)) * by_time),
+        "seen_median": videos.quantile(counts, 0.5),
+        "seen_recent": videos.mean(seen, by_order),
+        "seen_last": videos.newest(seen),
+        "seen_max": videos.quantile(counts, 1.0),
+        "seen_min": videos.quantile(counts, 0.0),
+        "seen_sd": _deviation(videos, seen, seen_mean),
+        "seen_category": videos.mean(seen, alike),
     }
 
 
-def _levels(history: Ragged) -> tuple[Floats, Floats, Floats]:
-    """Level and age of each member, and the level where the first observation is known."""
-    first_age = history.hours("first_observed_at") - history.hours("published_at")
-    first = np.log10(1 + history.numbers("first_views")) - usual_growth(first_age)
-    newest_age = history.hours("observed_at") - history.hours("published_at")
-    unknown = np.isnan(first)
-    return (
-        np.where(unknown, _newest_level(history), first),
-        np.where(unknown, newest_age, first_age),
-        first,
+def features_at(past: Past, published_h: Floats, length_s: Floats) -> dict[str, Floats]:
+    """Features that depend on when the video is published, or on its length.
+
+    Args:
+        published_h: hours since 1970, one per moment.
+        length_s: one per moment, NaN where unknown.
+    """
+    videos, level = past.videos, past.level
+    since = videos.of_group(published_h) - past.at_h
+    distance = 2 * np.pi * since / 24
+    like_hour = np.exp(2 * (np.cos(distance) - 1))
+    like_weekday = np.exp(8 * (np.cos(distance / 7) - 1))
+    by_time = np.exp(-since / (4 * _MEMORY_H))
+    lately = np.exp(-since / _MEMORY_H)
+    seen = level + usual_growth(past.age_h)
+    return {
+        "channel_lately": videos.mean(level, lately),
+        "channel_format": videos.mean(level, _like_format(past, length_s)),
+        "channel_gap": log_age(published_h - videos.newest(past.at_h)),
+        "channel_span": log_age(published_h - videos.oldest(past.at_h)),
+        "channel_busy": videos.total((since <= _BUSY_H).astype(np.float64)),
+        "channel_same_hour": videos.mean(level, like_hour),
+        "channel_same_hour_age": videos.mean(log_age(past.age_h), like_hour),
+        "seen_lately": videos.mean(seen, lately),
+        "seen_same_hour": videos.mean(seen, like_hour * by_time),
+        "seen_same_weekday": videos.mean(seen, like_weekday * by_time),
+    }
+
+
+def _like_format(past: Past, length_s: Floats) -> Floats:
+    """1 for earlier videos that are as short, or as long, as the one that is asked about."""
+    own = past.videos.of_group(length_s)
+    known = ~np.isnan(past.length_s + own)
+    return np.where(
+        known & ((past.length_s <= _LONGEST_SHORT_S) == (own <= _LONGEST_SHORT_S)), 1.0, 0.0
     )
 
 
-def _newest_level(history: Ragged) -> Floats:
-    age = history.hours("observed_at") - history.hours("published_at")
-    level: Floats = np.log10(1 + history.numbers("views")) - usual_growth(age)
-    return level
-
-
-def _deviation(history: Ragged, level: Floats, mean: Floats) -> Floats:
-    square = history.mean((level - history.of_group(mean)) ** 2)
+def _deviation(videos: Grouped, level: Floats, mean: Floats) -> Floats:
+    square = videos.mean((level - videos.of_group(mean)) ** 2)
     with np.errstate(invalid="ignore"):
-        return np.where(history.lengths > 1, np.sqrt(square), np.nan)
-
-
-def _like(history: Ragged, moments: pl.DataFrame) -> dict[str, Floats]:
-    """1 for members of the category, and of the format, of the video of their moment."""
-    own = moments.select("category", "duration_s")[history.group]
-    category = (history.text("category") == own["category"]).fill_null(False)
-    short = history.text("duration_s") <= _LONGEST_SHORT_S
-    own_short = own["duration_s"] <= _LONGEST_SHORT_S
-    return {
-        "category": category.cast(pl.Float64).to_numpy(),
-        "format": (short == own_short).fill_null(False).cast(pl.Float64).to_numpy(),
-    }
-
-
-def _hours(times: pl.Series) -> Floats:
-    return times.to_physical().to_numpy() / 3.6e9
+        return np.where(videos.lengths > 1, np.sqrt(square), np.nan)

@@ -56,10 +56,14 @@ def observation_features(
         moments: `MOMENT`.
         channel_mean: the feature of that name, one per moment; so `channel_recent`.
     """
+    if not moments["observed"].list.len().max():
+        nothing = dict.fromkeys((feature.name for feature in FEATURES), _unknown(moments.height))
+        return {**nothing, "observations": np.zeros(moments.height)}
     everything = Ragged(moments["observed"])
     seen = everything.where(~np.isnan(everything.numbers("views")))
     views = seen.numbers("views")
-    age = seen.hours("at") - seen.of_group(moments["published_at"].to_physical().to_numpy() / 3.6e9)
+    published_h = moments["published_at"].cast(pl.Int64).to_numpy() / 3.6e9
+    age = seen.hours("at") - seen.of_group(published_h)
     at, log_views = log_age(age), np.log10(1 + views)
     now_age, now = seen.newest(age), seen.newest(log_views)
     log_now_age = log_age(now_age)
@@ -89,6 +93,10 @@ def observation_features(
         "over_channel": level - channel_mean,
         "over_recent": level - channel_recent,
     }
+
+
+def _unknown(rows: int) -> Floats:
+    return np.full(rows, np.nan)
 
 
 def _slope(seen: Ragged, log_views: Floats, at: Floats, back: int) -> Floats:

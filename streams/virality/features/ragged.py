@@ -15,47 +15,23 @@ Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 
-class Ragged:
-    """The members of a column of lists, one after the other."""
+class Grouped:
+    """Members of groups, one group after the other."""
 
-    def __init__(self, lists: pl.Series) -> None:
-        """Flatten.
-
-        Args:
-            lists: List(Struct), never null.
-        """
-        lengths = lists.list.len().to_numpy().astype(np.int64)
-        members = lists.filter(pl.Series(lengths > 0)).explode(empty_as_null=False)
-        # Columns: taking a field out of a struct costs a query each time.
-        self._fill(lengths, members.struct.unnest())
-
-    def _fill(self, lengths: Integers, members: pl.DataFrame) -> None:
+    def __init__(self, lengths: Integers) -> None:
+        """Lay out groups of so many members."""
         self.groups = lengths.size
         self.lengths = lengths
         self.group = np.repeat(np.arange(lengths.size), lengths)
         self.ends = np.cumsum(lengths)
         # 0 is the last member of its group, which is the newest.
         self.from_end = self.ends[self.group] - 1 - np.arange(self.group.size)
-        self._members = members
 
-    def where(self, kept: Flags) -> Ragged:
-        """The same groups with only some of their members."""
-        some = Ragged.__new__(Ragged)
-        lengths = np.bincount(self.group[kept], minlength=self.groups).astype(np.int64)
-        some._fill(lengths, self._members.filter(pl.Series(kept)))
-        return some
-
-    def text(self, name: str) -> pl.Series:
-        """A field of the members as it is."""
-        return self._members[name]
-
-    def numbers(self, name: str) -> Floats:
-        """A field of the members; NaN where it is null."""
-        return self.text(name).cast(pl.Float64).to_numpy()
-
-    def hours(self, name: str) -> Floats:
-        """A field of times in hours since 1970; NaN where it is null."""
-        return self.text(name).cast(pl.Int64).cast(pl.Float64).to_numpy() / 3.6e9
+    def members(self, groups: Integers) -> Integers:
+        """Places of the members of some groups, one group after the other."""
+        lengths = self.lengths[groups]
+        ends = np.cumsum(lengths)
+        return np.arange(lengths.sum()) + np.repeat(self.ends[groups] - ends, lengths)
 
     def of_group(self, values: Floats) -> Floats:
         """Values of groups, repeated for their members."""
@@ -89,16 +65,19 @@ class Ragged:
         out[some] = values[(self.ends - self.lengths)[some]]
         return out
 
-    def quantile(self, values: Floats, share: float) -> Floats:
+    def ordered(self, values: Floats) -> Floats:
+        """The values of each group in ascending order."""
+        return values[np.lexsort((values, self.group))]
+
+    def quantile(self, ordered: Floats, share: float) -> Floats:
         """Nearest-rank quantile of each group, between the two middle ones; NaN where empty.
 
         Args:
-            values: none of them NaN.
+            ordered: from `ordered`, none of them NaN.
             share: between 0 and 1.
         """
         out = np.full(self.groups, np.nan)
         some = self.lengths > 0
-        ordered = values[np.lexsort((values, self.group))]
         rank = share * (self.lengths[some] - 1)
         start = (self.ends - self.lengths)[some]
         low, high = (
@@ -107,3 +86,38 @@ class Ragged:
         )
         out[some] = low + (high - low) * (rank - np.floor(rank))
         return out
+
+
+class Ragged(Grouped):
+    """The members of a column of lists."""
+
+    def __init__(self, lists: pl.Series) -> None:
+        """Flatten.
+
+        Args:
+            lists: List(Struct), never null.
+        """
+        super().__init__(lists.list.len().to_numpy().astype(np.int64))
+        members = lists.filter(pl.Series(self.lengths > 0)).explode(empty_as_null=False)
+        # Columns: taking a field out of a struct costs a query each time.
+        self._members = members.struct.unnest()
+
+    def where(self, kept: Flags) -> Ragged:
+        """The same groups with only some of their members."""
+        some = Ragged.__new__(Ragged)
+        lengths = np.bincount(self.group[kept], minlength=self.groups).astype(np.int64)
+        Grouped.__init__(some, lengths)
+        some._members = self._members.filter(pl.Series(kept))
+        return some
+
+    def text(self, name: str) -> pl.Series:
+        """A field of the members as it is."""
+        return self._members[name]
+
+    def numbers(self, name: str) -> Floats:
+        """A field of the members; NaN where it is null."""
+        return self.text(name).cast(pl.Float64).to_numpy()
+
+    def hours(self, name: str) -> Floats:
+        """A field of times in hours since 1970; NaN where it is null."""
+        return self.text(name).cast(pl.Int64).cast(pl.Float64).to_numpy() / 3.6e9

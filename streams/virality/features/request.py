@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from streams.virality.features.feature import CODE, Available, Feature
 from streams.virality.features.vocabulary import category_code, language_code, script_code
 
+Floats = npt.NDArray[np.float64]
+
 _UPLOADS = "video.uploads.v1"
 _SNAPSHOTS = "youtube.video-snapshots.v1"
+_FEW_ROWS = 2_000
 _LONGEST_SHORT_S = 180  # as in outliers.formats
 
 # Words that announce what kind of video it is; 1 where the title has one.
@@ -60,6 +67,30 @@ FEATURES: tuple[Feature, ...] = (
 )
 
 
+def request_features(moments: pl.DataFrame) -> dict[str, Floats]:
+    """Features of this module by name, NaN where unknown.
+
+    Args:
+        moments: `MOMENT`.
+    """
+    return _selected(moments, _EXPRESSIONS)
+
+
+def features_of_inputs(inputs: pl.DataFrame) -> dict[str, Floats]:
+    """Those of this module's features that depend on some columns of `MOMENT` alone.
+
+    Args:
+        inputs: `published_at`, `duration_s` and `tag_count`.
+    """
+    return _selected(inputs, _OF_INPUTS)
+
+
+def _selected(moments: pl.DataFrame, expressions: Sequence[pl.Expr]) -> dict[str, Floats]:
+    # One after the other where there are few: waking the pool's threads takes longer than the work.
+    select = moments.select_seq if moments.height < _FEW_ROWS else moments.select
+    return {column.name: column.to_numpy() for column in select(expressions)}
+
+
 def _expressions() -> list[pl.Expr]:
     """One expression per feature of this module, over the columns of `MOMENT`."""
     title = pl.col("title")
@@ -93,5 +124,10 @@ def _log(count: pl.Expr) -> pl.Expr:
     return (count.clip(lower_bound=0) + 1).log10()
 
 
-# To be selected from moments; put together once, for that takes as long as a small table.
-EXPRESSIONS: tuple[pl.Expr, ...] = tuple(_expressions())
+# Put together once, for that takes as long as a small table.
+_EXPRESSIONS: tuple[pl.Expr, ...] = tuple(_expressions())
+_OF_INPUTS = tuple(
+    expression
+    for expression in _EXPRESSIONS
+    if set(expression.meta.root_names()) <= {"published_at", "duration_s", "tag_count"}
+)

@@ -1,8 +1,7 @@
-"""The feature table: one column per declared feature, made of moments alone."""
+"""The features of moments, made of moments alone: as numbers for models, as a frame for people."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,29 +9,14 @@ import numpy.typing as npt
 import polars as pl
 
 from streams.virality.features import channel, horizon, observation, request
-from streams.virality.features.feature import CODE, Feature
+from streams.virality.features.declared import FEATURES
+from streams.virality.features.feature import Feature
+from streams.virality.features.numbers import Numbers
 
 Floats = npt.NDArray[np.float64]
 
-# The order of the columns. A model remembers the hash of the list it was trained with.
-FEATURES: tuple[Feature, ...] = (
-    *request.FEATURES,
-    *channel.FEATURES,
-    *observation.FEATURES,
-    *horizon.FEATURES,
-)
-# What is known before anybody has seen the video.
-BEFORE: tuple[Feature, ...] = tuple(
-    feature for feature in FEATURES if feature.available_at != "observation"
-)
-# All, once counts were observed.
-AFTER: tuple[Feature, ...] = FEATURES
 
-# Counted up when a feature keeps its name and is computed otherwise.
-_REVISION = 1
-
-
-def feature_table(moments: pl.DataFrame, horizon_h: float | pl.Series) -> pl.DataFrame:
+def feature_numbers(moments: pl.DataFrame, horizon_h: float | Floats) -> Numbers:
     """Features of moments.
 
     A row depends on its own moment alone: not on other rows, their order, nor how they are
@@ -41,26 +25,61 @@ def feature_table(moments: pl.DataFrame, horizon_h: float | pl.Series) -> pl.Dat
     Args:
         moments: `MOMENT`.
         horizon_h: age in hours at which views are wanted: one for all, or one per moment.
+    """
+    return features_and_past(moments, horizon_h)[0]
+
+
+def features_and_past(
+    moments: pl.DataFrame, horizon_h: float | Floats
+) -> tuple[Numbers, channel.Past]:
+    """`feature_numbers`, and the past that `varied` takes."""
+    asked = np.broadcast_to(np.asarray(horizon_h, np.float64), moments.height)
+    history, past = channel.channel_features(moments)
+    observed = observation.observation_features(
+        moments, history["channel_mean"], history["channel_recent"]
+    )
+    found = Numbers.of(
+        {
+            **request.request_features(moments),
+            **history,
+            **observed,
+            **horizon.horizon_features(asked, observed),
+        }
+    )
+    return found, past
+
+
+def varied(numbers: Numbers, past: channel.Past, inputs: pl.DataFrame) -> Numbers:
+    """Features of moments of which something is otherwise, as `feature_numbers` would make them.
+
+    Args:
+        numbers: features of moments before publication.
+        past: of these moments.
+        inputs: `published_at`, `duration_s` and `tag_count` of all of them, then of all of them
+            again, and so on.
+    """
+    which = np.tile(np.arange(numbers.height), inputs.height // max(numbers.height, 1))
+    published_h = inputs["published_at"].cast(pl.Int64).to_numpy() / 3.6e9
+    length_s = inputs["duration_s"].cast(pl.Float64).to_numpy()
+    return numbers.rows(which).with_columns(
+        {
+            **request.features_of_inputs(inputs),
+            **channel.features_at(past.rows(which), published_h, length_s),
+        }
+    )
+
+
+def feature_table(moments: pl.DataFrame, horizon_h: float | pl.Series) -> pl.DataFrame:
+    """The same as a frame.
 
     Returns:
         One Float64 column per feature in the order of `FEATURES`, null where unknown, one row per
         moment.
     """
-    asked = (
-        np.full(moments.height, horizon_h, np.float64)
-        if isinstance(horizon_h, int | float)
-        else horizon_h.cast(pl.Float64).to_numpy()
-    )
-    history = channel.channel_features(moments)
-    observed = observation.observation_features(
-        moments, history["channel_mean"], history["channel_recent"]
-    )
-    numbers = {**history, **observed, **horizon.horizon_features(asked, observed)}
-    measured = pl.DataFrame(
-        {feature.name: numbers[feature.name] for feature in FEATURES if feature.name in numbers},
-        nan_to_null=True,
-    )
-    return moments.select(request.EXPRESSIONS).hstack(measured)
+    asked = horizon_h.to_numpy() if isinstance(horizon_h, pl.Series) else horizon_h
+    found = feature_numbers(moments, asked)
+    columns = {feature.name: found[feature.name] for feature in FEATURES}
+    return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.Float64), nan_to_null=True)
 
 
 def matrix(table: pl.DataFrame, features: Sequence[Feature] = FEATURES) -> Floats:
@@ -72,17 +91,3 @@ def matrix(table: pl.DataFrame, features: Sequence[Feature] = FEATURES) -> Float
     """
     columns = table.select(pl.col(feature.name).fill_null(np.nan) for feature in features)
     return np.ascontiguousarray(columns.to_numpy(), dtype=np.float64)
-
-
-def codes(features: Sequence[Feature]) -> list[int]:
-    """Places of the features whose numbers only name things."""
-    return [place for place, feature in enumerate(features) if feature.unit == CODE]
-
-
-def feature_hash(features: Sequence[Feature] = FEATURES) -> str:
-    """SHA-256 of what the features are called, what they count and how they are computed."""
-    declared = "\n".join(
-        f"{feature.name}\t{feature.unit}\t{feature.source}\t{feature.available_at}"
-        for feature in features
-    )
-    return hashlib.sha256(f"{_REVISION}\n{declared}".encode()).hexdigest()

@@ -10,8 +10,9 @@ channel size (Mondrian), and from a coarser group where a group has few rows.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -69,7 +70,7 @@ class Bands:
         score = np.maximum(lower - actual, actual - upper)
         scores: dict[str, Floats] = {}
         for level in LEVELS:
-            keys = _keys(groups, level)
+            keys = _each(groups, partial(_called, level=level))
             for key in keys.unique().to_list():
                 members = score[(keys == key).to_numpy()]
                 if members.size >= least or not level:
@@ -84,25 +85,24 @@ class Bands:
             missed: share that may be missed by group, where it is not 1 - coverage; see `Adaptive`.
         """
         keys = self.keys(groups)
-        margin = {
-            key: _quantile(self.scores[key], 1 - (missed or {}).get(key, 1 - self.coverage))
-            for key in keys.unique().to_list()
-        }
+        margin = {key: self._margin(key, missed) for key in keys.unique().to_list()}
         return keys.replace_strict(margin, return_dtype=pl.Float64).to_numpy()
+
+    def margins_of(self, names: Sequence[tuple[str, str]]) -> Floats:
+        """`margins` of groups by their category and size, without a frame."""
+        return np.array([self._margin(self._key(*name), None) for name in names], np.float64)
 
     def keys(self, groups: pl.DataFrame) -> pl.Series:
         """The finest group of each row that has enough calibration rows, String."""
-        candidates = [_keys(groups, level).alias(str(i)) for i, level in enumerate(LEVELS)]
-        return (
-            pl.DataFrame(candidates)
-            .select(
-                pl.coalesce(
-                    pl.when(pl.col(key.name).is_in(list(self.scores))).then(pl.col(key.name))
-                    for key in candidates
-                )
-            )
-            .to_series()
+        return _each(groups, self._key)
+
+    def _key(self, category: str, size: str) -> str:
+        return next(
+            key for level in LEVELS if (key := _called(category, size, level)) in self.scores
         )
+
+    def _margin(self, key: str, missed: Mapping[str, float] | None) -> float:
+        return _quantile(self.scores[key], 1 - (missed or {}).get(key, 1 - self.coverage))
 
     def around(
         self,
@@ -190,12 +190,24 @@ def rising(values: Floats) -> Floats:
     return np.where(np.isnan(values), np.nan, risen)
 
 
-def _keys(groups: pl.DataFrame, level: tuple[str, ...]) -> pl.Series:
+def _each(groups: pl.DataFrame, called: Callable[[str, str], str]) -> pl.Series:
+    """What the group of each row is called, String."""
+    names = groups.select("category", "size")
+    known = names.unique()
+    found = pl.Series("called", [called(*row) for row in known.rows()], pl.String)
+    return names.join(
+        known.with_columns(found),
+        on=["category", "size"],
+        how="left",
+        nulls_equal=True,
+        maintain_order="left",
+    )["called"]
+
+
+def _called(category: str, size: str, level: tuple[str, ...]) -> str:
     """What a group is called, e.g. "category=10 size=new"; "all" for everything."""
-    if not level:
-        return pl.Series(["all"] * groups.height, dtype=pl.String)
-    named = [pl.format("{}={}", pl.lit(name), pl.col(name)) for name in level]
-    return groups.select(pl.concat_str(named, separator=" ")).to_series()
+    named = {"category": category, "size": size}
+    return " ".join(f"{name}={named[name]}" for name in level) or "all"
 
 
 def _quantile(scores: Floats, share: float) -> float:

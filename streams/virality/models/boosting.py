@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import lightgbm
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streams.virality.features import Feature, codes
+from streams.virality.models.shares import Shares
 
 Floats = npt.NDArray[np.float64]
 
@@ -99,18 +101,12 @@ class Boosting:
 
         Args:
             matrix: Float64 with a column per feature, NaN where unknown.
-
-        Source:
-            Lundberg and others, From local explanations to global understanding with explainable
-            AI for trees, Nature Machine Intelligence 2020.
         """
-        width = len(self.features) + 1
-        if not matrix.shape[0]:
-            return np.zeros((0, width))
-        total = np.zeros((matrix.shape[0], width))
-        for booster in self._boosters:
-            total += booster.predict(matrix, pred_contrib=True, num_threads=1)
-        return total / len(self._boosters)
+        return self._shares.of(matrix)
+
+    @cached_property
+    def _shares(self) -> Shares:
+        return Shares(self._boosters, len(self.features))
 
     def importance(self) -> dict[str, float]:
         """Share of the total gain by feature, most first."""

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from streams.virality.features import feature_table, matrix
+from streams.virality.features import FEATURES, Numbers, feature_numbers, features_and_past, varied
+from streams.virality.features.channel import Past
 from streams.virality.models import bundle
 from streams.virality.models.bands import rising
 from streams.virality.models.bundle import Bundle, Description
@@ -21,6 +22,7 @@ from streams.virality.models.stage import Band, StageModel, asked_at
 __all__ = ["HORIZONS_H", "Answer", "Forecaster", "Reason", "Recommendation"]
 
 Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 HORIZONS_H = {"24h": 24.0, "7d": 168.0, "30d": 720.0}  # ages at which views are forecast
 BEFORE, AFTER = "before", "after"
@@ -102,7 +104,7 @@ class Forecaster:
             are over) the video is in the top decile of its channel's history (models.score).
             `stage` String: "before" while no views are known, else "after".
         """
-        return self._forecast(moments, feature_table(moments, _AGES[0]))
+        return self._forecast(moments, *features_and_past(moments, _AGES[0]))
 
     def answer(self, moments: pl.DataFrame, top: int = 5) -> Answer:
         """All that there is to say, at less than the cost of asking for each: features are made
@@ -112,36 +114,28 @@ class Forecaster:
             moments: `MOMENT`.
             top: so many reasons at most.
         """
-        stage = self._stages[BEFORE]
-        planned = _planned(moments)
-        changes = changes_within(stage.ranges)
-        height = moments.height
-        whole = feature_table(
-            pl.concat([moments, changed(moments.filter(planned), changes)]), _AGES[0]
-        )
-        table = whole[:height]
+        table, past = features_and_past(moments, _AGES[0])
         return Answer(
-            self._forecast(moments, table),
+            self._forecast(moments, table, past),
             self._explain(moments, table, top),
-            self._recommend(moments, planned, table.filter(planned), whole[height:]),
+            self._recommend(moments, table, past),
         )
 
-    def _forecast(self, moments: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
+    def _forecast(self, moments: pl.DataFrame, table: Numbers, past: Past) -> pl.DataFrame:
         """`forecast`, of features that are made already, of any age asked for."""
         age_h = _age_h(moments)
         ages = np.tile(_AGES, (moments.height, 1))
         band = self._band(table, ages)
         over = ages <= age_h[:, None]
         columns = {}
+        views = [np.where(over, np.nan, 10**ends - 1) for ends in band]
         for place, name in enumerate(HORIZONS_H):
-            for end, values in (("", band.median), ("_lower", band.lower), ("_upper", band.upper)):
-                views = np.where(over[:, place], np.nan, 10 ** values[:, place] - 1)
-                columns[f"predicted_views_{name}{end}"] = views
-        return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.Float64)).select(
-            pl.all().fill_nan(None),
-            pl.Series("score", self._score(moments, table, band, age_h)),
-            pl.Series("stage", np.where(_unseen(table), BEFORE, AFTER), dtype=pl.String),
-        )
+            for end, values in zip(("", "_lower", "_upper"), views, strict=True):
+                columns[f"predicted_views_{name}{end}"] = values[:, place]
+        columns["score"] = self._score(past, table, band, age_h)
+        stage = [BEFORE if unseen else AFTER for unseen in _unseen(table).tolist()]
+        said = pl.DataFrame(columns, dict.fromkeys(columns, pl.Float64), nan_to_null=True)
+        return said.hstack([pl.Series("stage", stage, pl.String)])
 
     def at(self, moments: pl.DataFrame, horizon_h: Floats) -> Band:
         """log10 of 1 + views at any age, one per moment, with a 90 % band; for measures and tests.
@@ -149,7 +143,7 @@ class Forecaster:
         Args:
             horizon_h: age in hours, one per moment, not below the moment's.
         """
-        table = feature_table(moments, pl.Series(horizon_h))
+        table = feature_numbers(moments, horizon_h)
         band = self._band(table, horizon_h[:, None])
         return Band(*(ends[:, 0] for ends in band))
 
@@ -167,16 +161,16 @@ class Forecaster:
             moments: `MOMENT`.
             top: so many reasons at most.
         """
-        return self._explain(moments, feature_table(moments, _AGES[0]), top)
+        return self._explain(moments, feature_numbers(moments, _AGES[0]), top)
 
-    def _explain(self, moments: pl.DataFrame, table: pl.DataFrame, top: int) -> list[list[Reason]]:
+    def _explain(self, moments: pl.DataFrame, table: Numbers, top: int) -> list[list[Reason]]:
         asked = _scored_h(_age_h(moments))
         table = asked_at(table, asked)
         found: list[list[Reason]] = [[] for _ in range(moments.height)]
         for stage, rows in self._by_stage(table):
-            part = table[rows]
+            part = table.rows(rows)
             shares, _ = stage.contributions(part, asked[rows])
-            values = matrix(part, stage.features)
+            values = part.matrix(stage.features)
             told = reasons_of(stage.features, shares, values, top)
             for row, reasons in zip(rows.tolist(), told, strict=True):
                 found[row] = reasons
@@ -190,15 +184,15 @@ class Forecaster:
             Float64 in log10 views: they sum to `raw`, log10 of 1 + the views forecast, before it is
             held to be no less than the views that there are and no less than at an earlier age.
         """
-        table = feature_table(moments, horizon_h)
+        table = feature_numbers(moments, horizon_h)
         asked = np.full(moments.height, horizon_h)
-        columns: dict[str, Floats] = {
-            name: np.zeros(moments.height) for name in ("raw", "base", *table.columns)
-        }
+        names = ("raw", "base", *(feature.name for feature in FEATURES))
+        columns: dict[str, Floats] = {name: np.zeros(moments.height) for name in names}
         for stage, rows in self._by_stage(table):
-            shares, base = stage.contributions(table[rows], asked[rows])
+            part = table.rows(rows)
+            shares, base = stage.contributions(part, asked[rows])
             columns["base"][rows] = base
-            columns["raw"][rows] = np.mean(stage.members(table[rows], asked[rows]), axis=0)
+            columns["raw"][rows] = np.mean(stage.members(part, asked[rows]), axis=0)
             for place, feature in enumerate(stage.features):
                 columns[feature.name][rows] = shares[:, place]
         return pl.DataFrame(columns)
@@ -209,71 +203,66 @@ class Forecaster:
         Only for moments before publication: what is out can hardly be changed. See
         `models.recommend`.
         """
-        planned = _planned(moments)
-        plans = moments.filter(planned)
-        other = changed(plans, changes_within(self._stages[BEFORE].ranges))
-        whole = feature_table(pl.concat([plans, other]), _AGES[0])
-        return self._recommend(moments, planned, whole[: plans.height], whole[plans.height :])
+        return self._recommend(moments, *features_and_past(moments, _AGES[0]))
 
     def _recommend(
-        self, moments: pl.DataFrame, planned: pl.Series, as_is: pl.DataFrame, other: pl.DataFrame
+        self, moments: pl.DataFrame, table: Numbers, past: Past
     ) -> list[list[Recommendation]]:
-        """`recommend`, of features of the planned ones, as they are and changed."""
+        """`recommend`, of features that are made already."""
         found: list[list[Recommendation]] = [[] for _ in range(moments.height)]
-        if not as_is.height:
+        rows = np.flatnonzero(_planned(moments))
+        if not rows.size:
             return found
         stage = self._stages[BEFORE]
         asked = _SCORED_H[0]
 
-        def members(table: pl.DataFrame) -> list[Floats]:
+        def members(table: Numbers) -> list[Floats]:
             ages = np.full(table.height, asked)
             return stage.members(asked_at(table, ages), ages)
 
-        told = judged(moments.filter(planned), as_is, other, members, stage.ranges)
-        for row, changes in zip(planned.arg_true().to_list(), told, strict=True):
+        plans = moments if rows.size == moments.height else moments[rows]
+        as_is = table.rows(rows)
+        other = varied(as_is, past.rows(rows), changed(plans, changes_within(stage.ranges)))
+        told = judged(plans, as_is, other, members, stage.ranges)
+        for row, changes in zip(rows.tolist(), told, strict=True):
             found[row] = changes
         return found
 
-    def _band(self, table: pl.DataFrame, ages: Floats) -> Band:
+    def _band(self, table: Numbers, ages: Floats) -> Band:
         """Forecasts for several ages in ascending order: (rows, ages) each."""
         height, count = ages.shape
         row, flat = np.repeat(np.arange(height), count), ages.reshape(-1)
-        asked = asked_at(table[row], flat)
+        asked = asked_at(table.rows(row), flat)
         ends = [np.zeros(row.size) for _ in Band._fields]
         for stage, rows in self._by_stage(asked):
-            # Taking rows out costs by the call: not where it is all of them.
-            whole = rows.size == row.size
-            part, hours = (asked, flat) if whole else (asked[rows], flat[rows])
-            for end, values in zip(ends, stage.forecast(part, hours), strict=True):
+            found = stage.forecast(asked.rows(rows), flat[rows])
+            for end, values in zip(ends, found, strict=True):
                 end[rows] = values
         return Band(*(rising(end.reshape(height, count)) for end in ends))
 
-    def _score(
-        self, moments: pl.DataFrame, table: pl.DataFrame, band: Band, age_h: Floats
-    ) -> Floats:
+    def _score(self, past: Past, table: Numbers, band: Band, age_h: Floats) -> Floats:
         asked = _scored_h(age_h)
         place = np.searchsorted(_AGES, asked)
-        row = np.arange(moments.height)
-        threshold = self._thresholds.at(moments, asked)
+        row = np.arange(table.height)
+        threshold = self._thresholds.of_past(past, table["category"], asked)
         raw = tail(threshold, *(ends[row, place] for ends in band))
         unseen = _unseen(table)
         score = self._calibrated(raw, unseen)
         # Older than any age that is asked of: it is there, or it is not.
         done = (age_h >= _SCORED_H[-1]) & ~unseen
         if done.any():
-            now = table["views"].fill_null(np.nan).to_numpy()
-            reached = now >= self._thresholds.at(moments, age_h)
+            reached = table["views"] >= self._thresholds.of_past(past, table["category"], age_h)
             score = np.where(done, np.where(reached, 100.0, 0.0), score)
         return score
 
-    def _calibrated(self, raw: Floats, unseen: npt.NDArray[np.bool_]) -> Floats:
+    def _calibrated(self, raw: Floats, unseen: Flags) -> Floats:
         return 100 * np.where(
             unseen,
             self._stages[BEFORE].calibration(raw),
             self._stages[AFTER].calibration(raw),
         )
 
-    def _by_stage(self, table: pl.DataFrame) -> list[tuple[StageModel, npt.NDArray[np.int64]]]:
+    def _by_stage(self, table: Numbers) -> list[tuple[StageModel, npt.NDArray[np.int64]]]:
         """The rows of each stage, of those that have any."""
         unseen = _unseen(table)
         parts = (
@@ -283,21 +272,20 @@ class Forecaster:
         return [(stage, rows) for stage, rows in parts if rows.size]
 
 
-def _planned(moments: pl.DataFrame) -> pl.Series:
+def _planned(moments: pl.DataFrame) -> Flags:
     """Whether a moment is one before publication, of which nothing was observed."""
-    return moments.select(
-        (pl.col("at") <= pl.col("published_at")) & (pl.col("observed").list.len() == 0)
-    ).to_series()
+    unobserved = moments["observed"].list.len().to_numpy() == 0
+    return np.asarray((_age_h(moments) <= 0) & unobserved)
 
 
-def _unseen(table: pl.DataFrame) -> npt.NDArray[np.bool_]:
+def _unseen(table: Numbers) -> Flags:
     """Whether no views are known."""
-    return table["views"].is_null().to_numpy()
+    return np.isnan(table["views"])
 
 
 def _age_h(moments: pl.DataFrame) -> Floats:
-    age = (pl.col("at") - pl.col("published_at")).dt.total_microseconds() / 3.6e9
-    return moments.select(age).to_series().to_numpy()
+    at, published_at = (moments[name].cast(pl.Int64).to_numpy() for name in ("at", "published_at"))
+    return np.asarray((at - published_at) / 3.6e9)
 
 
 def _scored_h(age_h: Floats) -> Floats:

@@ -14,10 +14,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from streams.virality.features import Numbers
+from streams.virality.features.numbers import together
+
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
-Table = Callable[[pl.DataFrame], pl.DataFrame]
-Members = Callable[[pl.DataFrame], list[Floats]]
+Members = Callable[[Numbers], list[Floats]]
 
 SMALLEST_GAIN = 0.10  # of the views
 
@@ -79,28 +81,31 @@ def changes_within(ranges: Mapping[str, tuple[float, float]]) -> tuple[Change, .
 
 
 def changed(moments: pl.DataFrame, changes: Sequence[Change]) -> pl.DataFrame:
-    """The moments with the first change made to them, then with the second, and so on.
+    """What can be changed of moments, with the first change made to them, then the second, ...
 
     Args:
         moments: `MOMENT`, before publication.
 
     Returns:
-        `MOMENT`, (changes x moments) rows.
+        `published_at`, `duration_s` and `tag_count`, as `features.varied` takes them.
     """
     count = moments.height
-    every = moments[np.tile(np.arange(count), len(changes))]
+    every = np.tile(np.arange(count), len(changes))
     values = np.repeat([change.value for change in changes], count)
     of = np.repeat([change.input for change in changes], count)
-    return every.with_columns(
-        _set(every["duration_s"], of == "duration_s", values),
-        _set(every["tag_count"], of == "tags", values),
-        _moved(every["published_at"], of == "hour_utc", values),
+    return pl.DataFrame(
+        [
+            _moved(moments["published_at"][every], of == "hour_utc", values),
+            _set(moments["duration_s"][every], of == "duration_s", values),
+            _set(moments["tag_count"][every], of == "tags", values),
+        ]
     )
 
 
-def recommended(
+def judged(
     moments: pl.DataFrame,
-    table: Table,
+    as_is: Numbers,
+    other: Numbers,
     members: Members,
     ranges: Mapping[str, tuple[float, float]],
 ) -> list[list[Recommendation]]:
@@ -108,56 +113,48 @@ def recommended(
 
     Args:
         moments: `MOMENT`, before publication.
-        table: makes features of moments.
+        as_is: features of the moments.
+        other: features of what `changed` makes of them by `changes_within(ranges)`.
         members: what each member of the model forecasts of features, log10 views.
         ranges: of a feature, from where to where it was common in training; what is not named is
             not changed.
     """
-    if moments.is_empty():
-        return []
-    # One table for all: making features costs by the call.
-    whole = table(pl.concat([moments, changed(moments, changes_within(ranges))]))
-    as_is, other = whole[: moments.height], whole[moments.height :]
-    return judged(moments, as_is, other, members, ranges)
-
-
-def judged(
-    moments: pl.DataFrame,
-    as_is: pl.DataFrame,
-    other: pl.DataFrame,
-    members: Members,
-    ranges: Mapping[str, tuple[float, float]],
-) -> list[list[Recommendation]]:
-    """The same where features have been made already.
-
-    Args:
-        as_is: features of the moments.
-        other: features of what `changed` makes of them by `changes_within(ranges)`.
-    """
     titles = _OF_TITLES if "title_length" in ranges else ()
     changes = (*changes_within(ranges), *titles)
-    rows = pl.concat([as_is, other, _with_titles(as_is, titles)])
+    rows = together([as_is, other, _with_titles(as_is, titles)])
     asked = [part.reshape(-1, moments.height) for part in members(rows)]
     # The least that a member of the model says: they all have to agree.
     gains = np.min([10 ** (part[1:] - part[0]) - 1 for part in asked], axis=0)
-    current = {name: _current(moments, name) for name in {change.input for change in changes}}
-    features = {
-        change.feature: rows[change.feature].to_numpy().reshape(-1, moments.height)[1:]
-        for change in changes
-    }
-    best: list[dict[str, Recommendation]] = [{} for _ in range(moments.height)]
-    for place, (change, gain) in enumerate(zip(changes, gains, strict=True)):
-        low, high = ranges[change.feature]
-        reached = features[change.feature][place]
-        told = (gain >= SMALLEST_GAIN) & (low <= reached) & (reached <= high)
-        told &= ~np.isnan(current[change.input])
-        for row in np.flatnonzero(told).tolist():
-            known = best[row].get(change.input)
-            if known is None or known.gain < gain[row]:
-                best[row][change.input] = _recommendation(
-                    change, float(current[change.input][row]), float(gain[row])
-                )
-    return [sorted(found.values(), key=lambda one: -one.gain) for found in best]
+    told = (gains >= SMALLEST_GAIN) & _common(rows, changes, ranges, moments.height)
+    current = moments.select_seq(_CURRENT)
+    found: list[list[Recommendation]] = [[] for _ in range(moments.height)]
+    for name in dict.fromkeys(change.input for change in changes):
+        places = [place for place, change in enumerate(changes) if change.input == name]
+        now = current[name].to_numpy()
+        gain = np.where(told[places] & ~np.isnan(now), gains[places], -np.inf)
+        best = gain.argmax(axis=0)
+        for row in np.flatnonzero(gain.max(axis=0) > -np.inf).tolist():
+            change = changes[places[best[row]]]
+            found[row].append(_recommendation(change, float(now[row]), float(gain[best[row], row])))
+    return [sorted(some, key=lambda one: -one.gain) for some in found]
+
+
+def _common(
+    rows: Numbers,
+    changes: Sequence[Change],
+    ranges: Mapping[str, tuple[float, float]],
+    height: int,
+) -> Flags:
+    """Whether what a change comes to was common in training: (changes, moments).
+
+    Args:
+        rows: the moments as they are, then with the first change, and so on.
+    """
+    reached = np.array(
+        [rows[change.feature][(at + 1) * height :][:height] for at, change in enumerate(changes)]
+    )
+    low, high = np.array([ranges[change.feature] for change in changes]).T[:, :, None]
+    return np.asarray((low <= reached) & (reached <= high))
 
 
 def _set(column: pl.Series, where: Flags, values: Floats) -> pl.Series:
@@ -168,34 +165,30 @@ def _set(column: pl.Series, where: Flags, values: Floats) -> pl.Series:
 
 def _moved(published_at: pl.Series, where: Flags, hour: Floats) -> pl.Series:
     """The next time that it is so late: not before what was planned."""
-    at = published_at.to_physical().to_numpy()
+    at = published_at.cast(pl.Int64).to_numpy()
     later = at - at % _DAY_US + np.where(where, hour, 0).astype(np.int64) * _HOUR_US
     later += np.where(later < at, _DAY_US, 0)
     return pl.Series(published_at.name, np.where(where, later, at)).cast(published_at.dtype)
 
 
-def _with_titles(as_is: pl.DataFrame, changes: Sequence[Change]) -> pl.DataFrame:
+def _with_titles(as_is: Numbers, changes: Sequence[Change]) -> Numbers:
     """Features with titles of other lengths, of as many words in proportion."""
-    every = as_is[np.tile(np.arange(as_is.height), len(changes))]
+    every = as_is.rows(np.tile(np.arange(as_is.height), len(changes)))
     length = np.repeat([change.value for change in changes], as_is.height).astype(np.float64)
-    words = every["title_words"].to_numpy() * length
-    words /= np.maximum(every["title_length"].to_numpy(), 1)
-    return every.with_columns(
-        pl.Series("title_length", length), pl.Series("title_words", np.maximum(words.round(), 1))
-    )
+    words = every["title_words"] * length / np.maximum(every["title_length"], 1)
+    return every.with_columns({"title_length": length, "title_words": np.maximum(words.round(), 1)})
 
 
-_CURRENT: Mapping[str, pl.Expr] = {
-    "duration_s": pl.col("duration_s"),
-    "hour_utc": pl.col("published_at").dt.hour(),
-    "tags": pl.col("tag_count"),
-    "title_length": pl.col("title").str.len_chars(),
-}
-
-
-def _current(moments: pl.DataFrame, name: str) -> Floats:
-    """What an input is now; NaN where it is not known."""
-    return moments.select(_CURRENT[name].cast(pl.Float64)).to_series().to_numpy()
+# What each input is now; null where it is not known.
+_CURRENT = [
+    now.cast(pl.Float64).alias(name)
+    for name, now in {
+        "duration_s": pl.col("duration_s"),
+        "hour_utc": pl.col("published_at").dt.hour(),
+        "tags": pl.col("tag_count"),
+        "title_length": pl.col("title").str.len_chars(),
+    }.items()
+]
 
 
 def _recommendation(change: Change, current: float, gain: float) -> Recommendation:

@@ -21,6 +21,7 @@ import polars as pl
 from scipy.optimize import isotonic_regression
 from scipy.stats import norm
 
+from streams.virality.features.channel import Past
 from streams.virality.features.growth import usual_growth
 from streams.virality.features.ragged import Ragged
 from streams.virality.features.vocabulary import category_code
@@ -77,23 +78,21 @@ class Thresholds:
             moments: `MOMENT`.
             horizon_h: age in hours, one per moment.
         """
-        history = Ragged(moments["history"])
-        age = history.hours("observed_at") - history.hours("published_at")
-        level = np.log10(1 + history.numbers("views")) - usual_growth(age)
-        own = history.quantile(level, TOP)
-        unknown = history.lengths < FEWEST_EARLIER
+        category = moments.select(category_code(pl.col("category"))).to_series()
+        return self.of_past(Past.of(Ragged(moments["history"])), category.to_numpy(), horizon_h)
+
+    def of_past(self, past: Past, category: Floats, horizon_h: Floats) -> Floats:
+        """The same, by the past and the category's code of each moment."""
+        own = past.videos.quantile(past.videos.ordered(past.newest), TOP)
+        unknown = past.videos.lengths < FEWEST_EARLIER
         if unknown.any():
-            own = np.where(unknown, self._of_category(moments), own)
+            own = np.where(unknown, self._of_category(category), own)
         return np.asarray(own + usual_growth(horizon_h))
 
-    def _of_category(self, moments: pl.DataFrame) -> Floats:
-        tops = {float(code): top for code, top in self.categories.items()}
-        code = category_code(pl.col("category"))
-        return (
-            moments.select(code.replace_strict(tops, default=self.overall, return_dtype=pl.Float64))
-            .to_series()
-            .to_numpy()
-        )
+    def _of_category(self, code: Floats) -> Floats:
+        known, place = np.unique(np.nan_to_num(code, nan=-1).astype(np.int64), return_inverse=True)
+        tops = [self.categories.get(one, self.overall) for one in known.tolist()]
+        return np.array(tops, np.float64)[place]
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,12 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
-from streams.virality.features import FEATURES, Feature, matrix
+from streams.virality.features import FEATURES, Feature, Numbers
 from streams.virality.features.growth import usual_growth
 from streams.virality.features.horizon import horizon_features
-from streams.virality.models.bands import Bands
-from streams.virality.models.groups import groups
+from streams.virality.models.bands import Bands, ordered
+from streams.virality.models.groups import grouped
 from streams.virality.models.score import Calibration
 from streams.virality.models.trees import Trees
 
@@ -84,14 +83,14 @@ class StageModel:
         """What the columns are."""
         return tuple(_KNOWN[name] for name in self.point.columns)
 
-    def forecast(self, table: pl.DataFrame, horizon_h: Floats) -> Band:
+    def forecast(self, table: Numbers, horizon_h: Floats) -> Band:
         """Views at the age asked for.
 
         Args:
-            table: features (`feature_table`) for those ages.
+            table: features for those ages.
             horizon_h: hours, one per row.
         """
-        rows = matrix(table, self.features)
+        rows = table.matrix(self.features)
         offset = usual(table, horizon_h)
         raw = Band(*(trees.predict(rows) + offset for trees in (self.point, self.low, self.high)))
         lower, upper = self._covering(raw, table, horizon_h)
@@ -101,31 +100,25 @@ class StageModel:
             *(np.maximum(ends, floor) for ends in (raw.median, lower - wider, upper + wider))
         )
 
-    def members(self, table: pl.DataFrame, horizon_h: Floats) -> list[Floats]:
+    def members(self, table: Numbers, horizon_h: Floats) -> list[Floats]:
         """What each member of the forecast says, without a floor."""
         offset = usual(table, horizon_h)
-        return [part + offset for part in self.point.members(matrix(table, self.features))]
+        return [part + offset for part in self.point.members(table.matrix(self.features))]
 
-    def contributions(self, table: pl.DataFrame, horizon_h: Floats) -> tuple[Floats, Floats]:
+    def contributions(self, table: Numbers, horizon_h: Floats) -> tuple[Floats, Floats]:
         """Exact shares of the features in the forecast, and its base: without floor, the sum.
 
         Returns:
             (rows, features) and (rows,), log10 views.
         """
-        shares = self.point.contributions(matrix(table, self.features))
+        shares = self.point.contributions(table.matrix(self.features))
         return shares[:, :-1], shares[:, -1] + usual(table, horizon_h)
 
-    def _covering(self, raw: Band, table: pl.DataFrame, horizon_h: Floats) -> tuple[Floats, Floats]:
-        lower, upper = raw.lower.copy(), raw.upper.copy()
-        known = groups(table)
+    def _covering(self, raw: Band, table: Numbers, horizon_h: Floats) -> tuple[Floats, Floats]:
+        names, place = grouped(table)
         bucket = bucket_of(horizon_h)
-        for number, bands in enumerate(self.bands):
-            rows = np.flatnonzero(bucket == number)
-            if rows.size:
-                lower[rows], upper[rows] = bands.around(
-                    raw.median[rows], raw.lower[rows], raw.upper[rows], known[rows]
-                )
-        return lower, upper
+        margin = np.array([bands.margins_of(names) for bands in self.bands])[bucket, place]
+        return ordered(raw.lower - margin, raw.median, raw.upper + margin)
 
 
 def bucket_of(horizon_h: Floats) -> npt.NDArray[np.int64]:
@@ -133,41 +126,37 @@ def bucket_of(horizon_h: Floats) -> npt.NDArray[np.int64]:
     return np.searchsorted(np.array(BUCKETS_H), horizon_h, side="left")
 
 
-def usual(table: pl.DataFrame, horizon_h: Floats) -> Floats:
+def usual(table: Numbers, horizon_h: Floats) -> Floats:
     """What the trees do not have to learn, log10 views.
 
     Before publication the usual growth from 24 h to the age; afterwards the views now and the usual
     growth from now to the age.
     """
-    views, age = (table[name].to_numpy() for name in ("views", "age"))
+    views, age = table["views"], table["age"]
     asked = usual_growth(horizon_h)
     return np.where(np.isnan(views), asked, views + asked - usual_growth(10**age))
 
 
-def reach_of(table: pl.DataFrame, horizon_h: Floats) -> Floats:
+def reach_of(table: Numbers, horizon_h: Floats) -> Floats:
     """How far a forecast reaches: the age asked for in hours; once views are known, in ages so far.
 
     Growth is about a power of age: from 2 days to 20 is as far as from 1 to 10.
     """
-    age = table["age"].fill_null(0.0).to_numpy()
-    return np.asarray(horizon_h / 10**age)
+    return np.asarray(horizon_h / 10 ** np.nan_to_num(table["age"]))
 
 
-def floor_of(table: pl.DataFrame) -> Floats:
+def floor_of(table: Numbers) -> Floats:
     """Views do not become fewer: log10 of those that there are, 0 before."""
-    floor: Floats = np.nan_to_num(table["views"].to_numpy())
+    floor: Floats = np.nan_to_num(table["views"])
     return floor
 
 
-def asked_at(table: pl.DataFrame, horizon_h: Floats) -> pl.DataFrame:
-    """A feature table for another age: only the features of the age asked for change.
+def asked_at(table: Numbers, horizon_h: Floats) -> Numbers:
+    """Features for another age: only those of the age asked for change.
 
     Args:
-        table: from `feature_table`.
+        table: for any age.
         horizon_h: hours, one per row.
     """
-    observed = {name: table[name].to_numpy() for name in ("age", "velocity", "views", "slope")}
-    return table.with_columns(
-        pl.Series(name, values, dtype=pl.Float64, nan_to_null=True)
-        for name, values in horizon_features(horizon_h, observed).items()
-    )
+    observed = {name: table[name] for name in ("age", "velocity", "views", "slope")}
+    return table.with_columns(horizon_features(horizon_h, observed))

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from streams.virality.features import CODE, Feature
 from streams.virality.training.fit import table_of
@@ -36,17 +35,16 @@ def drift(trained: Trained) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def psi(before: pl.Series, after: pl.Series, feature: Feature) -> float:
-    """The index of one feature; 0 where nothing moved."""
-    one, other = (part.fill_null(np.nan).to_numpy() for part in (before, after))
-    known = one[~np.isnan(one)]
+def psi(before: Floats, after: Floats, feature: Feature) -> float:
+    """The index of one feature, NaN where unknown; 0 where nothing moved."""
+    known = before[~np.isnan(before)]
     if feature.unit == CODE:
         edges = np.unique(known)
     elif known.size:
         edges = np.unique(np.quantile(known, np.linspace(0, 1, _BINS + 1)[1:-1]))
     else:
         edges = np.zeros(0)
-    p, q = (_shares(part, edges) for part in (one, other))
+    p, q = (_shares(part, edges) for part in (before, after))
     return float(((p - q) * np.log(p / q)).sum())
 
 

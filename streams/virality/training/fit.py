@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from streams.virality.features import AFTER, BEFORE, Feature, feature_table, matrix
+from streams.virality.features import AFTER, BEFORE, Feature, Numbers, feature_numbers
 from streams.virality.features.growth import usual_growth
 from streams.virality.models.bands import Bands
 from streams.virality.models.boosting import Member, grow
@@ -98,7 +98,7 @@ def fit_stage(
     """
     columns = recipe.columns(train.stage)
     table = table_of(train)
-    rows = matrix(table, columns)
+    rows = table.matrix(columns)
     beyond = train.asked["actual"].to_numpy() - usual(table, horizons(train))
     trees = {}
     for part, members, rising in (
@@ -120,9 +120,9 @@ def fit_stage(
     return _calibrated(raw, calibrate)
 
 
-def table_of(examples: Examples) -> pl.DataFrame:
+def table_of(examples: Examples) -> Numbers:
     """Features of examples, each for the age that it asks for."""
-    return feature_table(examples.moments, examples.asked["horizon_h"])
+    return feature_numbers(examples.moments, horizons(examples))
 
 
 def horizons(examples: Examples) -> Floats:
@@ -143,7 +143,7 @@ def thresholds_of(examples: Examples) -> Thresholds:
     return Thresholds.of(examples.moments[last], level)
 
 
-def _widening(train: Examples, table: pl.DataFrame) -> Widening:
+def _widening(train: Examples, table: Numbers) -> Widening:
     """From the reach that 2.5 % of the examples exceed; as fast as the spread grew within."""
     reach = reach_of(table, horizons(train))
     spread = train.asked["actual"].to_numpy() - usual(table, horizons(train))
@@ -161,21 +161,20 @@ def _slope(reach: Floats, spread: Floats) -> float:
     return float(np.polyfit(at, half, 1)[0])
 
 
-def _ranges(table: pl.DataFrame, columns: list[Feature]) -> Mapping[str, tuple[float, float]]:
+def _ranges(table: Numbers, columns: list[Feature]) -> Mapping[str, tuple[float, float]]:
     ranges = {}
     for feature in columns:
-        known = table[feature.name].drop_nulls()
-        if feature.name in CHANGEABLE and known.len():
-            low, high = (known.quantile(share, "linear") for share in (0.05, 0.95))
-            if low is not None and high is not None:
-                ranges[feature.name] = (float(low), float(high))
+        known = table[feature.name][~np.isnan(table[feature.name])]
+        if feature.name in CHANGEABLE and known.size:
+            low, high = np.quantile(known, (0.05, 0.95)).tolist()
+            ranges[feature.name] = (low, high)
     return ranges
 
 
 def _calibrated(raw: StageModel, calibrate: Examples) -> StageModel:
     """The stage with bands that cover, on a later window, what they say."""
     table, asked = table_of(calibrate), horizons(calibrate)
-    rows, offset = matrix(table, raw.features), usual(table, asked)
+    rows, offset = table.matrix(raw.features), usual(table, asked)
     low, high = (trees.predict(rows) + offset for trees in (raw.low, raw.high))
     actual, known = calibrate.asked["actual"].to_numpy(), groups(table)
     bucket = bucket_of(asked)

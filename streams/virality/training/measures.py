@@ -58,11 +58,11 @@ def baselines(train: Examples, test: Examples) -> dict[str, Floats]:
     table, asked = table_of(test), horizons(test)
     if test.stage == "before":
         category = _category_mean(train, test) + usual_growth(asked)
-        channel = _column(table, "channel_mean") + usual_growth(asked)
+        channel = table["channel_mean"] + usual_growth(asked)
         known = np.where(np.isnan(channel), category, channel)
         return {"mean of the category": category, "mean of the channel": known}
     plain = usual(table, asked)
-    fast = _column(table, "views") + _column(table, "at_this_velocity")
+    fast = table["views"] + table["at_this_velocity"]
     return {
         "constant velocity": np.where(np.isnan(fast), plain, fast),
         "usual growth": plain,
@@ -161,7 +161,3 @@ def _category_mean(train: Examples, test: Examples) -> Floats:
         means, on="category", how="left", maintain_order="left", nulls_equal=True
     )
     return found["level"].fill_null(level.mean()).to_numpy()
-
-
-def _column(table: pl.DataFrame, name: str) -> Floats:
-    return table[name].fill_null(np.nan).to_numpy()

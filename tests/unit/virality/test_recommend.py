@@ -5,10 +5,18 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from streams.virality.features import feature_table
-from streams.virality.models.recommend import Recommendation, recommended
-from tests.unit.virality.moments import frame, moment, usual
+from streams.virality.features import (
+    FEATURES,
+    Numbers,
+    feature_numbers,
+    features_and_past,
+    varied,
+)
+from streams.virality.models.recommend import Recommendation, changed, changes_within, judged
+from tests.unit.virality.moments import PUBLISHED, frame, moment, usual
 
 EVERYTHING = {
     "hour": (0.0, 24.0),
@@ -25,16 +33,16 @@ def told(
 ) -> list[list[Recommendation]]:
     """What is recommended where each member of the model says one of the expressions."""
 
-    def members(table: pl.DataFrame) -> list[Floats]:
+    def members(numbers: Numbers) -> list[Floats]:
+        columns = {feature.name: numbers[feature.name] for feature in FEATURES}
+        table = pl.DataFrame(columns, nan_to_null=True)
         return [table.select(say.cast(pl.Float64)).to_series().to_numpy() for say in says]
 
     plans = frame(moment(history=usual())) if moments is None else moments
-    return recommended(
-        plans,
-        lambda some: feature_table(some, 168.0),
-        members,
-        EVERYTHING if ranges is None else ranges,  # type: ignore[arg-type]
-    )
+    within = EVERYTHING if ranges is None else ranges
+    as_is, past = features_and_past(plans, 168.0)
+    other = varied(as_is, past, changed(plans, changes_within(within)))  # type: ignore[arg-type]
+    return judged(plans, as_is, other, members, within)  # type: ignore[arg-type]
 
 
 EVENING = pl.when(pl.col("hour") == 20).then(0.1).otherwise(0.0)
@@ -94,3 +102,36 @@ def test_each_moment_has_its_own() -> None:
     changes = told(peak, moments=plans)
 
     assert [[change.suggested for change in one] for one in changes] == [[55], [55], []]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    past=st.lists(st.integers(0, 30), min_size=1, max_size=4),
+    length=st.sampled_from([None, 20, 180, 181, 3_000]),
+    hour=st.integers(0, 23),
+    category=st.sampled_from([None, "24", "10"]),
+)
+def test_features_of_changes_are_those_of_moments_that_are_so(
+    past: list[int], length: int | None, hour: int, category: str | None
+) -> None:
+    at = PUBLISHED.replace(hour=hour, minute=37)
+    plans = frame(
+        *(
+            moment(
+                history=usual(count),
+                published_at=at,
+                at=at,
+                duration_s=length,
+                category=category,
+                title="Part " * (1 + count),
+            )
+            for count in past
+        )
+    )
+    changes = changes_within(EVERYTHING)
+    inputs = changed(plans, changes)
+    so = pl.concat([plans] * len(changes)).with_columns(inputs.get_columns())
+
+    found = varied(*features_and_past(plans, 24.0), inputs).values
+
+    assert np.array_equal(found, feature_numbers(so, 24.0).values, equal_nan=True)

@@ -8,8 +8,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from streams.virality.features import FEATURES, Numbers
 from streams.virality.models.bands import LEAST_ROWS, Adaptive, Bands, ordered, rising
-from streams.virality.models.groups import groups
+from streams.virality.models.groups import grouped, groups
 
 SPREAD = {"10": 0.2, "20": 0.6, "25": 1.0}
 SIZE = {"large": 1.0, "new": 2.5}
@@ -145,13 +146,24 @@ def test_nothing_to_calibrate_on_is_refused() -> None:
 
 
 def test_groups_of_channels() -> None:
-    table = pl.DataFrame(
+    unknown = dict.fromkeys((feature.name for feature in FEATURES), np.full(5, np.nan))
+    table = Numbers.of(
         {
-            "category": [10.0, None, 20.0, 20.0, 20.0],
-            "channel_videos": [0.0, 4.0, 5.0, 5.0, 50.0],
-            "channel_median": [None, 9.0, 4.0, 5.0, 6.0],
+            **unknown,
+            "category": np.array([10.0, np.nan, 20.0, 20.0, 20.0]),
+            "channel_videos": np.array([0.0, 4.0, 5.0, 5.0, 50.0]),
+            "channel_median": np.array([np.nan, 9.0, 4.0, 5.0, 6.0]),
         }
     )
     found = groups(table)
     assert found["category"].to_list() == ["10", "unknown", "20", "20", "20"]
     assert found["size"].to_list() == ["new", "few", "small", "middle", "large"]
+    names, place = grouped(table)
+    assert [names[at] for at in place] == found.rows()
+
+
+def test_margins_by_name_are_those_of_rows() -> None:
+    bands = _calibrated()
+    of, _ = _rows(200, 7)
+    strange = pl.concat([of, pl.DataFrame({"category": ["?"], "size": ["?"]})])
+    assert bands.margins_of(strange.rows()).tolist() == bands.margins(strange).tolist()
