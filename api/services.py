@@ -17,6 +17,7 @@ from api.live import LiveHub
 from api.metrics import Metrics
 from api.predictions.desk import Desk
 from api.predictions.models import ServedModels
+from api.predictions.shadowing import Shadowing
 from api.predictions.together import Together
 from api.publishing import Publishing
 from api.pulse import Pulse
@@ -55,6 +56,7 @@ class Services:
     models: ServedModels
     desk: Desk
     predictions: Together  # their way into the log
+    shadowing: Shadowing
 
     @classmethod
     def of(cls, settings: Settings, keys: Keys, metrics: Metrics, models: ServedModels) -> Services:
@@ -75,6 +77,7 @@ class Services:
         person_keys = PersonKeys(settings.dsn, settings.personal_data_secrets)
         publisher = Publisher(kafka, Codec(registry), source=SOURCE, sealer=Sealer(person_keys))
         publishing = Publishing(publisher)
+        predictions = Together(publishing, VIRALITY_PREDICTIONS)
         return cls(
             settings=settings,
             keys=keys,
@@ -91,7 +94,8 @@ class Services:
             live=LiveHub(settings.dsn, metrics, pulse.beat),
             models=models,
             desk=Desk(models.serving),
-            predictions=Together(publishing, VIRALITY_PREDICTIONS),
+            predictions=predictions,
+            shadowing=Shadowing(models.shadow, predictions.publish),
         )
 
     async def open(self) -> None:
@@ -100,12 +104,14 @@ class Services:
         self.publishing.start()
         self.models.start()
         self.desk.start()
+        self.shadowing.start()
         self.live.start()
 
     async def close(self) -> None:
         """End what is open."""
         await self.live.close()
         await self.desk.close()
+        await self.shadowing.close()
         await asyncio.to_thread(self.models.close)
         self.publishing.close()
         self.person_keys.close()

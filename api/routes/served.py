@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import time
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from api.errors import ApiError
+from api.positions import MinPosition
 from api.predictions.probe import probe
+from api.predictions.standing import SHADOW_PAIRS, pairs_of, records
 from api.routes import V1
 from api.services import Here
+from api.shapes.models import Beside, Scored, ShadowReport
 from streams.virality.features import FEATURES, feature_hash
 
 router = APIRouter(prefix=f"{V1}/models", tags=["models"])
@@ -101,4 +105,31 @@ async def health(here: Here) -> ModelHealth:
         forecasts=here.desk.forecasts,
         batches=here.desk.batches,
         timestamp=dt.datetime.now(dt.UTC),
+    )
+
+
+@router.get("/shadow", summary="How the shadow does")
+async def shadow(
+    here: Here,
+    at_least: MinPosition,
+    model_version: Annotated[
+        str | None, Query(max_length=200, description="An earlier shadow; else that of now.")
+    ] = None,
+) -> ShadowReport:
+    """Beside the model that served, on the same predictions, those whose actuals have come."""
+    await at_least.of(here.database, "predictions")
+    version = model_version or here.models.facts()["shadow"]
+    found: list[Beside] = []
+    total = 0
+    if version is not None:
+        rows = await here.database.all(SHADOW_PAIRS, pairs_of(version))
+        judged = await asyncio.to_thread(records, rows)
+        found = [Beside.model_validate(one) for one in judged]
+        counted = await here.database.one("models.shadow_total", {"version": version})
+        total = counted["total"] if counted else 0
+    return ShadowReport(
+        model_version=version,
+        forecasts=total,
+        records=found,
+        this_process=Scored.model_validate(here.shadowing),
     )

@@ -68,6 +68,14 @@ class RegistryDesk:
         """
         return self._tail.catch_up(_CATCH_UP_S)
 
+    def version(self, beginning: str) -> str:
+        """The whole version of a model; `DEFAULT` is itself.
+
+        Raises:
+            RegistryError: none begins so, or several do.
+        """
+        return beginning if beginning == DEFAULT else self.models().named(beginning).version
+
     def forecaster(self, version: str) -> Forecaster:
         """A model ready for use; `DEFAULT` is the one that ships.
 
@@ -123,9 +131,7 @@ class RegistryDesk:
             NotBetterError: it is not forced, and the comparison does not say that it is better.
             RegistryError: there is no such model, it serves already, or a reason is missing.
         """
-        models = self.models()
-        if version != DEFAULT:
-            version = models.named(version).version
+        version, models = self.version(version), self.models()
         if version == models.serving:
             raise RegistryError(f"{version} serves already")
         if force and not reason:
