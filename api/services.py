@@ -16,6 +16,7 @@ from api.health import Health
 from api.live import LiveHub
 from api.metrics import Metrics
 from api.predictions.desk import Desk
+from api.predictions.drifting import Drifting
 from api.predictions.models import ServedModels
 from api.predictions.shadowing import Shadowing
 from api.predictions.together import Together
@@ -57,6 +58,7 @@ class Services:
     desk: Desk
     predictions: Together  # their way into the log
     shadowing: Shadowing
+    drifting: Drifting
 
     @classmethod
     def of(cls, settings: Settings, keys: Keys, metrics: Metrics, models: ServedModels) -> Services:
@@ -96,6 +98,7 @@ class Services:
             desk=Desk(models.serving),
             predictions=predictions,
             shadowing=Shadowing(models.shadow, predictions.publish),
+            drifting=Drifting(database, lambda: models.serving().version),
         )
 
     async def open(self) -> None:

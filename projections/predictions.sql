@@ -33,6 +33,8 @@ CREATE TABLE IF NOT EXISTS prediction_actuals (
     log_offset bigint NOT NULL,
     PRIMARY KEY (prediction_id, source)
 );
+CREATE INDEX IF NOT EXISTS prediction_actuals_newest
+    ON prediction_actuals (observed_at DESC, prediction_id);
 
 CREATE TABLE IF NOT EXISTS prediction_shadows (
     prediction_id text NOT NULL,

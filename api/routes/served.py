@@ -7,7 +7,10 @@ import datetime as dt
 import time
 from typing import Annotated, Any, Literal
 
+import psycopg
+import structlog
 from fastapi import APIRouter, Query
+from psycopg_pool import PoolTimeout
 from pydantic import BaseModel, Field
 
 from api.errors import ApiError
@@ -15,9 +18,11 @@ from api.positions import MinPosition
 from api.predictions.probe import probe
 from api.predictions.standing import SHADOW_PAIRS, pairs_of, records
 from api.routes import V1
-from api.services import Here
-from api.shapes.models import Beside, Scored, ShadowReport
+from api.services import Here, Services
+from api.shapes.models import Beside, DriftReport, Scored, ShadowReport
 from streams.virality.features import FEATURES, feature_hash
+
+log = structlog.get_logger()
 
 router = APIRouter(prefix=f"{V1}/models", tags=["models"])
 
@@ -66,6 +71,7 @@ class ModelHealth(BaseModel):
     refused: dict[str, str] = Field(description="Versions that could not be loaded, and why.")
     forecasts: int = Field(description="Made by this process.")
     batches: int = Field(description="In which they were made.")
+    drift: DriftReport | None = Field(description="null: the tables are away.")
     timestamp: dt.datetime
 
 
@@ -104,6 +110,7 @@ async def health(here: Here) -> ModelHealth:
         refused=refused,
         forecasts=here.desk.forecasts,
         batches=here.desk.batches,
+        drift=await _drift(here),
         timestamp=dt.datetime.now(dt.UTC),
     )
 
@@ -133,3 +140,12 @@ async def shadow(
         records=found,
         this_process=Scored.model_validate(here.shadowing),
     )
+
+
+async def _drift(here: Services) -> DriftReport | None:
+    try:
+        _, found = await here.drifting.of_serving()
+    except (psycopg.Error, PoolTimeout) as error:
+        log.warning("drift is not known", error=type(error).__name__)
+        return None
+    return DriftReport.model_validate(found)

@@ -44,6 +44,25 @@ class Beside(BaseModel):
     comparison: Paired
 
 
+class DriftReport(BaseModel):
+    """Whether the errors of the model that serves have changed (ADWIN), as its actuals come."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    worse: bool = Field(description="The alarm: the errors have grown.")
+    watched: int = Field(description="Predictions with actuals, the newest ones.")
+    since: dt.datetime | None = Field(
+        description="When the actuals are of from which on nothing changed; null: nothing ever did."
+    )
+    noticed: dt.datetime | None = Field(description="With an actual of then it was certain.")
+    error_before: float | None = Field(
+        description="Mean absolute error of log10(1 + views) of all before `since`."
+    )
+    error_after: float | None = Field(description="From then on; of all, if nothing changed.")
+    coverage_before: float | None
+    coverage_after: float | None
+
+
 class Scored(BaseModel):
     """What this process did for the shadow."""
 

@@ -23,8 +23,30 @@ JOIN LATERAL (
 ) AS a ON true
 -- An idempotency key asked again may have looked at another moment and another age.
 WHERE s.model_version = %(version)s AND s.horizon_h IS NOT DISTINCT FROM p.horizon_h
-ORDER BY p.made_at DESC, p.prediction_id
+ORDER BY s.made_at DESC, s.prediction_id
 LIMIT %(most)s;
 
 -- name: shadow_total
 SELECT count(*) AS total FROM prediction_shadows WHERE model_version = %(version)s;
+
+-- name: judged
+-- The newest actuals of a model's predictions: `JUDGED` of streams/virality/drift/alarm.py.
+SELECT
+    p.prediction_id,
+    a.observed_at AS at,
+    p.predicted_views AS predicted,
+    p.lower,
+    p.upper,
+    a.actual_views AS actual
+FROM prediction_actuals AS a
+JOIN predictions AS p USING (prediction_id)
+WHERE p.model_version = %(version)s
+    AND (
+        a.source = 'given'
+        OR NOT EXISTS (
+            SELECT FROM prediction_actuals AS given
+            WHERE given.prediction_id = a.prediction_id AND given.source = 'given'
+        )
+    )
+ORDER BY a.observed_at DESC, a.prediction_id
+LIMIT %(most)s;

@@ -479,3 +479,49 @@ def test_how_a_shadow_does_is_told_beside_the_one_that_served(
     assert found["comparison"]["better"] is True
     assert api.client.get(asked).json()["model_version"] == "beside-1"
     assert api.client.get("/api/v1/models/info").json()["shadow"] == "beside-1"
+
+
+def test_growing_errors_are_told_with_since_when(api: Api, unique: Make, monkeypatch: Any) -> None:
+    user, version = unique("user"), unique("model")
+    start = moment(500 * 3_600)
+    told = []
+    for number in range(400):
+        identity = f"{user}-{number:03}"
+        event = {
+            "event_id": identity,
+            "occurred_at": start,
+            "prediction_id": identity,
+        }
+        told += [
+            {
+                **event,
+                "_type": "PredictionMade",
+                "title": "t",
+                "request": "{}",
+                "predicted_views": 100.0,
+                "lower": 50.0,
+                "upper": 200.0,
+                "model_version": version,
+            },
+            {
+                **event,
+                "_type": "ActualObserved",
+                "occurred_at": start + dt.timedelta(hours=number),
+                "actual_views": 110 if number < 250 else 900,
+                "source": "observed",
+            },
+        ]
+    # What is given comes before what was observed: this one was right all along.
+    told.append({**told[-1], "actual_views": 100, "source": "given"})
+    api.fold("predictions", VIRALITY_PREDICTIONS, *told)
+    monkeypatch.setattr(api.models.model, "version", version, raising=False)
+
+    found = api.client.get("/api/v1/models/health").json()["drift"]
+    assert (found["worse"], found["watched"]) == (True, 400)
+    since = dt.datetime.fromisoformat(found["since"])
+    assert abs(since - (start + dt.timedelta(hours=250))) < dt.timedelta(hours=60)
+    assert found["coverage_before"] > 0.8 > 0.2 > found["coverage_after"]
+    assert found["error_before"] < 0.3 < 0.6 < found["error_after"]
+    page = api.client.get("/metrics").text
+    assert f'model_drift{{model_version="{version}"}} 1.0' in page
+    assert f'model_actuals{{model_version="{version}"}} 400.0' in page
