@@ -80,8 +80,10 @@ def show(version: _Version, json: Json = False) -> None:
         print_json({**facts, "as_shadow": [one.as_json() for one in records]})
         return
     for name, value in facts.items():
-        if name not in ("files", "read", "promotions", "metrics"):
+        if name not in ("files", "read", "promotions", "metrics", "doubts"):
             say(f"{name}: {'-' if value is None else value}")
+    for doubt in model.doubts:
+        say(f"doubt: {doubt}")
     table([asdict(file) for file in model.files])
     table([asdict(part) for part in model.read])
     table(
