@@ -13,6 +13,7 @@ import httpx
 import polars as pl
 import pytest
 
+from infra.cli import models
 from schemas.catalogue import VIDEO_SNAPSHOTS, VIRALITY_PREDICTIONS
 from schemas.publisher import Position
 from tests.integration.api.conftest import KEY, Api, moment, stored_events
@@ -446,7 +447,7 @@ def test_a_shadow_s_word_is_in_the_log_behind_the_answer(api: Api, beside: Besid
 
 
 def test_how_a_shadow_does_is_told_beside_the_one_that_served(
-    api: Api, beside: Beside, unique: Make
+    api: Api, beside: Beside, unique: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
     user, version = unique("user"), unique("shadow")
     ids = [made(api, user, "Music", n, video_id=f"{user}-{n}") for n in range(60)]
@@ -472,6 +473,13 @@ def test_how_a_shadow_does_is_told_beside_the_one_that_served(
     for identity in ids[:-1]:
         actual(api, identity, 1_000, "observed")
     [found] = api.client.get(asked, params={"model_version": version}).json()["records"]
+    [told] = models._as_shadow(api.settings, version)  # what `groundswell models show` says
+    assert (told.predictions, told.of_shadow.coverage) == (58, 1)
+    models._print_records([told])
+    said = capsys.readouterr().out
+    assert "as the shadow of m1, on 58 predictions" in said
+    assert "100.0%" in said
+    assert "58 videos; difference -" in said
     assert (found["serving"], found["predictions"]) == ("m1", 58)
     assert found["of_shadow"] == {"mae": 0, "coverage": 1, "width": pytest.approx(2_001 / 501)}
     assert found["of_serving"]["mae"] == pytest.approx(math.log10(1_001 / 101))

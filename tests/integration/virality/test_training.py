@@ -77,7 +77,7 @@ def test_a_model_comes_out_of_the_log_with_its_card(
     assert 0.75 < after["coverage"] <= 1
 
     shown = json.loads(groundswell("models", "show", "first", "--json").stdout)
-    assert shown["role"] == "shadow"
+    assert (shown["role"], shown["as_shadow"]) == ("shadow", [])
     read = {(one["topic"], one["partition"]): one["last"] - one["first"] for one in shown["read"]}
     for topic, least in ((VIDEO_UPLOADS, VIDEOS), (VIDEO_SNAPSHOTS, VIDEOS), (ENGAGEMENT, 3000)):
         parts = [count for (name, _), count in read.items() if name == topic.name]
