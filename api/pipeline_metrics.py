@@ -18,9 +18,11 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from api.database import Database, Row
+from api.predictions.drifting import Drifting
 from projections.status import Lag
 from streams.generation.policy.ledger import Outcome
 from streams.generation.queue import QUEUES, Depth
+from streams.virality.drift.alarm import Drift
 
 # Seconds. A render of a few seconds here, minutes with a provider elsewhere.
 _BOUNDS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
@@ -28,8 +30,8 @@ _HEALTH = {"healthy": 1.0, "degraded": 0.5, "unhealthy": 0.0, "unknown": -1.0}
 _INFINITY = float("inf")
 
 
-async def exposition(database: Database) -> bytes:
-    """The metrics of projections and jobs as Prometheus reads them.
+async def exposition(database: Database, drifting: Drifting) -> bytes:
+    """The metrics of projections, jobs and predictions as Prometheus reads them.
 
     Raises:
         psycopg.Error, PoolTimeout: the database is away, or has no tables yet.
@@ -43,6 +45,7 @@ async def exposition(database: Database) -> bytes:
     families += _queues(await database.queue_depths())
     families.append(_policy(await database.policy_outcomes()))
     families.append(_providers(await database.all("providers.health")))
+    families += _drift(*await drifting.of_serving())
     registry = CollectorRegistry()
     registry.register(_Collected(families))
     return generate_latest(registry)
@@ -131,3 +134,31 @@ def _policy(outcomes: Iterable[Outcome]) -> Metric:
     for one in outcomes:
         judgements.add_metric([one.rule, one.outcome], one.times)
     return judgements
+
+
+def _drift(version: str, drift: Drift) -> list[Metric]:
+    alarm = GaugeMetricFamily(
+        "model_drift",
+        "Whether the errors of the model that serves have grown.",
+        labels=["model_version"],
+    )
+    alarm.add_metric([version], drift.worse)
+    watched = GaugeMetricFamily(
+        "model_actuals", "Newest predictions with actuals of it.", labels=["model_version"]
+    )
+    watched.add_metric([version], drift.watched)
+    labels = ["model_version", "part"]
+    error = GaugeMetricFamily(
+        "model_error_log10", "Mean absolute error, before the last change and since.", labels=labels
+    )
+    coverage = GaugeMetricFamily(
+        "model_coverage", "Share of actuals in the band, likewise.", labels=labels
+    )
+    for part, missed, held in (
+        ("before", drift.error_before, drift.coverage_before),
+        ("since", drift.error_after, drift.coverage_after),
+    ):
+        if missed is not None and held is not None:
+            error.add_metric([version, part], missed)
+            coverage.add_metric([version, part], held)
+    return [alarm, watched, error, coverage]

@@ -19,9 +19,11 @@ from api.live import LiveHub
 from api.metrics import Metrics
 from api.predictions.asked import Asked
 from api.predictions.desk import Desk
+from api.predictions.drifting import Drifting
 from api.predictions.histories import histories
 from api.predictions.models import ServedModels
 from api.predictions.pace import Pace
+from api.predictions.shadowing import Shadowing
 from api.predictions.together import Together
 from api.publishing import Publishing
 from api.pulse import Pulse
@@ -68,6 +70,8 @@ class Services:
     pace: Pace  # of predictions
     histories: Together[Asked, list[Row]]
     predictions: Together[dict[str, Any], Position | InvalidEventError]  # their way into the log
+    shadowing: Shadowing
+    drifting: Drifting
 
     @classmethod
     def of(cls, settings: Settings, keys: Keys, metrics: Metrics, models: ServedModels) -> Services:
@@ -110,6 +114,8 @@ class Services:
             pace=Pace(),
             histories=Together(partial(histories, database)),
             predictions=Together(partial(publishing.each, VIRALITY_PREDICTIONS)),
+            shadowing=Shadowing(models.shadow, partial(publishing.publish, VIRALITY_PREDICTIONS)),
+            drifting=Drifting(database, lambda: models.serving().version),
         )
 
     async def open(self) -> None:
@@ -118,12 +124,14 @@ class Services:
         self.publishing.start()
         self.models.start()
         self.desk.start()
+        self.shadowing.start()
         self.live.start()
 
     async def close(self) -> None:
         """End what is open."""
         await self.live.close()
         await self.desk.close()
+        await self.shadowing.close()
         await asyncio.to_thread(self.models.close)
         self.publishing.close()
         self.person_keys.close()

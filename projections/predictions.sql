@@ -1,4 +1,5 @@
--- Predictions, and what became of them. An actual may be there before its prediction.
+-- Predictions, what a shadow says of the same, and what became of them. Any of the three may be
+-- there before the others.
 
 -- name: tables
 CREATE TABLE IF NOT EXISTS predictions (
@@ -32,10 +33,29 @@ CREATE TABLE IF NOT EXISTS prediction_actuals (
     log_offset bigint NOT NULL,
     PRIMARY KEY (prediction_id, source)
 );
+CREATE INDEX IF NOT EXISTS prediction_actuals_newest
+    ON prediction_actuals (observed_at DESC, prediction_id);
+
+CREATE TABLE IF NOT EXISTS prediction_shadows (
+    prediction_id text NOT NULL,
+    model_version text NOT NULL, -- a shadow: the model of `predictions` is the one that served
+    -- of the same moment and age: views with the 90 % band
+    predicted_views double precision NOT NULL,
+    lower double precision NOT NULL,
+    upper double precision NOT NULL,
+    horizon_h double precision,
+    score double precision,
+    stage text,
+    made_at timestamptz NOT NULL,
+    PRIMARY KEY (prediction_id, model_version)
+);
+CREATE INDEX IF NOT EXISTS prediction_shadows_of_model
+    ON prediction_shadows (model_version, made_at DESC);
 
 -- name: staging
 CREATE TEMP TABLE IF NOT EXISTS staged_predictions (LIKE predictions) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS staged_actuals (LIKE prediction_actuals) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE IF NOT EXISTS staged_shadows (LIKE prediction_shadows) ON COMMIT DELETE ROWS;
 
 -- name: insert_predictions
 INSERT INTO predictions (
@@ -47,6 +67,15 @@ SELECT
     predicted_views, lower, upper, horizon_h, due_at, score, stage, model_version
 FROM staged_predictions
 ON CONFLICT (prediction_id) DO NOTHING;
+
+-- name: insert_shadows
+INSERT INTO prediction_shadows (
+    prediction_id, model_version, predicted_views, lower, upper, horizon_h, score, stage, made_at
+)
+SELECT
+    prediction_id, model_version, predicted_views, lower, upper, horizon_h, score, stage, made_at
+FROM staged_shadows
+ON CONFLICT (prediction_id, model_version) DO NOTHING;
 
 -- name: upsert_actuals
 INSERT INTO prediction_actuals AS a (

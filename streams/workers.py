@@ -12,23 +12,33 @@ from streams.columnar.options import WorkerOptions
 from streams.columnar.state.quiet import Parking
 
 
-def worker(name: str, handler: ChunkHandler, settings: Settings) -> WorkerApp:
-    """A worker of the agent of that name."""
+def worker(
+    name: str, handler: ChunkHandler, settings: Settings, *, chunk_records: int | None = None
+) -> WorkerApp:
+    """A worker of the agent of that name.
+
+    Args:
+        chunk_records: see [`WorkerOptions`][streams.columnar.options.WorkerOptions].
+    """
     options = WorkerOptions(
         group=group_of(name),
         kafka=settings.kafka_config(),
         flush_seconds=settings.flush_seconds,
         watchdog_seconds=settings.watchdog_seconds,
         metrics_port=settings.metrics_port,
+        chunk_records=chunk_records,
     )
     return WorkerApp(name, handler, options)
 
 
-def folding_worker(spec: AgentSpec, settings: Settings) -> WorkerApp:
-    """A worker of an agent that folds events into state."""
+def folding_worker(
+    spec: AgentSpec, settings: Settings, *, chunk_records: int | None = None
+) -> WorkerApp:
+    """A worker of an agent that folds events into state; `chunk_records` as in `worker`."""
     registry = Registry(settings.registry_config())
     kafka, parked = settings.kafka_config(), parking(settings)
-    return worker(spec.name, FoldingHandler(spec, kafka, registry, parked), settings)
+    handler = FoldingHandler(spec, kafka, registry, parked)
+    return worker(spec.name, handler, settings, chunk_records=chunk_records)
 
 
 def parking(settings: Settings) -> Parking | None:

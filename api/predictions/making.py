@@ -14,6 +14,7 @@ from api.errors import ApiError, validation_error
 from api.predictions.answers import answer, expected_at, rounded_score
 from api.predictions.asked import Asked, read
 from api.predictions.desk import Forecast
+from api.predictions.shadowing import Made
 from api.services import Services
 from api.shapes.predictions import Prediction, PredictionRequest
 from schemas.errors import InvalidEventError
@@ -49,12 +50,17 @@ async def make(
     await here.pace.passed()
     found_histories = await here.histories.of(list(asked.values())) if asked else []
     histories = dict(zip(asked, found_histories, strict=True))
-    moments = [one.moment(histories.get(index, ())) for index, one in asked.items()]
-    forecasts = dict(zip(asked, await here.desk.forecast(moments), strict=True))
+    moments = {index: one.moment(histories.get(index, ())) for index, one in asked.items()}
+    forecasts = dict(zip(asked, await here.desk.forecast(list(moments.values())), strict=True))
     found = {index: one for index, one in forecasts.items() if isinstance(one, Forecast)}
     ids = {index: _identity(idempotency_key, user_id, index) for index in found}
     events = [_event(asked[index], found[index], ids[index], user_id, now) for index in found]
     rejected, position = await _published(here, list(found), events)
+    here.shadowing.take(
+        Made(ids[index], now, asked[index], moments[index])
+        for index in found
+        if index not in rejected
+    )
     seconds = time.perf_counter() - started
     outcomes: list[Outcome] = []
     for index, one in enumerate(read_ones):

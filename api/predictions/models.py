@@ -6,6 +6,7 @@ import threading
 from typing import Any, Protocol
 
 from api.predictions.desk import Forecaster
+from api.predictions.shadowing import Shadow
 from infra.settings import Settings
 from streams.virality.registry.models import DEFAULT
 from streams.virality.registry.watcher import ModelWatcher
@@ -22,6 +23,9 @@ class ServedModels(Protocol):
 
     def serving(self) -> Forecaster:
         """The model that serves now."""
+
+    def shadow(self) -> Shadow | None:
+        """The model that scores beside it, if any."""
 
     def facts(self) -> dict[str, Any]:
         """Of the one that serves: the fields of `ModelInfo` that are of a model."""
@@ -50,6 +54,10 @@ class RegisteredModels:
     def serving(self) -> Forecaster:
         """The model that serves now."""
         return self._watcher.serving
+
+    def shadow(self) -> Shadow | None:
+        """The model that scores beside it, if any."""
+        return self._watcher.shadow
 
     def facts(self) -> dict[str, Any]:
         """What the one that serves says of itself, and what the registry knows of it."""

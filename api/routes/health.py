@@ -59,7 +59,7 @@ async def ready(here: Here) -> Ready:
 async def metrics(here: Here) -> Response:
     """This process's own, and the pipeline's from the tables."""
     try:
-        pipeline = await exposition(here.database)
+        pipeline = await exposition(here.database, here.drifting)
         here.metrics.database_up.set(1)
     except (psycopg.Error, PoolTimeout):
         pipeline = b""

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import time
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
+import psycopg
+import structlog
+from fastapi import APIRouter, Query
+from psycopg_pool import PoolTimeout
 from pydantic import BaseModel, Field
 
 from api.errors import ApiError
+from api.positions import MinPosition
 from api.predictions.probe import probe
+from api.predictions.standing import SHADOW_PAIRS, pairs_of, records
 from api.routes import V1
-from api.services import Here
+from api.services import Here, Services
+from api.shapes.models import Beside, DriftReport, Scored, ShadowReport
 from streams.virality.features import FEATURES, feature_hash
+
+log = structlog.get_logger()
 
 router = APIRouter(prefix=f"{V1}/models", tags=["models"])
 
@@ -62,6 +71,7 @@ class ModelHealth(BaseModel):
     refused: dict[str, str] = Field(description="Versions that could not be loaded, and why.")
     forecasts: int = Field(description="Made by this process.")
     batches: int = Field(description="In which they were made.")
+    drift: DriftReport | None = Field(description="null: the tables are away.")
     timestamp: dt.datetime
 
 
@@ -100,5 +110,42 @@ async def health(here: Here) -> ModelHealth:
         refused=refused,
         forecasts=here.desk.forecasts,
         batches=here.desk.batches,
+        drift=await _drift(here),
         timestamp=dt.datetime.now(dt.UTC),
     )
+
+
+@router.get("/shadow", summary="How the shadow does")
+async def shadow(
+    here: Here,
+    at_least: MinPosition,
+    model_version: Annotated[
+        str | None, Query(max_length=200, description="An earlier shadow; else that of now.")
+    ] = None,
+) -> ShadowReport:
+    """Beside the model that served, on the same predictions, those whose actuals have come."""
+    await at_least.of(here.database, "predictions")
+    version = model_version or here.models.facts()["shadow"]
+    found: list[Beside] = []
+    total = 0
+    if version is not None:
+        rows = await here.database.all(SHADOW_PAIRS, pairs_of(version))
+        judged = await asyncio.to_thread(records, rows)
+        found = [Beside.model_validate(one) for one in judged]
+        counted = await here.database.one("models.shadow_total", {"version": version})
+        total = counted["total"] if counted else 0
+    return ShadowReport(
+        model_version=version,
+        forecasts=total,
+        records=found,
+        this_process=Scored.model_validate(here.shadowing),
+    )
+
+
+async def _drift(here: Services) -> DriftReport | None:
+    try:
+        _, found = await here.drifting.of_serving()
+    except (psycopg.Error, PoolTimeout) as error:
+        log.warning("drift is not known", error=type(error).__name__)
+        return None
+    return DriftReport.model_validate(found)

@@ -54,9 +54,8 @@ async def top(
     await at_least.of(here.database, "virality")
     now = dt.datetime.now(dt.UTC)
     asked = {"window": window, "category": category, "min_burst": min_burst, "now": now}
-    rows = await here.database.all("virality.top", {**asked, "limit": limit, "offset": offset})
-    counting = "virality.total" if min_burst is None else "virality.total_bursting"
-    total = await here.database.one(counting, asked)
+    found = await here.database.all("virality.top", {**asked, "limit": limit, "offset": offset})
+    rows = [row for row in found if row["video_id"] is not None]
     lines = await here.database.all(
         "virality.sparklines", {"ids": [row["video_id"] for row in rows], "points": POINTS}
     )
@@ -73,7 +72,7 @@ async def top(
                 sparkline=velocities.get(row["video_id"], []),
             )
         )
-    return Top(window=window, as_of=now, items=items, total=total["total"] if total else 0)
+    return Top(window=window, as_of=now, items=items, total=found[0]["total"])
 
 
 @router.get("/{video_id}", summary="A video's virality")

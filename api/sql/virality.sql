@@ -19,6 +19,7 @@ WHERE f.video_id = %(id)s;
 SELECT applied_offset FROM virality_forecasts WHERE video_id = %(id)s;
 
 -- name: top
+-- A page of the list, and on each row how many it has; of an empty page one row without a video.
 -- Where a least burst is asked for, it is worked out for every video, now: the formula and its
 -- names are those of streams/virality/burst.py. PostgreSQL's exp() must not underflow.
 WITH ranked AS (
@@ -78,75 +79,13 @@ WITH ranked AS (
     ORDER BY standing DESC, video_id
     LIMIT %(limit)s OFFSET %(offset)s
 )
-SELECT s.*, v.title, v.category, c.title AS channel_title
-FROM best
-JOIN virality_scores AS s USING (video_id)
+SELECT listed.total, s.*, v.title, v.category, c.title AS channel_title
+FROM (SELECT count(*) AS total FROM wanted) AS listed
+LEFT JOIN best ON true
+LEFT JOIN virality_scores AS s USING (video_id)
 LEFT JOIN videos AS v USING (video_id)
 LEFT JOIN channels AS c ON c.channel_id = s.channel_id
-ORDER BY best.standing DESC, video_id;
-
--- name: total
-SELECT count(*) AS total
-FROM virality_scores AS s
-WHERE CASE %(window)s
-        WHEN '1h' THEN s.rank_1h
-        WHEN '6h' THEN s.rank_6h
-        WHEN '24h' THEN s.rank_24h
-        ELSE s.rank_7d
-    END IS NOT NULL
-    AND (%(category)s::text IS NULL OR EXISTS (
-        SELECT FROM videos AS v WHERE v.video_id = s.video_id AND v.category = %(category)s
-    ));
-
--- name: total_bursting
-WITH ranked AS (
-    SELECT
-        s.*,
-        CASE %(window)s
-            WHEN '1h' THEN s.rank_1h
-            WHEN '6h' THEN s.rank_6h
-            WHEN '24h' THEN s.rank_24h
-            ELSE s.rank_7d
-        END AS standing,
-        greatest(extract(epoch FROM %(now)s::timestamptz - s.as_of)::double precision / 3600, 0)
-            AS silent
-    FROM virality_scores AS s
-    WHERE %(category)s::text IS NULL OR EXISTS (
-        SELECT FROM videos AS v WHERE v.video_id = s.video_id AND v.category = %(category)s
-    )
-), bursting AS (
-    SELECT video_id, CASE WHEN age >= 0.05 THEN
-        (hour * e1 / e2 - mean) / sqrt(mean * (1 + ratio)) ELSE 0 END AS burst
-    FROM ranked
-    CROSS JOIN LATERAL (
-        SELECT
-            coalesce(
-                extract(epoch FROM as_of - since)::double precision / 3600 + silent, 340
-            ) AS age,
-            CASE WHEN views_1h > 1e-100 THEN views_1h * exp(-least(silent, 400)) ELSE 0 END AS hour,
-            CASE WHEN views_24h > 1e-100 THEN views_24h * exp(-least(silent / 24, 400)) ELSE 0 END
-                AS day
-    ) AS brought
-    CROSS JOIN LATERAL (SELECT least(greatest(age, 0.05), 340) AS life) AS lived
-    CROSS JOIN LATERAL (
-        SELECT
-            1 - exp(-life) AS e1,
-            0.5 * (1 - exp(-2 * life)) AS e2,
-            0.96 * (1 - exp(-life / 0.96)) AS e96,
-            12 * (1 - exp(-life / 12)) AS e12,
-            24 * (1 - exp(-life / 24)) AS e24
-    ) AS sums
-    CROSS JOIN LATERAL (SELECT e24 - e1 AS before, e12 - 2 * e96 + e2 AS before_twice) AS earlier
-    CROSS JOIN LATERAL (
-        SELECT e1 * e1 / e2 * before_twice / (before * before) AS ratio
-    ) AS exposed
-    CROSS JOIN LATERAL (
-        SELECT (greatest(day - hour, 0) * before / before_twice + 0.5) * ratio AS mean
-    ) AS expected
-    WHERE %(min_burst)s::double precision IS NOT NULL
-)
-SELECT count(*) AS total FROM ranked JOIN bursting USING (video_id)
-WHERE standing IS NOT NULL AND burst >= %(min_burst)s;
+ORDER BY best.standing DESC, best.video_id;
 
 -- name: sparklines
 -- The newest points of each video, oldest first.

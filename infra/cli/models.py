@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infra.cli.common import Json, instant, load_settings, print_json, progress, say, table
+from infra.cli.common import (
+    Json,
+    instant,
+    load_settings,
+    note,
+    print_json,
+    progress,
+    say,
+    table,
+)
 from infra.cli.failures import CommandError
 
 if TYPE_CHECKING:
@@ -16,6 +25,7 @@ if TYPE_CHECKING:
     from streams.virality.registry.comparison import Comparison
     from streams.virality.registry.desk import RegistryDesk
     from streams.virality.registry.models import Model, Models
+    from streams.virality.registry.shadow import ShadowRecord, Standing
 
 app = typer.Typer(
     help="Models of virality: which there are, which one serves.", no_args_is_help=True
@@ -49,15 +59,17 @@ def list_(json: Json = False) -> None:
 
 @app.command("show")
 def show(version: _Version, json: Json = False) -> None:
-    """Show a model: files, offsets it was trained on, metrics, promotions.
+    """Show a model: files, offsets it was trained on, metrics, promotions; and, of a model that
+    is or was a shadow, how it did on predictions whose actuals have come.
 
     Example: groundswell models show virality-3f9c
     """
     from dataclasses import asdict
 
-    with _desk() as (desk, _):
+    with _desk() as (desk, settings):
         models = desk.models()
         model = models.named(version)
+        records = _as_shadow(settings, model.version)
     served = [
         {"at": one.at, "reason": one.reason, "forced": one.forced, "rollback": one.rollback}
         for one in models.history
@@ -65,11 +77,13 @@ def show(version: _Version, json: Json = False) -> None:
     ]
     facts = {**asdict(model), "role": _role(models, model.version), "promotions": served}
     if json:
-        print_json(facts)
+        print_json({**facts, "as_shadow": [one.as_json() for one in records]})
         return
     for name, value in facts.items():
-        if name not in ("files", "read", "promotions", "metrics"):
+        if name not in ("files", "read", "promotions", "metrics", "doubts"):
             say(f"{name}: {'-' if value is None else value}")
+    for doubt in model.doubts:
+        say(f"doubt: {doubt}")
     table([asdict(file) for file in model.files])
     table([asdict(part) for part in model.read])
     table(
@@ -80,22 +94,26 @@ def show(version: _Version, json: Json = False) -> None:
         ]
     )
     table(served)
+    _print_records(records)
 
 
 @app.command("compare")
 def compare(
     version: _Version, since: _Since = None, until: _Until = None, json: Json = False
 ) -> None:
-    """Compare a model with the one that serves, on what the log has that neither has learned from.
+    """Compare a model with the one that serves, on what the log has that neither has learned from;
+    and, if it was a shadow, on the predictions that both have made.
 
     Example: groundswell models compare virality-3f9c
     """
     with _desk() as (desk, settings):
         found = _compared(desk, settings, version, since, until)
+        records = _as_shadow(settings, desk.version(version))
     if json:
-        print_json(found.as_json())
-    else:
-        say(found.text)
+        print_json({**found.as_json(), "as_shadow": [one.as_json() for one in records]})
+        return
+    say(found.text)
+    _print_records(records)
 
 
 @app.command("promote")
@@ -212,6 +230,42 @@ def _compared(
     # The default model has learned from charts, of which the log knows nothing.
     learned = (candidate,) if models.serving == DEFAULT else (candidate, serving)
     return compared(candidate, serving, later_examples(data, unseen_by(*learned)))
+
+
+def _as_shadow(settings: Settings, version: str) -> list[ShadowRecord]:
+    """What the tables say of a model as a shadow; nothing where they are away."""
+    import psycopg
+    from psycopg.rows import dict_row
+
+    from api.predictions.standing import SHADOW_PAIRS, pairs_of, records
+    from api.statements import statement
+
+    try:
+        with psycopg.connect(settings.dsn, row_factory=dict_row, connect_timeout=5) as connection:
+            rows = connection.execute(statement(SHADOW_PAIRS), pairs_of(version)).fetchall()
+    except (psycopg.OperationalError, psycopg.errors.UndefinedTable) as error:
+        note(f"how it did as a shadow is not known: {error}")
+        return []
+    return records(rows)
+
+
+def _print_records(records: list[ShadowRecord]) -> None:
+    for one in records:
+        say(
+            f"as the shadow of {one.serving}, on {one.predictions:,} predictions of "
+            f"{one.since:%Y-%m-%d} to {one.until:%Y-%m-%d} whose actuals have come:"
+        )
+        table([_figures("served", one.of_serving), _figures("shadow", one.of_shadow)])
+        say(one.comparison.text)
+
+
+def _figures(role: str, standing: Standing) -> dict[str, Any]:
+    return {
+        "": role,
+        "mean abs. error (log10)": f"{standing.mae:.4f}",
+        "coverage": f"{standing.coverage:.1%}",
+        "median upper / lower": f"{standing.width:.2f}",
+    }
 
 
 def _brief(models: Models, model: Model) -> dict[str, Any]:

@@ -36,6 +36,10 @@ def virality(
     promote: Annotated[
         bool, typer.Option("--promote", help="Let it serve, if it is better than what serves.")
     ] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Register it even if its own card speaks against it."),
+    ] = False,
     compiled: Annotated[
         bool, typer.Option("--compile/--no-compile", help="Compile it for this machine.")
     ] = True,
@@ -47,7 +51,8 @@ def virality(
     """Train on the log and register the model; it scores in the shadow of the one that serves.
 
     Learns from the first 70 % of the time, calibrates on the next 15 %, is tested on the rest. The
-    card with metrics, baselines, coverage and drift is registered with it.
+    card with metrics, baselines, coverage and drift is registered with it. A model that is worse
+    than a simple rule, or whose 90 % band holds fewer than 80 or more than 97 %, is refused.
 
     Example: groundswell train virality --since 2026-01-01 --promote
     """
@@ -77,6 +82,7 @@ def virality(
                 "metrics": _in_short(metrics),
             },
             shadow=not promote,
+            force=force,
         )
         if compiled:
             _compile(settings, desk.forecaster(model.version))

@@ -31,6 +31,8 @@ class WorkerOptions:
         flush_seconds: longest pause between flushes; it is shorter where they are quick.
         watchdog_seconds: without progress for so long, the worker ends itself.
         metrics_port: of loopback; 0 is any free one.
+        chunk_records: records of a chunk at most; None is `CHUNK_RECORDS`. A fold that needs much
+            memory for each of them takes fewer.
     """
 
     group: str
@@ -38,6 +40,7 @@ class WorkerOptions:
     flush_seconds: float = 1.0
     watchdog_seconds: float = 60.0
     metrics_port: int = 0
+    chunk_records: int | None = None
 
 
 def faust_settings(options: WorkerOptions) -> dict[str, Any]:
@@ -51,7 +54,7 @@ def faust_settings(options: WorkerOptions) -> dict[str, Any]:
         / f"faust-{options.group}",  # Faust makes it, and leaves it empty
         "autodiscover": False,
         "web_enabled": False,
-        "broker_max_poll_records": CHUNK_RECORDS,
+        "broker_max_poll_records": options.chunk_records or CHUNK_RECORDS,
         "broker_session_timeout": 10.0,
         "broker_heartbeat_interval": 3.0,
         "consumer_max_fetch_size": _FETCH_BYTES,

@@ -78,7 +78,7 @@ def partition_count(kafka: dict[str, str], topic: str) -> int:
         LogReadError: it does not exist, or the broker does not answer.
     """
     with _explained(topic):
-        return len(_partitions(AdminClient(kafka), topic))
+        return len(_partitions(_admin(kafka), topic))
 
 
 def chunks(
@@ -116,7 +116,7 @@ class _Offsets:
         partitions: Collection[int] | None,
         committed: bool,
     ) -> None:
-        self._admin = AdminClient(kafka)
+        self._admin = _admin(kafka)
         self._topic = topic
         self._level = (
             IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
@@ -203,6 +203,11 @@ class _Fetching:
             self._ready.put(None)
         except Exception as error:
             self._ready.put(error)
+
+
+def _admin(kafka: Mapping[str, str]) -> AdminClient:
+    # What goes wrong comes as an error; librdkafka's own lines would stand among a command's.
+    return AdminClient({**kafka, "log_level": 0})
 
 
 def _partitions(admin: AdminClient, topic: str) -> list[int]:

@@ -10,7 +10,15 @@ from types import TracebackType
 from typing import Self
 
 import structlog
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+from confluent_kafka.admin import TopicMetadata
 
 from schemas.chunks import Chunk
 from schemas.topic import Topic
@@ -18,8 +26,9 @@ from schemas.topic import Topic
 _AT_ONCE = 5_000  # records
 _POLL_S = 0.2
 _PAUSE_S = 1.0  # before it begins anew
-_BRIEFLY_S = 1.0  # for so long it is not asked again where the topics end
+_BRIEFLY_S = 1.0
 _ANSWER_S = 10.0  # for a question to the broker
+_STEP_S = 1.0  # of it, before the thread looks whether it is to end
 
 log = structlog.get_logger()
 
@@ -38,9 +47,16 @@ class TopicFollower:
     Args:
         kafka: connection settings (librdkafka's names).
         takes: what takes the chunks of each topic.
+        briefly_s: once caught up with, it is not asked again for so long where the topics end.
     """
 
-    def __init__(self, kafka: Mapping[str, str], takes: Mapping[Topic, Take]) -> None:
+    def __init__(
+        self,
+        kafka: Mapping[str, str],
+        takes: Mapping[Topic, Take],
+        *,
+        briefly_s: float = _BRIEFLY_S,
+    ) -> None:
         self._kafka = dict(kafka)
         self._takes = {topic.name: take for topic, take in takes.items()}
         self._positions: dict[tuple[str, int], int] = {}
@@ -48,7 +64,8 @@ class TopicFollower:
         self._partitions: frozenset[tuple[str, int]] | None = None
         self._moved = threading.Condition()
         self._asking: Consumer | None = None
-        self._caught_up = -_BRIEFLY_S
+        self._briefly_s = briefly_s
+        self._caught_up = -briefly_s
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reference", daemon=True)
 
@@ -84,14 +101,14 @@ class TopicFollower:
             )
 
     def catch_up(self, seconds: float) -> None:
-        """Wait until everything is taken that the topics held a second ago.
+        """Wait until everything is taken that the topics held `briefly_s` ago.
 
         Raises:
             BehindError: it was not, within so many seconds.
             KafkaException: the broker does not say where they end.
         """
         now = time.monotonic()
-        if now - self._caught_up < _BRIEFLY_S:
+        if now - self._caught_up < self._briefly_s:
             return
         deadline = now + seconds
         if not self.read_once(seconds):
@@ -131,7 +148,7 @@ class TopicFollower:
                 consumer.close()
 
     def _follow(self, consumer: Consumer) -> None:
-        found = consumer.list_topics(timeout=_ANSWER_S).topics
+        found = self._known(consumer)
         places = [
             (name, partition)
             for name in self._takes
@@ -145,6 +162,16 @@ class TopicFollower:
         consumer.assign([TopicPartition(*place, OFFSET_BEGINNING) for place in places])
         while not self._stop.is_set():
             self._take(consumer.consume(_AT_ONCE, _POLL_S))
+
+    def _known(self, consumer: Consumer) -> Mapping[str, TopicMetadata]:
+        deadline = time.monotonic() + _ANSWER_S
+        while True:
+            try:
+                found: Mapping[str, TopicMetadata] = consumer.list_topics(timeout=_STEP_S).topics
+                return found
+            except KafkaException:
+                if self._stop.is_set() or time.monotonic() > deadline:
+                    raise
 
     def _take(self, messages: Sequence[Message]) -> None:
         records: defaultdict[tuple[str, int], list[Message]] = defaultdict(list)
@@ -178,6 +205,7 @@ class TopicFollower:
                 "auto.offset.reset": "earliest",
                 "enable.partition.eof": True,
                 "fetch.wait.max.ms": 200,
+                "log_level": 0,  # librdkafka's own lines; what matters comes as errors
                 "error_cb": lambda error: log.debug("reference", error=str(error)),
             }
         )

@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from confluent_kafka import KafkaException
+
 from infra.settings import Settings
 from schemas.catalogue import VIRALITY_MODELS
 from schemas.codec import Codec
@@ -15,17 +17,23 @@ from schemas.publisher import Publisher
 from schemas.registry import Registry
 from schemas.topic import Topic
 from streams.virality.models.forecaster import Forecaster
+from streams.virality.reference.follower import BehindError, TopicFollower
 from streams.virality.registry import events
+from streams.virality.registry.admission import doubts
 from streams.virality.registry.comparison import Comparison
+from streams.virality.registry.log import ModelLog
 from streams.virality.registry.models import DEFAULT, Model, Models, RegistryError
 from streams.virality.registry.store import ModelStore
-from streams.virality.registry.tail import ModelTail
 
 _CATCH_UP_S = 30.0
 
 
 class NotBetterError(RegistryError):
     """A promotion without evidence that the model is better."""
+
+
+class PoorModelError(RegistryError):
+    """A model whose own card speaks against it."""
 
 
 class RegistryDesk:
@@ -44,11 +52,14 @@ class RegistryDesk:
         codec = Codec(self._registry)
         kafka = settings.kafka_config()
         self._publisher = Publisher(kafka, codec, source="groundswell/models")
-        self._tail = ModelTail(kafka, codec, topic)
+        self._log = ModelLog(codec, topic)
+        # What was written just now must be read: it asks anew every time where the topic ends.
+        self._follower = TopicFollower(kafka, {topic: self._log.take}, briefly_s=0.0)
         self._store = ModelStore(settings.artifacts_url, settings.home / "models")
         self._compiled = settings.home / "compiled"
 
     def __enter__(self) -> Self:
+        self._follower.start()
         return self
 
     def __exit__(
@@ -58,7 +69,7 @@ class RegistryDesk:
         trace: TracebackType | None,
     ) -> None:
         with closing(self._registry):
-            self._tail.close()
+            self._follower.close()
 
     def models(self) -> Models:
         """The registry as it is now.
@@ -66,7 +77,19 @@ class RegistryDesk:
         Raises:
             RegistryError: it could not be read.
         """
-        return self._tail.catch_up(_CATCH_UP_S)
+        try:
+            self._follower.catch_up(_CATCH_UP_S)
+        except (BehindError, KafkaException) as error:
+            raise RegistryError(f"{error} Was the stack provisioned?") from None
+        return self._log.models
+
+    def version(self, beginning: str) -> str:
+        """The whole version of a model; `DEFAULT` is itself.
+
+        Raises:
+            RegistryError: none begins so, or several do.
+        """
+        return beginning if beginning == DEFAULT else self.models().named(beginning).version
 
     def forecaster(self, version: str) -> Forecaster:
         """A model ready for use; `DEFAULT` is the one that ships.
@@ -81,19 +104,30 @@ class RegistryDesk:
         folder = self._store.fetch(self.models().named(version))
         return Forecaster.load(folder, compiled=self._compiled)
 
-    def register(self, folder: Path, facts: Mapping[str, Any], *, shadow: bool) -> Model:
+    def register(
+        self, folder: Path, facts: Mapping[str, Any], *, shadow: bool, force: bool = False
+    ) -> Model:
         """Register a bundle: its files first, then the event that tells of them.
 
         Args:
             folder: with the bundle; it is loaded once, to know that it can be.
             facts: what only its maker knows: `read`, `trained_since`, `trained_until`, `metrics`
                 of [`Model`][streams.virality.registry.models.Model].
+            force: whatever `metrics` says; what speaks against it is recorded.
 
         Raises:
+            PoorModelError: it is worse than a simple rule, or its band is far from what it
+                promises (registry.admission).
             BundleError: the bundle cannot be used.
             ArtifactError: files could not be stored; nothing is registered then.
         """
         found = Forecaster.load(folder)
+        against = doubts(facts.get("metrics", {}))
+        if against and not force:
+            raise PoorModelError(
+                f"{found.version} is not registered: {'; '.join(against)} (--force registers it "
+                "all the same)"
+            )
         description = found.description
         files = self._store.put(
             found.version, sorted(path for path in folder.iterdir() if path.is_file())
@@ -105,6 +139,7 @@ class RegistryDesk:
             format=description.format,
             features=description.features,
             files=files,
+            doubts=against,
             **facts,
         )
         self._append(events.registered(model, shadow=shadow))
@@ -123,9 +158,7 @@ class RegistryDesk:
             NotBetterError: it is not forced, and the comparison does not say that it is better.
             RegistryError: there is no such model, it serves already, or a reason is missing.
         """
-        models = self.models()
-        if version != DEFAULT:
-            version = models.named(version).version
+        version, models = self.version(version), self.models()
         if version == models.serving:
             raise RegistryError(f"{version} serves already")
         if force and not reason:

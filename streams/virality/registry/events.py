@@ -25,6 +25,7 @@ def registered(model: Model, *, shadow: bool) -> dict[str, Any]:
         "trained_until": model.trained_until,
         "metrics": json.dumps(model.metrics),
         "shadow": shadow,
+        "doubts": list(model.doubts),
     }
 
 

@@ -51,6 +51,7 @@ class Model:
     trained_since: dt.datetime | None = None
     trained_until: dt.datetime | None = None
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    doubts: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, event: Mapping[str, Any]) -> Model:
@@ -66,6 +67,7 @@ class Model:
             trained_since=event["trained_since"],
             trained_until=event["trained_until"],
             metrics=json.loads(event["metrics"] or "{}"),
+            doubts=tuple(event["doubts"]),
         )
 
 

@@ -1,76 +1,110 @@
-"""Shadow scoring: what another model would have said, and which of the two was nearer."""
+"""How a shadow does beside the model that serves, on predictions whose actuals have come."""
 
 from __future__ import annotations
 
+import datetime as dt
+from dataclasses import asdict, dataclass
+from typing import Any
+
 import polars as pl
 
-from streams.virality.models.forecaster import HORIZONS_H, Forecaster
+from streams.virality.registry.comparison import Comparison, compare
 
-SERVING, SHADOW = "serving", "shadow"
+# One row per prediction that the shadow forecast too and whose actual is known. `video_id` is null
+# for a video that had none; views, bands and actuals are plain counts.
+PAIR = pl.Schema(
+    {
+        "prediction_id": pl.String(),
+        "video_id": pl.String(),
+        "at": pl.Datetime("us", "UTC"),
+        "horizon_h": pl.Float64(),
+        "serving": pl.String(),
+        **{f"serving_{end}": pl.Float64() for end in ("predicted", "lower", "upper")},
+        **{f"shadow_{end}": pl.Float64() for end in ("predicted", "lower", "upper")},
+        "actual": pl.Int64(),
+    }
+)
 
 
-def beside(serving: Forecaster, shadow: Forecaster | None, moments: pl.DataFrame) -> pl.DataFrame:
-    """Forecasts of the model that serves, and of its shadow if there is one.
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A model's figures.
+
+    Attributes:
+        mae: mean absolute error, log10 of 1 + views.
+        coverage: share of the actuals that its 90 % band held.
+        width: median of upper / lower, each plus 1.
+    """
+
+    mae: float
+    coverage: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowRecord:
+    """A shadow beside one model that served.
+
+    Attributes:
+        serving: version of the model whose predictions these are.
+        predictions: made by both, with an actual.
+        since, until: the first and the last of them were made then.
+        comparison: the shadow as candidate, by video (registry.comparison); a prediction for no
+            video counts as one of its own.
+    """
+
+    serving: str
+    predictions: int
+    since: dt.datetime
+    until: dt.datetime
+    of_serving: Standing
+    of_shadow: Standing
+    comparison: Comparison
+
+    def as_json(self) -> dict[str, Any]:
+        """For answers and commands."""
+        return {**asdict(self), "comparison": self.comparison.as_json()}
+
+
+def judged(pairs: pl.DataFrame) -> list[ShadowRecord]:
+    """The record of a shadow beside each model that served, the one with most predictions first.
 
     Args:
-        moments: `MOMENT`.
-
-    Returns:
-        For each moment, model and age to come one row: `video_id`, `at`, `role` ("serving" or
-        "shadow"), `model_version`, `horizon_h` Float64, `predicted`, `lower`, `upper` Float64
-        (views).
+        pairs: `PAIR`, of one shadow.
     """
-    parts = []
-    for role, model in ((SERVING, serving), (SHADOW, shadow)):
-        if model is None:
-            continue
-        said = pl.concat(
-            [moments.select("video_id", "at"), model.forecast(moments)], how="horizontal"
-        )
-        parts += [
-            said.select(
-                "video_id",
-                "at",
-                pl.lit(role).alias("role"),
-                pl.lit(model.version).alias("model_version"),
-                pl.lit(hours).alias("horizon_h"),
-                pl.col(f"predicted_views_{name}").alias("predicted"),
-                pl.col(f"predicted_views_{name}_lower").alias("lower"),
-                pl.col(f"predicted_views_{name}_upper").alias("upper"),
-            )
-            for name, hours in HORIZONS_H.items()
-        ]
-    return pl.concat(parts).drop_nulls("predicted")
+    groups = pairs.group_by("serving", maintain_order=True)
+    records = [_record(str(serving), rows) for (serving,), rows in groups]
+    return sorted(records, key=lambda one: (-one.predictions, one.serving))
 
 
-def judged(forecasts: pl.DataFrame, actuals: pl.DataFrame) -> pl.DataFrame:
-    """Errors of each model, once what was forecast has come.
-
-    Where there is a shadow, only forecasts count that both have made, so that the figures compare.
-
-    Args:
-        forecasts: from `beside`, of any number of moments.
-        actuals: `video_id`, `horizon_h` Float64, `actual` (views at that age).
-
-    Returns:
-        By `role`, `model_version` and `horizon_h`: `rows` UInt32, `mae` (mean absolute error, log10
-        views), `coverage` (share that the band held), `width` (median upper / lower), Float64.
-    """
-    came = forecasts.join(actuals, on=["video_id", "horizon_h"]).unique(
-        ["video_id", "at", "horizon_h", "role", "model_version"], keep="last", maintain_order=True
+def _record(serving: str, rows: pl.DataFrame) -> ShadowRecord:
+    errors = rows.select(
+        pl.coalesce("video_id", "prediction_id").alias("video_id"),
+        "at",
+        candidate=_error("shadow"),
+        serving=_error("serving"),
     )
-    moment = ["video_id", "at", "horizon_h"]
-    both = came.filter(role=SHADOW).select(moment).unique()
-    if both.height:
-        came = came.join(both, on=moment, how="semi")
-    logs = {name: (pl.col(name) + 1).log10() for name in ("predicted", "lower", "upper", "actual")}
-    return (
-        came.group_by("role", "model_version", "horizon_h")
-        .agg(
-            rows=pl.len(),
-            mae=(logs["predicted"] - logs["actual"]).abs().mean(),
-            coverage=pl.col("actual").is_between("lower", "upper").mean(),
-            width=(10 ** (logs["upper"] - logs["lower"])).median(),
-        )
-        .sort("horizon_h", "role", "model_version")
+    return ShadowRecord(
+        serving=serving,
+        predictions=rows.height,
+        since=rows.select(pl.col("at").min()).item(),
+        until=rows.select(pl.col("at").max()).item(),
+        of_serving=_standing(rows, "serving"),
+        of_shadow=_standing(rows, "shadow"),
+        comparison=compare(errors),
     )
+
+
+def _standing(rows: pl.DataFrame, role: str) -> Standing:
+    lower, upper = f"{role}_lower", f"{role}_upper"
+    found = rows.select(
+        mae=_error(role).mean(),
+        coverage=pl.col("actual").is_between(lower, upper).mean(),
+        width=((pl.col(upper) + 1) / (pl.col(lower) + 1)).median(),
+    )
+    return Standing(**found.row(0, named=True))
+
+
+def _error(role: str) -> pl.Expr:
+    predicted, actual = pl.col(f"{role}_predicted"), pl.col("actual")
+    return ((predicted + 1).log10() - (actual + 1).log10()).abs()

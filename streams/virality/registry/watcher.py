@@ -18,9 +18,10 @@ from schemas.codec import Codec
 from schemas.registry import Registry
 from schemas.topic import Topic
 from streams.virality.models.forecaster import Forecaster
-from streams.virality.registry.models import DEFAULT, Models, RegistryError
+from streams.virality.reference.follower import TopicFollower
+from streams.virality.registry.log import ModelLog
+from streams.virality.registry.models import DEFAULT, Models
 from streams.virality.registry.store import ModelStore
-from streams.virality.registry.tail import ModelTail
 
 _POLL_S = 0.5  # longest wait for an event before the thread looks whether it is to end
 _START_S = 30.0
@@ -130,29 +131,21 @@ class ModelWatcher:
     def _follow(self) -> None:
         settings = self._settings
         registry = Registry(settings.registry_config())
-        with (
-            closing(registry),
-            ModelTail(settings.kafka_config(), Codec(registry), self._topic) as tail,
-        ):
-            self._catch_up(tail)
-            if self._stop.is_set():
-                return
-            self._take(tail.models)
+        told = ModelLog(Codec(registry), self._topic)
+        follower = TopicFollower(settings.kafka_config(), {self._topic: told.take})
+        with closing(registry), follower:
+            while not follower.read_once(_PAUSE_S):
+                if self._stop.is_set():
+                    return
+                log.warning("models_not_read", topic=self._topic.name)
+            taken = -1
             tried = time.monotonic()
             while not self._stop.is_set():
                 again = bool(self._refused) and time.monotonic() - tried > _RETRY_S
-                if tail.wait(_POLL_S) or again:
-                    self._take(tail.models)
+                if taken < 0 or told.beyond(taken, _POLL_S) or again:
+                    taken = told.position
+                    self._take(told.models)
                     tried = time.monotonic()
-
-    def _catch_up(self, tail: ModelTail) -> None:
-        """Read what there is; in steps, so that an end is seen in time."""
-        while not self._stop.is_set():
-            try:
-                tail.catch_up(_PAUSE_S)
-                return
-            except RegistryError as error:
-                log.warning("models_not_read", topic=self._topic.name, error=str(error))
 
     def _take(self, models: Models) -> None:
         """Make what the registry says the models in use."""

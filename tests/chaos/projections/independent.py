@@ -20,11 +20,15 @@ from confluent_kafka import Message
 
 from infra.settings import Settings
 from schemas.catalogue import (
+    CHANNEL_SNAPSHOTS,
     EXPIRIES,
     GENERATION_EVENTS,
+    OUTLIER_BASELINES,
     OUTLIER_DETECTIONS,
     VIDEO_SNAPSHOTS,
     VIDEO_UPLOADS,
+    VIRALITY_FORECASTS,
+    VIRALITY_PREDICTIONS,
     VIRALITY_SCORES,
 )
 from schemas.topic import Topic
@@ -45,6 +49,12 @@ KEYS = {
     "outlier_detections": ("video_id", "age_from_h"),
     "jobs": ("job_id",),
     "job_events": ("job_id", "version"),
+    "channels": ("channel_id",),
+    "channel_observations": ("channel_id", "observed_at"),
+    "virality_forecasts": ("video_id",),
+    "predictions": ("prediction_id",),
+    "prediction_shadows": ("prediction_id", "model_version"),
+    "prediction_actuals": ("prediction_id", "source"),
 }
 
 _HOURS = {"1h": 1, "6h": 6, "24h": 24, "7d": 168}
@@ -100,7 +110,7 @@ def recount(settings: Settings, topics: Mapping[str, Topic], partitions: int) ->
             elif message.value() is not None or topic.compacted:
                 events[name].append(_event(message, schema))
     for name, fold in _FOLDS.items():
-        if set(name) & topics.keys():
+        if name[0] in topics:  # of what is left, others read some too
             found.tables |= fold(*(events[one] for one in name))
     return found
 
@@ -236,6 +246,115 @@ def _score(event: Event) -> Row:
     return row | {"log_offset": event.offset}
 
 
+def _forecasts(forecasts: Iterable[Event]) -> Tables:
+    """The furthest forecast of each video, of one made again the last; what is gone is gone."""
+    rows: dict[Key, Event] = {}
+    for event in forecasts:
+        if event.fields is None:
+            rows.pop((event.key,), None)
+        else:
+            key = (event.fields["video_id"],)
+            _keep(rows, key, event, lambda e: (e.fields["applied_offset"], e.offset))
+    return {
+        "virality_forecasts": {
+            key: event.fields | {"log_offset": event.offset} for key, event in rows.items()
+        }
+    }
+
+
+_OF_BASELINES = ("format", "age_from_h", "n", "median_log10_views", "mad_log10_views")
+
+
+def _channels(
+    snapshots: Iterable[Event], baselines: Iterable[Event], expiries: Iterable[Event]
+) -> Tables:
+    """Of each instant's observations the one received last; the furthest baselines."""
+    before = max((e.fields["before"] for e in expiries), default=_EPOCH)
+    observed: dict[Key, Event] = {}
+    for event in snapshots:
+        if event.stored_at >= before:
+            key = (event.fields["channel_id"], _at(event))
+            _keep(observed, key, event, lambda e: (e.stored_at, e.offset))
+    furthest: dict[str, Event] = {}
+    for event in baselines:
+        if event.fields is not None:
+            name = event.fields["channel_id"]
+            _keep(furthest, name, event, lambda e: (e.fields["applied_offset"], e.offset))
+    histories: defaultdict[str, list[Event]] = defaultdict(list)
+    for (channel, _), event in observed.items():
+        histories[channel].append(event)
+    return {
+        "channels": {
+            (channel,): _channel(channel, histories.get(channel, []), furthest.get(channel))
+            for channel in histories.keys() | furthest.keys()
+        },
+        "channel_observations": {
+            key: {
+                **_some(event, "channel_id", "subscribers", "views", "videos", "title"),
+                "observed_at": key[1],
+                "stored_at": event.stored_at,
+                "applied_offset": event.offset,
+            }
+            for key, event in observed.items()
+        },
+    }
+
+
+def _channel(channel: str, history: list[Event], baseline: Event | None) -> Row:
+    newest = max(history, key=_at, default=None)
+    usual = [] if baseline is None else baseline.fields["baselines"]
+    kept = [{name: one[name] for name in _OF_BASELINES} for one in usual]
+    return {
+        "channel_id": channel,
+        **_some(newest, "title", "subscribers", "views", "videos"),
+        "snapshots": len(history),
+        "first_observed_at": min(map(_at, history), default=None),
+        "last_observed_at": None if newest is None else _at(newest),
+        "observed_stored_at": None if newest is None else newest.stored_at,
+        "observed_offset": None if newest is None else newest.offset,
+        "baselines": sorted(kept, key=lambda one: (one["format"], one["age_from_h"])),
+        "baseline_as_of": None if baseline is None else baseline.fields["as_of"],
+        "baseline_snapshots": None if baseline is None else baseline.fields["snapshots"],
+        "baseline_applied_offset": None if baseline is None else baseline.fields["applied_offset"],
+        "baseline_log_offset": None if baseline is None else baseline.offset,
+    }
+
+
+_SAID = ("predicted_views", "lower", "upper", "horizon_h", "score", "stage", "model_version")
+_ASKED = ("user_id", "video_id", "channel_id", "title", "category", "request", "due_at")
+
+
+def _predictions(events: Iterable[Event]) -> Tables:
+    """The first prediction and the first word of each shadow; of each source the newest actual."""
+    made: dict[Key, Row] = {}
+    shadows: dict[Key, Row] = {}
+    actuals: dict[Key, Event] = {}
+    for event in events:
+        key = (event.fields["prediction_id"],)
+        row = {"prediction_id": key[0], "made_at": _at(event)}
+        match event.fields["_type"]:
+            case "PredictionMade":
+                made.setdefault(key, row | _some(event, *_SAID, *_ASKED))
+            case "PredictionShadowed":
+                own = (*key, event.fields["model_version"])
+                shadows.setdefault(own, row | _some(event, *_SAID))
+            case "ActualObserved":
+                own = (*key, event.fields["source"])
+                _keep(actuals, own, event, lambda e: (_at(e), e.offset))
+    return {
+        "predictions": made,
+        "prediction_shadows": shadows,
+        "prediction_actuals": {
+            key: {
+                **_some(event, "prediction_id", "source", "actual_views", "horizon_h", "feedback"),
+                "observed_at": _at(event),
+                "log_offset": event.offset,
+            }
+            for key, event in actuals.items()
+        },
+    }
+
+
 def _outliers(detections: Iterable[Event]) -> Tables:
     """A bucket is judged once: the verdict on the earliest snapshot."""
 
@@ -339,4 +458,7 @@ _FOLDS: dict[tuple[str, ...], Callable[..., Tables]] = {
     (VIRALITY_SCORES.events,): _virality,
     (OUTLIER_DETECTIONS.events,): _outliers,
     (GENERATION_EVENTS.events,): _jobs,
+    (CHANNEL_SNAPSHOTS.events, OUTLIER_BASELINES.events, EXPIRIES.events): _channels,
+    (VIRALITY_FORECASTS.events,): _forecasts,
+    (VIRALITY_PREDICTIONS.events,): _predictions,
 }

@@ -18,11 +18,15 @@ from confluent_kafka import Producer
 
 from infra.settings import Settings
 from schemas.catalogue import (
+    CHANNEL_SNAPSHOTS,
     EXPIRIES,
     GENERATION_EVENTS,
+    OUTLIER_BASELINES,
     OUTLIER_DETECTIONS,
     VIDEO_SNAPSHOTS,
     VIDEO_UPLOADS,
+    VIRALITY_FORECASTS,
+    VIRALITY_PREDICTIONS,
     VIRALITY_SCORES,
 )
 from schemas.publisher import producer_config
@@ -95,6 +99,8 @@ class Load:
     def _to_be_spoiled(self, topic: Topic) -> Event:
         if topic.columnar:
             return next(self._stories[topic.name])
+        if topic.events == VIRALITY_PREDICTIONS.events:
+            return _prediction(self._random, self._random.getrandbits(60), "PredictionMade")
         # A story of its own: nothing that follows leans on it.
         return _job_event(self._random, self._random.getrandbits(60), 1, "Progressed")
 
@@ -116,6 +122,11 @@ class _Encoder:
         self._topic = topic
         self._schema = fastavro.parse_schema(topic.schema, named_schemas={})
         self._prefix = b"\0" + schema_id.to_bytes(4)
+        self._names = (
+            {}
+            if topic.columnar
+            else {one["name"]: f"{one['namespace']}.{one['name']}" for one in topic.schema}
+        )
         self._bad: dict[str, Event] = _BROKEN[topic.events]
 
     def good(self, event: Event) -> Record:
@@ -143,7 +154,7 @@ class _Encoder:
         body = io.BytesIO()
         told: Any = event
         if not self._topic.columnar:
-            told = (f"groundswell.generation.{event['_type']}", event)
+            told = (self._names[event["_type"]], event)
         fastavro.schemaless_writer(body, self._schema, told)
         return self._prefix + body.getvalue()
 
@@ -186,6 +197,27 @@ _BROKEN: dict[str, dict[str, Event]] = {
         **_LONG_IDS,
         "NUL in a text": {"format": "nul \0"},
         "in a year of five digits": {"occurred_at": _YEAR_33658},
+    },
+    CHANNEL_SNAPSHOTS.events: {
+        "a channel that is too long": {"channel_id": _TOO_LONG},
+        "subscribers below zero": {"subscribers": -1},
+        "NUL in a text": {"title": "nul \0"},
+        "of the future": {"occurred_at": dt.datetime(2125, 1, 1, tzinfo=dt.UTC)},
+    },
+    OUTLIER_BASELINES.events: {
+        "a channel that is too long": {"channel_id": _TOO_LONG},
+        "in a year of five digits": {"as_of": _YEAR_33658},
+    },
+    VIRALITY_FORECASTS.events: {
+        **_LONG_IDS,
+        "NUL in a list": {"reasons": ["nul \0"]},
+        "in a year of five digits": {"as_of": _YEAR_33658},
+    },
+    VIRALITY_PREDICTIONS.events: {
+        "a prediction that is too long": {"prediction_id": _TOO_LONG},
+        "an empty id": {"prediction_id": ""},
+        "NUL in a text": {"request": "nul \0"},
+        "due in a year of five digits": {"due_at": _YEAR_33658},
     },
     EXPIRIES.events: {"an empty id": {"event_id": ""}},
     GENERATION_EVENTS.events: {
@@ -232,6 +264,19 @@ def _snapshots(rng: random.Random, keys: int) -> Iterator[Event]:
         }
 
 
+def _channel_snapshots(rng: random.Random, keys: int) -> Iterator[Event]:
+    for number in count():
+        yield {
+            "event_id": f"channel-snapshot-{number}",
+            "occurred_at": _instant(rng),
+            "channel_id": f"c{_video(rng, keys) % 500}",
+            "title": _maybe(rng, rng.choice(_TEXTS)),
+            "subscribers": _maybe(rng, rng.getrandbits(30)),
+            "views": _maybe(rng, rng.getrandbits(40)),
+            "videos": _maybe(rng, rng.getrandbits(10)),
+        }
+
+
 def _expiries(rng: random.Random, keys: int) -> Iterator[Event]:
     """What the log received in the first part of the time is to be gone."""
     began = dt.datetime.now(dt.UTC)
@@ -246,22 +291,35 @@ def _expiries(rng: random.Random, keys: int) -> Iterator[Event]:
 
 def _scores(rng: random.Random, keys: int) -> Iterator[Event]:
     """States: a row of a video and an offset is the same row whenever it is written."""
+    for video, at in _states(rng, keys):
+        yield _score(random.Random(f"{video} {at}"), video, at)
+
+
+def _forecasts(rng: random.Random, keys: int) -> Iterator[Event]:
+    """A forecast is made again after a crash, perhaps by another model."""
+    for video, at in _states(rng, keys):
+        model = f"m{rng.randrange(3)}"
+        yield _forecast(random.Random(f"{video} {at} {model}"), video, at, model)
+
+
+def _baselines(rng: random.Random, keys: int) -> Iterator[Event]:
+    for channel, at in _states(rng, min(keys, 500)):
+        yield _baseline(random.Random(f"{channel} {at}"), channel, at)
+
+
+def _states(rng: random.Random, keys: int) -> Iterator[tuple[int, int]]:
+    """Keys and the offsets that their rows have reached."""
     reached: dict[int, int] = {}
     while True:
-        video = _video(rng, keys)
-        at = reached[video] = reached.get(video, rng.randrange(10)) + rng.randrange(1, 4)
+        key = _video(rng, keys)
+        at = reached[key] = reached.get(key, rng.randrange(10)) + rng.randrange(1, 4)
         if rng.random() < 0.05:  # a worker that slept writes an old one again
             at = max(0, at - rng.randrange(20))
-        yield _score(random.Random(f"{video} {at}"), video, at)
+        yield key, at
 
 
 def _score(rng: random.Random, video: int, applied_offset: int) -> Event:
     counts = ("likes", "dislikes", "comments", "shares", "saves", "impressions", "watch_ms")
-    predictions = [
-        f"predicted_views_{horizon}{bound}"
-        for horizon in ("24h", "7d", "30d")
-        for bound in ("", "_lower", "_upper")
-    ]
     return {
         "video_id": f"v{video}",
         "channel_id": f"c{video % 100}",
@@ -272,11 +330,101 @@ def _score(rng: random.Random, video: int, applied_offset: int) -> Event:
         "unique_viewers": rng.getrandbits(30),
         "viewers": rng.randbytes(8),
         **{name: _figure(rng) for name in ("score", "velocity", "acceleration")},
-        **{name: _maybe(rng, rng.uniform(0, 1e6)) for name in predictions},
+        **_expected(rng),
         "model_version": "m1",
         "reasons": rng.choices(_TEXTS, k=rng.randrange(3)),
         "applied_offset": applied_offset,
         "generation": rng.randrange(5),
+    }
+
+
+def _forecast(rng: random.Random, video: int, applied_offset: int, model: str) -> Event:
+    return {
+        "video_id": f"v{video}",
+        "channel_id": f"c{video % 100}",
+        "as_of": START + dt.timedelta(seconds=applied_offset * 7 + rng.randrange(60)),
+        "published_at": START - dt.timedelta(hours=rng.randrange(1_000)),
+        "age_s": rng.getrandbits(20),
+        "views": _maybe(rng, rng.getrandbits(40)),
+        **_expected(rng),
+        **{name: _maybe(rng, _figure(rng)) for name in ("score", "velocity", "acceleration")},
+        "stage": _maybe(rng, "after"),
+        "model_version": model,
+        "reasons": rng.choices(_TEXTS, k=rng.randrange(3)),
+        "applied_offset": applied_offset,
+    }
+
+
+def _baseline(rng: random.Random, channel: int, applied_offset: int) -> Event:
+    judged = rng.sample([(kind, age) for kind in ("short", "long") for age in range(9)], k=3)
+    return {
+        "channel_id": f"c{channel}",
+        "as_of": START + dt.timedelta(seconds=applied_offset * 7 + rng.randrange(60)),
+        "snapshots": rng.getrandbits(30),
+        "baselines": [
+            {
+                "format": kind,
+                "age_from_h": age,
+                "n": rng.getrandbits(8),
+                "median_log10_views": _figure(rng),
+                "mad_log10_views": _figure(rng),
+                "recent": [_figure(rng) for _ in range(rng.randrange(3))],
+            }
+            for kind, age in judged
+        ],
+        "seen": [],
+        "applied_offset": applied_offset,
+        "generation": rng.randrange(5),
+    }
+
+
+def _predictions(rng: random.Random, keys: int) -> Iterator[Event]:
+    """Predictions, shadows' words on them and actuals in any order, some of them again."""
+    kinds = ("PredictionMade", "PredictionShadowed", "ActualObserved", "ActualObserved")
+    while True:
+        yield _prediction(rng, _video(rng, keys), rng.choice(kinds))
+
+
+def _prediction(rng: random.Random, number: int, kind: str) -> Event:
+    band = ("predicted_views", "lower", "upper")
+    head = {
+        "_type": kind,
+        "event_id": f"{number}-{rng.getrandbits(60):x}",
+        "occurred_at": _instant(rng),
+        "prediction_id": f"p{number}",
+        "horizon_h": _maybe(rng, 24.0),
+    }
+    if kind == "ActualObserved":
+        return head | {
+            "actual_views": rng.getrandbits(40),
+            "feedback": _maybe(rng, rng.choice(_TEXTS)),
+            "source": rng.choice(["given", "observed"]),
+        }
+    said = {
+        **{name: rng.uniform(0, 1e6) for name in band},
+        "model_version": f"m{rng.randrange(3)}",
+        "score": _maybe(rng, rng.uniform(0, 100)),
+        "stage": _maybe(rng, "before"),
+    }
+    if kind == "PredictionShadowed":
+        return head | said
+    asked = ("video_id", "category", "channel_id", "user_id")
+    return {
+        **head,
+        **said,
+        **{name: _maybe(rng, f"{name}{rng.randrange(9)}") for name in asked},
+        "title": rng.choice(_TEXTS),
+        "request": rng.choice(_TEXTS),
+        "due_at": _maybe(rng, _instant(rng)),
+    }
+
+
+def _expected(rng: random.Random) -> Event:
+    """Views expected at each age, with a band."""
+    return {
+        f"predicted_views_{horizon}{bound}": _maybe(rng, rng.uniform(0, 1e6))
+        for horizon in ("24h", "7d", "30d")
+        for bound in ("", "_lower", "_upper")
     }
 
 
@@ -435,4 +583,8 @@ _MADE: dict[str, Callable[[random.Random, int], Iterator[Event]]] = {
     VIRALITY_SCORES.events: _scores,
     OUTLIER_DETECTIONS.events: _detections,
     GENERATION_EVENTS.events: _jobs,
+    CHANNEL_SNAPSHOTS.events: _channel_snapshots,
+    OUTLIER_BASELINES.events: _baselines,
+    VIRALITY_FORECASTS.events: _forecasts,
+    VIRALITY_PREDICTIONS.events: _predictions,
 }

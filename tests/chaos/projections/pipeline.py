@@ -27,7 +27,9 @@ from tests.chaos.projections.independent import Recount, recount
 from tests.chaos.projections.projector import Options
 from tests.chaos.projections.verdict import Verdict, compare, letters_of, tables_of
 from tests.chaos.spare import Process, told
-from tests.integration.projections.addresses import renamed
+from tests.integration.projections.addresses import readdressed, renamed
+
+Place = tuple[str, str, int]  # projection, topic, partition
 
 PARTITIONS = 2
 _ANSWER_S = 10.0
@@ -116,29 +118,38 @@ class Pipeline:
         for projector in self.running():
             self.kill(projector)
 
-    def checkpoints(self) -> dict[tuple[str, int], int]:
-        """Where the tables stand; nothing where there are none (a killed server may forget them).
+    def checkpoints(self) -> dict[Place, int]:
+        """Where each projection's tables stand; nothing where there are none (a killed server may
+        forget them).
 
         Raises:
             psycopg.OperationalError: PostgreSQL is away.
         """
-        query = "SELECT topic, partition, next_offset FROM projection_checkpoints"
+        query = "SELECT projection, topic, partition, next_offset FROM projection_checkpoints"
         with psycopg.connect(self.settings.dsn) as connection, suppress(UndefinedTable):
-            return {(topic, part): offset for topic, part, offset in connection.execute(query)}
+            return {(one, topic, n): at for one, topic, n, at in connection.execute(query)}
         return {}
 
-    def ends(self) -> dict[tuple[str, int], int]:
-        """The end of each partition.
+    def ends(self) -> dict[Place, int]:
+        """The end of each partition, for each projection that reads it.
 
         Raises:
             KafkaException: the broker does not answer.
         """
-        return {
+        ends = {
             (topic.name, n): int(
                 self._asker.get_watermark_offsets(TopicPartition(topic.name, n), _ANSWER_S)[1]
             )
             for topic in self.topics.values()
             for n in range(PARTITIONS)
+        }
+        own = (readdressed(PROJECTIONS[name], self.suffix) for name in self.names)
+        readers = [(one.name, topic) for one in own for topic in one.topics]
+        return {
+            (name, *where): end
+            for where, end in ends.items()
+            for name, topic in readers
+            if topic == where[0]
         }
 
     def caught_up(self) -> bool:

@@ -7,6 +7,7 @@ import time
 import uuid
 
 from infra.settings import Settings
+from projections.catalogue import PROJECTIONS
 from tests.chaos.broker import Broker
 from tests.chaos.outcome import Outcome, spread
 from tests.chaos.projections.backup import Backup
@@ -15,7 +16,7 @@ from tests.chaos.projections.load import Load
 from tests.chaos.projections.pipeline import Pipeline, pipeline
 from tests.chaos.projections.postgres import postgres
 
-_NAMES = ["videos", "virality", "outliers", "jobs"]
+_NAMES = list(PROJECTIONS)
 _CATCH_UP_S = 240.0
 
 

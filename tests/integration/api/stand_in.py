@@ -63,6 +63,7 @@ class StandIn:
 class StandInModels:
     def __init__(self) -> None:
         self.model = StandIn()
+        self.beside: StandIn | None = None
 
     def start(self) -> None:
         pass
@@ -73,8 +74,11 @@ class StandInModels:
     def serving(self) -> StandIn:
         return self.model
 
+    def shadow(self) -> StandIn | None:
+        return self.beside
+
     def facts(self) -> dict[str, Any]:
-        return FACTS
+        return {**FACTS, "shadow": self.beside and self.beside.version}
 
     def refused(self) -> dict[str, str]:
         return {}

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+import itertools
+import math
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
+import polars as pl
 import pytest
 
+from infra.cli import models
 from schemas.catalogue import VIDEO_SNAPSHOTS, VIRALITY_PREDICTIONS
+from schemas.publisher import Position
 from tests.integration.api.conftest import KEY, Api, moment, stored_events
+from tests.integration.api.stand_in import StandIn
 from tests.integration.api.test_reads import snapshot
 
 Make = Callable[[str], str]
@@ -386,3 +393,143 @@ def test_a_model_that_does_not_predict_is_unwell(api: Api, monkeypatch: Any) -> 
         assert answer.status_code == 503, path
     assert answer.json()["details"]["components"]["models"]["status"] == "down"
     assert api.client.get("/health").json() == {"status": "alive"}
+
+
+class Beside(StandIn):
+    """The shadow: it expects half of what the other does."""
+
+    version = "beside-1"
+
+    def forecast(self, moments: pl.DataFrame) -> pl.DataFrame:
+        return super().forecast(moments).with_columns(pl.selectors.starts_with("predicted") / 2)
+
+
+@pytest.fixture
+def beside(api: Api) -> Iterator[Beside]:
+    api.models.beside = Beside()
+    yield api.models.beside
+    api.models.beside = None
+
+
+def scored(api: Api) -> dict[str, int]:
+    found: dict[str, int] = api.client.get("/api/v1/models/shadow").json()["this_process"]
+    return found
+
+
+def after(api: Api, position: str) -> Iterator[dict[str, Any]]:
+    """What stands behind a position: a prediction is its key, so a word on it does."""
+    where = Position.parse(position)
+    for offset in itertools.count(where.offset + 1):
+        yield from stored_events(api, f"{where.topic}/{where.partition}/{offset}")
+
+
+def test_a_shadow_s_word_is_in_the_log_behind_the_answer(api: Api, beside: Beside) -> None:
+    before = scored(api)
+    answer = api.client.post("/api/v1/predict", json=DOCUMENTED)
+    assert answer.json()["predicted_views"] == 60_000  # of the one that serves
+    deadline = time.monotonic() + 20
+    while scored(api)["scored"] == before["scored"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    later = next(
+        event
+        for event in after(api, answer.headers["X-Event-Position"])
+        if event["prediction_id"] == answer.json()["prediction_id"]
+    )
+    assert later["_type"] == "PredictionShadowed"
+    assert (later["model_version"], later["predicted_views"]) == ("beside-1", 30_000)
+
+    def away(moments: Any) -> Any:
+        raise OSError("its machine code is gone")
+
+    beside.forecast = away  # type: ignore[method-assign]
+    assert api.client.post("/api/v1/predict", json=DOCUMENTED).status_code == 200
+
+
+def test_how_a_shadow_does_is_told_beside_the_one_that_served(
+    api: Api, beside: Beside, unique: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    user, version = unique("user"), unique("shadow")
+    ids = [made(api, user, "Music", n, video_id=f"{user}-{n}") for n in range(60)]
+    forecasts = [
+        {
+            "_type": "PredictionShadowed",
+            "event_id": f"{identity}-shadow",
+            "occurred_at": moment(),
+            "prediction_id": identity,
+            "predicted_views": 1_000.0,
+            "lower": 500.0,
+            "upper": 2_000.0,
+            "model_version": version,
+            # Of another age it is another question.
+            "horizon_h": 24.0 if identity == ids[0] else 168.0,
+        }
+        for identity in ids
+    ]
+    api.fold("predictions", VIRALITY_PREDICTIONS, *forecasts)
+    asked = "/api/v1/models/shadow"
+    early = api.client.get(asked, params={"model_version": version}).json()
+    assert (early["model_version"], early["forecasts"], early["records"]) == (version, 60, [])
+    for identity in ids[:-1]:
+        actual(api, identity, 1_000, "observed")
+    [found] = api.client.get(asked, params={"model_version": version}).json()["records"]
+    [told] = models._as_shadow(api.settings, version)  # what `groundswell models show` says
+    assert (told.predictions, told.of_shadow.coverage) == (58, 1)
+    models._print_records([told])
+    said = capsys.readouterr().out
+    assert "as the shadow of m1, on 58 predictions" in said
+    assert "100.0%" in said
+    assert "58 videos; difference -" in said
+    assert (found["serving"], found["predictions"]) == ("m1", 58)
+    assert found["of_shadow"] == {"mae": 0, "coverage": 1, "width": pytest.approx(2_001 / 501)}
+    assert found["of_serving"]["mae"] == pytest.approx(math.log10(1_001 / 101))
+    assert found["of_serving"]["coverage"] == 0
+    assert found["comparison"]["better"] is True
+    assert api.client.get(asked).json()["model_version"] == "beside-1"
+    assert api.client.get("/api/v1/models/info").json()["shadow"] == "beside-1"
+
+
+def test_growing_errors_are_told_with_since_when(api: Api, unique: Make, monkeypatch: Any) -> None:
+    user, version = unique("user"), unique("model")
+    start = moment(500 * 3_600)
+    told = []
+    for number in range(400):
+        identity = f"{user}-{number:03}"
+        event = {
+            "event_id": identity,
+            "occurred_at": start,
+            "prediction_id": identity,
+        }
+        told += [
+            {
+                **event,
+                "_type": "PredictionMade",
+                "title": "t",
+                "request": "{}",
+                "predicted_views": 100.0,
+                "lower": 50.0,
+                "upper": 200.0,
+                "model_version": version,
+            },
+            {
+                **event,
+                "_type": "ActualObserved",
+                "occurred_at": start + dt.timedelta(hours=number),
+                "actual_views": 110 if number < 250 else 900,
+                "source": "observed",
+            },
+        ]
+    # What is given comes before what was observed: this one was right all along.
+    told.append({**told[-1], "actual_views": 100, "source": "given"})
+    api.fold("predictions", VIRALITY_PREDICTIONS, *told)
+    monkeypatch.setattr(api.models.model, "version", version, raising=False)
+
+    found = api.client.get("/api/v1/models/health").json()["drift"]
+    assert (found["worse"], found["watched"]) == (True, 400)
+    since = dt.datetime.fromisoformat(found["since"])
+    assert abs(since - (start + dt.timedelta(hours=250))) < dt.timedelta(hours=60)
+    assert found["coverage_before"] > 0.8 > 0.2 > found["coverage_after"]
+    assert found["error_before"] < 0.3 < 0.6 < found["error_after"]
+    page = api.client.get("/metrics").text
+    assert f'model_drift{{model_version="{version}"}} 1.0' in page
+    assert f'model_actuals{{model_version="{version}"}} 400.0' in page

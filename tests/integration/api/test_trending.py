@@ -173,6 +173,15 @@ def test_any_top_list_is_what_the_raw_events_say(
         assert item["burst_z"] == pytest.approx(z[video], rel=1e-3, abs=1e-3)
 
 
+def test_a_page_beyond_the_end_is_empty_and_knows_how_many_there_are(
+    api: Api, raw: list[dict[str, Any]]
+) -> None:
+    whole = top(api, min_burst=-100)
+    beyond = top(api, min_burst=-100, offset=whole["total"])
+    assert whole["total"] == len(whole["items"]) > 0
+    assert (beyond["items"], beyond["total"]) == ([], whole["total"])
+
+
 def test_bursts_are_told_apart(api: Api, raw: list[dict[str, Any]]) -> None:
     found = {item["video_id"]: item["burst_z"] for item in top(api)["items"]}
     assert sum(z > 4 for z in found.values()) >= 3

@@ -16,7 +16,7 @@ from schemas.topic import Topic
 from streams.virality.models.bundle import MANIFEST, BundleError
 from streams.virality.models.forecaster import Forecaster
 from streams.virality.registry.comparison import Comparison
-from streams.virality.registry.desk import NotBetterError, RegistryDesk
+from streams.virality.registry.desk import NotBetterError, PoorModelError, RegistryDesk
 from streams.virality.registry.models import DEFAULT, RegistryError
 from streams.virality.registry.store import DamagedModelError
 from streams.virality.registry.watcher import ModelWatcher
@@ -63,9 +63,13 @@ def watcher(settings: Settings, topic: Topic, tmp_path: Path) -> Iterator[ModelW
         yield watcher
 
 
+STAGE = {"mae": 0.2, "coverage": 0.9, "baselines": {"rule": 0.3}}
+METRICS = {"before": STAGE, "after": STAGE}
+
+
 def register(desk: RegistryDesk, folder: Path, *, shadow: bool = False, **levels: float) -> str:
     saved(folder, **levels)
-    return desk.register(folder, {"metrics": {"mae": 0.2}}, shadow=shadow).version
+    return desk.register(folder, {"metrics": METRICS}, shadow=shadow).version
 
 
 def said(model: Forecaster) -> float:
@@ -109,7 +113,7 @@ def test_who_comes_later_finds_what_serves(
         assert watcher.serving.version == one
         assert watcher.models.history[0].forced
         assert watcher.models.history[0].reason == "the first of its kind"
-        assert watcher.models.registered[one].metrics == {"mae": 0.2}
+        assert watcher.models.registered[one].metrics == METRICS
 
 
 def test_a_shadow_comes_and_goes(desk: RegistryDesk, watcher: ModelWatcher, tmp_path: Path) -> None:
@@ -187,6 +191,21 @@ def test_a_bundle_that_cannot_be_used_is_not_registered(desk: RegistryDesk, tmp_
     with pytest.raises(BundleError):
         desk.register(tmp_path / "one", {}, shadow=True)
     assert desk.models().registered == {}
+
+
+def test_a_model_that_is_worse_than_a_rule_is_registered_by_force_alone(
+    desk: RegistryDesk, tmp_path: Path
+) -> None:
+    saved(tmp_path / "one")
+    facts = {"metrics": {**METRICS, "after": {**STAGE, "mae": 0.31}}}
+
+    with pytest.raises(PoorModelError, match=r"after publication.*0\.3100.*'rule'"):
+        desk.register(tmp_path / "one", facts, shadow=True)
+    assert desk.models().registered == {}
+    assert not list((tmp_path / "store").rglob(MANIFEST))
+    version = desk.register(tmp_path / "one", facts, shadow=True, force=True).version
+    [doubt] = desk.models().registered[version].doubts
+    assert "no better than" in doubt
 
 
 def test_a_record_that_nobody_can_read_takes_nothing_away(

@@ -19,7 +19,8 @@ from streams.virality.registry.models import DEFAULT
 from streams.virality.registry.watcher import ModelWatcher
 
 VIDEOS = 1200
-QUICK = ("--rounds", "15")
+# So few trees of so little data are mostly doubtful: their card says so, and it is registered.
+QUICK = ("--rounds", "15", "--force")
 
 Groundswell = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -76,7 +77,7 @@ def test_a_model_comes_out_of_the_log_with_its_card(
     assert 0.75 < after["coverage"] <= 1
 
     shown = json.loads(groundswell("models", "show", "first", "--json").stdout)
-    assert shown["role"] == "shadow"
+    assert (shown["role"], shown["as_shadow"]) == ("shadow", [])
     read = {(one["topic"], one["partition"]): one["last"] - one["first"] for one in shown["read"]}
     for topic, least in ((VIDEO_UPLOADS, VIDEOS), (VIDEO_SNAPSHOTS, VIDEOS), (ENGAGEMENT, 3000)):
         parts = [count for (name, _), count in read.items() if name == topic.name]
@@ -113,15 +114,20 @@ def test_it_is_promoted_on_evidence_and_rolled_back(
         assert promoted["serving"] == trained["version"]
         assert watcher.await_serving(trained["version"], 30)
 
-        # The same data once more, with fewer trees: it is worse, and serves only by force.
-        done = groundswell(
-            "train", "virality", "--rounds", "2", "--name", "worse", "--promote", "--no-compile",
-            "--json",
-        )  # fmt: skip
+        # The same data once more, with fewer trees: it is worse than simple rules are.
+        again = ("train", "virality", "--rounds", "2", "--name", "worse", "--promote", "--json")
+        refused = groundswell(*again, "--no-compile", ok=False)
+        assert "is not registered: before publication" in refused.stderr
+        assert "--force" in refused.stderr
+        assert len(refused.stderr.strip().splitlines()) == 1, refused.stderr
+        # By force it is registered, and serves only by force.
+        done = groundswell(*again, "--no-compile", "--force")
         worse = json.loads(done.stdout)
         assert worse["promotion"] == "refused"
         assert "not promoted" in done.stderr
         assert worse["serving"] == trained["version"]
+        shown = json.loads(groundswell("models", "show", "worse", "--json").stdout)
+        assert any("no better than" in doubt for doubt in shown["doubts"])
         groundswell("models", "promote", "worse", "--force", "--reason", "to see it fail")
         assert watcher.await_serving(worse["version"], 30)
 

@@ -261,3 +261,26 @@ def test_of_actuals_the_newest_of_each_source_counts_also_before_their_predictio
         ("observed", 9),
     ]
     assert rows["predictions"]["prediction_id"].to_list() == ["p"]
+
+
+def _shadowed(views: float, model: str, prediction: str = "p") -> dict[str, Any]:
+    return {
+        "_type": "PredictionShadowed",
+        "prediction_id": prediction,
+        "occurred_at": START,
+        "model_version": model,
+        "predicted_views": views,
+        "lower": 1.0,
+        "upper": 9.0,
+    }
+
+
+def test_of_each_shadow_the_first_word_on_a_prediction_counts_and_is_no_prediction() -> None:
+    events = [_shadowed(2, "a"), _shadowed(3, "b"), _made("one"), _shadowed(4, "a")]
+    rows = fold_predictions(frame(VIRALITY_PREDICTIONS, events))
+    assert rows["shadows"].select("model_version", "predicted_views").rows() == [
+        ("a", 2.0),
+        ("b", 3.0),
+    ]
+    assert rows["predictions"].height == 1
+    assert rows["actuals"].is_empty()

@@ -1,54 +1,69 @@
-"""A shadow says what it would have said, and is judged on the same rows."""
+"""A shadow is judged on the predictions that the model that served made, once actuals come."""
 
 from __future__ import annotations
+
+import datetime as dt
+from typing import Any
 
 import polars as pl
 import pytest
 
-from streams.virality.models.forecaster import Forecaster
-from streams.virality.registry.shadow import beside, judged
-from tests.unit.virality.bundles import made
-from tests.unit.virality.moments import count, frame, moment
+from streams.virality.registry.shadow import PAIR, judged
+
+AT = dt.datetime(2026, 5, 1, tzinfo=dt.UTC)
 
 
-def model(version: str, before: float) -> Forecaster:
-    return Forecaster(version, made(before=before))
+def pair(number: int, actual: int, **facts: Any) -> dict[str, Any]:
+    """The model that served says 999 (99 to 9,999), the shadow 9,999 (999 to 99,999)."""
+    return {
+        "prediction_id": f"p{number}",
+        "video_id": f"v{number}",
+        "at": AT + dt.timedelta(hours=number),
+        "horizon_h": 24.0,
+        "serving": "one",
+        "serving_predicted": 999.0,
+        "serving_lower": 99.0,
+        "serving_upper": 9_999.0,
+        "shadow_predicted": 9_999.0,
+        "shadow_lower": 999.0,
+        "shadow_upper": 9_999.0,
+        "actual": actual,
+        **facts,
+    }
 
 
-def actuals(views: int, *videos: str) -> pl.DataFrame:
-    return pl.DataFrame(
-        [{"video_id": video, "horizon_h": 24.0, "actual": views} for video in videos],
-        schema={"video_id": pl.String, "horizon_h": pl.Float64, "actual": pl.Int64},
-    )
+def pairs(*rows: dict[str, Any]) -> pl.DataFrame:
+    return pl.DataFrame(list(rows), schema=PAIR, orient="row")
 
 
-def test_both_say_what_they_expect_of_what_is_to_come() -> None:
-    moments = frame(moment(video_id="a"), moment([count(200, 10)], video_id="b"))
-    said = beside(model("one", 4.0), model("two", 5.0), moments)
+def test_both_are_judged_by_the_same_actuals() -> None:
+    [found] = judged(pairs(pair(1, 999), pair(2, 9_999), pair(3, 9)))
 
-    assert said.group_by("role", "video_id").len().sort("role", "video_id").rows() == [
-        ("serving", "a", 3), ("serving", "b", 1), ("shadow", "a", 3), ("shadow", "b", 1),
-    ]  # fmt: skip
-    day = said.filter(video_id="a", horizon_h=24.0).sort("role")
-    assert day["predicted"].to_list() == pytest.approx([9_999, 99_999])
-    assert day["model_version"].to_list() == ["one", "two"]
-    assert set(beside(model("one", 4.0), None, moments)["role"]) == {"serving"}
-
-
-def test_errors_are_known_when_actuals_come() -> None:
-    said = beside(model("one", 4.0), model("two", 5.0), frame(moment(video_id="a")))
-    told = judged(said, actuals(9_999, "a", "another")).sort("role")
-
-    assert told["rows"].to_list() == [1, 1]
-    assert told["mae"].to_list() == pytest.approx([0.0, 1.0])
-    assert told["coverage"].to_list() == [1.0, 0.0]
-    assert told["width"].to_list() == pytest.approx([10.0, 10.0])
-    assert judged(said, actuals(1)).is_empty()
+    assert (found.serving, found.predictions) == ("one", 3)
+    assert (found.since, found.until) == (AT + dt.timedelta(hours=1), AT + dt.timedelta(hours=3))
+    assert found.of_serving.mae == pytest.approx((0 + 1 + 2) / 3)
+    assert found.of_shadow.mae == pytest.approx((1 + 0 + 3) / 3)
+    assert found.of_serving.coverage == pytest.approx(2 / 3)
+    assert found.of_shadow.coverage == pytest.approx(2 / 3)
+    assert (found.of_serving.width, found.of_shadow.width) == pytest.approx((100, 10))
+    assert found.comparison.difference == pytest.approx(1 / 3)
+    assert not found.comparison.enough
 
 
-def test_only_what_both_forecast_is_compared() -> None:
-    early = beside(model("one", 4.0), None, frame(moment(video_id="a")))
-    later = beside(model("one", 4.0), model("two", 5.0), frame(moment(video_id="b")))
-    told = judged(pl.concat([early, later, later]), actuals(9_999, "a", "b"))
+def test_enough_videos_tell_which_is_better() -> None:
+    better = [pair(number, 9_999) for number in range(60)]
+    [found] = judged(pairs(*better))
+    assert found.comparison.better
+    assert found.as_json()["comparison"]["better"]
 
-    assert told["rows"].to_list() == [1, 1]
+    # Of one video a hundred predictions are one; of none each is its own.
+    [same] = judged(pairs(*(pair(n, 9_999, video_id="v") for n in range(100))))
+    assert (same.predictions, same.comparison.videos) == (100, 1)
+    [unknown] = judged(pairs(*(pair(n, 9_999, video_id=None) for n in range(60))))
+    assert unknown.comparison.videos == 60
+
+
+def test_each_model_that_served_meanwhile_has_a_record_of_its_own() -> None:
+    found = judged(pairs(pair(1, 9, serving="old"), pair(2, 9), pair(3, 9)))
+    assert [(one.serving, one.predictions) for one in found] == [("one", 2), ("old", 1)]
+    assert judged(pairs()) == []

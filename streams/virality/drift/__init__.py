@@ -1,0 +1,1 @@
+"""Whether a model's errors have changed since it began to serve."""

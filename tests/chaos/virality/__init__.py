@@ -1,0 +1,1 @@
+"""Forecasts and actuals under faults: every count remembered, every prediction answered, once."""
