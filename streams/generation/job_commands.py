@@ -82,6 +82,7 @@ class FailAttempt:
         retryable: whether another attempt may help.
         seed: chance for the delay before it.
         retry_after: seconds that the provider asked to wait at least, if it did.
+        left: whether the work may go on at its provider; the next attempt there waits for it.
     """
 
     at: dt.datetime
@@ -90,6 +91,7 @@ class FailAttempt:
     retryable: bool
     seed: int
     retry_after: float | None = None
+    left: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,22 +99,28 @@ class Snooze:
     """The provider has no room for the attempt with that token now.
 
     Attributes:
+        token: None where none runs, for no provider has room.
         delay: seconds until the next attempt may start.
     """
 
     at: dt.datetime
-    token: str
+    token: str | None
     delay: float
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class LoseAttempt:
-    """The worker of that attempt is gone; the next may start at once, for nothing is overloaded."""
+    """The worker of that attempt is gone; the next may start at once, for nothing is overloaded.
+
+    Attributes:
+        left: as of `FailAttempt`.
+    """
 
     at: dt.datetime
     attempt: int
     error: str
+    left: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,4 +13,4 @@ from streams.generation.worker import Pulse, work
 PULSE = Pulse(heartbeat=0.3, silence=2.0, rescue=0.3, grace=0.5)
 
 if __name__ == "__main__":
-    asyncio.run(work(sys.argv[1], LocalProvider(), Artifacts(sys.argv[2]), pulse=PULSE))
+    asyncio.run(work(sys.argv[1], {LocalProvider.name: LocalProvider()}, Artifacts(sys.argv[2]), pulse=PULSE))
