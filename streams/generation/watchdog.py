@@ -18,6 +18,7 @@ from time import monotonic
 import structlog
 
 _BEATS = 4  # within the time that the event loop may stand still
+_LOOK = 1.0  # seconds between two looks at the deadlines, at most
 
 log = structlog.get_logger()
 
@@ -92,17 +93,16 @@ class Watchdog:
             await asyncio.sleep(self._stall / _BEATS)
 
     def _watch(self) -> None:
-        suspected = False
-        while not self._over.wait(self._stall / _BEATS):
+        suspicious = False
+        while not self._over.wait(min(_LOOK, self._stall / _BEATS)):
             with self._lock:
                 late = any(deadline.passed for deadline in self._deadlines)
-            hung = monotonic() - self._beat > self._stall
+            suspected, suspicious = suspicious, monotonic() - self._beat > self._stall
             # A process that was stopped and goes on has old beats: the loop gets a turn first.
-            if late or (hung and suspected):
+            if late or (suspected and suspicious):
                 log.critical(
                     "worker kills itself",
                     reason="an attempt did not end" if late else "the event loop stands still",
                 )
                 self._kill()
                 return
-            suspected = hung

@@ -28,6 +28,7 @@ from streams.generation.router import Router
 from streams.generation.schema import prepare
 from streams.generation.supervision import Limits
 from streams.generation.watchdog import Watchdog
+from streams.generation.workspace import workspace
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _RETRY = 5  # seconds until an attempt whose story could not be written is looked at again
@@ -64,17 +65,19 @@ def main(settings: Settings) -> None:
     assert settings.artifacts_url is not None, "resolved settings have every address"
     artifacts = Artifacts(settings.artifacts_url)
     local: Provider = LocalProvider()
-    asyncio.run(
-        work(
-            settings.dsn,
-            {local.name: local},
-            artifacts,
-            concurrency=settings.generation_concurrency,
-            pulse=Pulse(stall=settings.watchdog_seconds),
-            limits=Limits(settings.attempt_soft_seconds, settings.attempt_hard_seconds),
-            inspect=playable,
+    with workspace(settings.scratch / "attempts") as scratch:
+        asyncio.run(
+            work(
+                settings.dsn,
+                {local.name: local},
+                artifacts,
+                concurrency=settings.generation_concurrency,
+                pulse=Pulse(stall=settings.watchdog_seconds),
+                limits=Limits(settings.attempt_soft_seconds, settings.attempt_hard_seconds),
+                inspect=playable,
+                scratch=scratch,
+            )
         )
-    )
 
 
 async def work(
