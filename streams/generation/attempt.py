@@ -135,8 +135,7 @@ class Attempts:
         try:
             choice = await self._pick(job)
         except ProviderError as error:
-            fault = fault_of(error, "no provider")
-            await self._tell(job_id, _snooze(job, fault, token=None))
+            await self._tell(job_id, _without_video(job, fault_of(error, "no provider"), None))
             return None
         token = secrets.token_hex(16)
         news = None if choice == job.choice else choice
@@ -183,16 +182,17 @@ class Attempts:
         called = monotonic()
         try:
             rendering = await supervised(work, self._limits, deadline)
+        except (Refused, psycopg.Error):
+            raise
         except Exception as error:
             if telling.refused is not None:  # whatever the provider made of it
                 raise telling.refused from None
-            kind = fault_of(error, begun.choice.provider).kind
-            if kind is not None and not isinstance(error, Refused | psycopg.Error):
-                await self._record(begun, called, kind)
+            await self._record_fault(begun, called, fault_of(error, begun.choice.provider))
             raise
         finally:
             telling.end()
-        await self._record(begun, called, None)
+        took, cost = monotonic() - called, begun.choice.cost_usd
+        await self._router.record(begun.choice.provider, Outcome(True, None, took, cost, _now()))
         return rendering
 
     async def _work(self, begun: _Begun, folder: Path, telling: StoryTelling) -> Rendering:
@@ -203,9 +203,19 @@ class Attempts:
             await self._inspect(rendering)
         return rendering
 
-    async def _record(self, begun: _Begun, called: float, kind: str | None) -> None:
-        cost = begun.choice.cost_usd if kind is None else 0.0
-        outcome = Outcome(kind is None, kind, monotonic() - called, cost, _now())
+    async def _record_fault(self, begun: _Begun, called: float, fault: Fault) -> None:
+        if fault.kind is None:  # not the provider's
+            return
+        refused = fault.kind == "failed" and not fault.retryable
+        outcome = Outcome(
+            ok=False,
+            kind="refused" if refused else fault.kind,
+            seconds=monotonic() - called,
+            cost_usd=0.0,
+            at=_now(),
+            reason=fault.message,
+            retry_after=fault.retry_after,
+        )
         await self._router.record(begun.choice.provider, outcome)
 
     async def _put(self, begun: _Begun, rendering: Rendering) -> Complete:
@@ -257,19 +267,7 @@ class Attempts:
             reason=fault.message,
             exc_info=None if fault.expected else error,
         )
-        if fault.kind == "busy":
-            await self._tell(begun.job_id, _snooze(begun.job, fault, begun.token))
-            return
-        failed = FailAttempt(
-            at=_now(),
-            token=begun.token,
-            error=fault.message,
-            retryable=fault.retryable,
-            seed=secrets.randbits(32),
-            retry_after=fault.retry_after,
-            left=fault.kind == "unreachable",  # it was not heard of, and may go on
-        )
-        await self._tell(begun.job_id, failed)
+        await self._tell(begun.job_id, _without_video(begun.job, fault, begun.token))
 
     async def _tell(self, job_id: str, command: JobCommand) -> None:
         """Decide a command whose refusal changes nothing any more."""
@@ -283,10 +281,26 @@ class Attempts:
             return (await commands.decide(conn, job_id, command)).state
 
 
-def _snooze(job: Job, fault: Fault, token: str | None) -> Snooze:
-    """Later: when the provider says, or as we have it, whichever is later."""
-    delay = max(fault.retry_after or 0.0, snooze_delay(job.snoozes, secrets.randbits(32)))
-    return Snooze(_now(), token, delay, fault.message)
+def _without_video(job: Job, fault: Fault, token: str | None) -> FailAttempt | Snooze:
+    """What becomes of an attempt that made none.
+
+    Args:
+        token: of the attempt; None where none was begun, which uses up no retry either.
+    """
+    seed = secrets.randbits(32)
+    if fault.kind == "busy" or (token is None and fault.retryable):
+        # When the provider says or as we have it, whichever is later.
+        delay = max(fault.retry_after or 0.0, snooze_delay(job.snoozes, seed))
+        return Snooze(_now(), token, delay, fault.message, fault.left)
+    return FailAttempt(
+        at=_now(),
+        token=token,
+        error=fault.message,
+        retryable=fault.retryable,
+        seed=seed,
+        retry_after=fault.retry_after,
+        left=fault.left,
+    )
 
 
 def _order(begun: _Begun) -> Order:

@@ -100,12 +100,17 @@ class RetryScheduled:
 
 @dataclass(frozen=True, slots=True)
 class Snoozed:
-    """The provider asked to come later: queued again, and no retry is used up."""
+    """The provider asked to come later: queued again, and no retry is used up.
+
+    Attributes:
+        left: as of `AttemptFailed`.
+    """
 
     attempt: int
     retry_at: dt.datetime
     delay_s: float
     reason: str
+    left: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ class Fault:
         kind: as of `ProviderError`; None where the provider is not to blame.
         retryable: whether another attempt may help.
         retry_after: seconds, not negative, that the provider asked to wait, if it did.
+        left: as of `ProviderError`.
         expected: False of what nobody provided for: a fault in the program.
     """
 
@@ -28,6 +29,7 @@ class Fault:
     kind: Literal["failed", "busy", "unreachable"] | None
     retryable: bool = True
     retry_after: float | None = None
+    left: bool = False
     expected: bool = True
 
 
@@ -38,7 +40,7 @@ def fault_of(error: Exception, provider: str) -> Fault:
             wait = error.retry_after
             known = wait is not None and math.isfinite(wait)
             after = max(wait, 0.0) if wait is not None and known else None
-            return Fault(text(error), error.kind, error.retryable, after)
+            return Fault(text(error), error.kind, error.retryable, after, error.left)
         case ArtifactError():
             return Fault(text(error), None)
         case ConnectionError() | TimeoutError():

@@ -177,19 +177,13 @@ class JobDecider:
                 self._hold_token(state, command.token)
                 return [_completed(state.attempt, command)]
             case FailAttempt():
-                self._hold_token(state, command.token)
-                # An attempt that was put off does not lengthen the waits of those that fail.
-                delay = retry_delay(state.failures + 1, command.seed)
-                delay = max(delay, min(command.retry_after or 0.0, RETRY_AFTER_CAP))
-                left = command.left and state.provider_job_id is not None
-                failed = AttemptFailed(state.attempt, command.error, command.retryable, left)
-                return self._failed(state, command.at, failed, delay)
+                return self._fail(state, command)
             case Snooze():
                 return self._snooze(state, command)
             case LoseAttempt():
                 if state.status is not Status.PROCESSING or state.attempt != command.attempt:
                     raise Refused("stale_attempt", f"attempt {command.attempt} runs no more")
-                left = command.left and state.provider_job_id is not None
+                left = _leaves(state, command)
                 failed = AttemptFailed(state.attempt, command.error, retryable=True, left=left)
                 return self._failed(state, command.at, failed, delay=0.0)
             case Cancel():
@@ -232,7 +226,7 @@ class JobDecider:
                     token=None,
                     snoozes=state.snoozes + 1,
                     snoozed_s=state.snoozed_s + event.delay_s,
-                    left=_remote(state),
+                    left=_remote(state) if event.left else None,
                     retry_at=event.retry_at,
                 )
             case RetryScheduled():
@@ -247,8 +241,7 @@ class JobDecider:
                 return replace(state, status=Status.CANCELLED, token=None, retry_at=None)
 
     def _start(self, state: Job, command: StartAttempt) -> list[JobEvent]:
-        if state.status is not Status.QUEUED:
-            raise Refused("not_queued", f"the job is {state.status}: attempt {state.attempt} runs")
+        self._hold_queued(state)
         started = AttemptStarted(
             attempt=state.attempt + 1,
             provider_used=command.provider,
@@ -262,19 +255,36 @@ class JobDecider:
             events.append(Submitted(started.attempt, state.left.name))
         return events
 
+    def _fail(self, state: Job, command: FailAttempt) -> list[JobEvent]:
+        if command.token is None:
+            self._hold_queued(state)
+            return [Failed(command.error)]
+        self._hold_token(state, command.token)
+        # An attempt that was put off does not lengthen the waits of those that fail.
+        delay = retry_delay(state.failures + 1, command.seed)
+        delay = max(delay, min(command.retry_after or 0.0, RETRY_AFTER_CAP))
+        left = _leaves(state, command)
+        failed = AttemptFailed(state.attempt, command.error, command.retryable, left)
+        return self._failed(state, command.at, failed, delay)
+
     def _snooze(self, state: Job, command: Snooze) -> list[JobEvent]:
-        if command.token is not None:
+        if command.token is None:
+            self._hold_queued(state)
+        else:
             self._hold_token(state, command.token)
-        elif state.status is not Status.QUEUED:
-            raise Refused("not_queued", f"the job is {state.status}: attempt {state.attempt} runs")
         delay = min(max(command.delay, 0.0), RETRY_AFTER_CAP)
         if state.snoozed_s + delay <= SNOOZE_MOST:
             retry_at = command.at + dt.timedelta(seconds=delay)
-            return [Snoozed(state.attempt, retry_at, delay, command.reason)]
+            left = _leaves(state, command)
+            return [Snoozed(state.attempt, retry_at, delay, command.reason, left)]
         error = f"put off {state.snoozes} times and still no room: {command.reason}"
         if command.token is None:
             return [Failed(error)]
         return [AttemptFailed(state.attempt, error, retryable=False), Failed(error)]
+
+    def _hold_queued(self, state: Job) -> None:
+        if state.status is not Status.QUEUED:
+            raise Refused("not_queued", f"the job is {state.status}: attempt {state.attempt} runs")
 
     def _hold_token(self, state: Job, token: str) -> None:
         if state.status is not Status.PROCESSING:
@@ -323,12 +333,17 @@ def seed_of(job_id: str, request: JobQueued) -> int:
     return random.Random(job_id).getrandbits(32)
 
 
+def _leaves(state: Job, command: FailAttempt | LoseAttempt | Snooze) -> bool:
+    """Whether there is work that may go on elsewhere."""
+    if state.token is None:
+        return state.left is not None
+    return command.left and state.provider_job_id is not None
+
+
 def _remote(state: Job) -> RemoteWork | None:
     """What is left at a provider when the attempt that runs ends, or while none runs."""
-    if state.token is None:
+    if state.token is None or state.provider_job_id is None or state.provider_used is None:
         return state.left
-    if state.provider_job_id is None or state.provider_used is None:
-        return None
     return RemoteWork(state.provider_used, state.provider_job_id)
 
 

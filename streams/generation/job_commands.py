@@ -79,6 +79,7 @@ class FailAttempt:
     """The attempt with that token made none.
 
     Attributes:
+        token: None where none runs, for no provider can ever make it: that is the end.
         retryable: whether another attempt may help.
         seed: chance for the delay before it.
         retry_after: seconds that the provider asked to wait at least, if it did.
@@ -86,7 +87,7 @@ class FailAttempt:
     """
 
     at: dt.datetime
-    token: str
+    token: str | None
     error: str
     retryable: bool
     seed: int
@@ -101,12 +102,14 @@ class Snooze:
     Attributes:
         token: None where none runs, for no provider has room.
         delay: seconds until the next attempt may start.
+        left: as of `FailAttempt`.
     """
 
     at: dt.datetime
     token: str | None
     delay: float
     reason: str
+    left: bool = False
 
 
 @dataclass(frozen=True, slots=True)

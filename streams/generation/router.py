@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from streams.generation.events import ProviderChosen
 from streams.generation.job import Job
@@ -17,17 +17,22 @@ class Outcome:
     """How a provider did, told once for every call that ended.
 
     Attributes:
-        kind: that of the error; None where it made a video.
+        kind: that of the error, or `refused`: it would not make what was asked, and is well itself.
+            None where it made a video.
         seconds: from the call to its end.
         cost_usd: what it cost; 0 without a video.
         at: when it ended (UTC).
+        reason: what went wrong, for a person.
+        retry_after: seconds that the provider asked to be left alone, if it did.
     """
 
     ok: bool
-    kind: str | None
+    kind: Literal["failed", "busy", "unreachable", "refused"] | None
     seconds: float
     cost_usd: float
     at: dt.datetime
+    reason: str = ""
+    retry_after: float | None = None
 
 
 class Router(Protocol):
@@ -38,6 +43,7 @@ class Router(Protocol):
 
         Raises:
             ProviderError: none may be called now; `retry_after` says when to ask again, if known.
+                Not retryable: none could ever make it.
         """
 
     async def record(self, provider: str, outcome: Outcome) -> None:

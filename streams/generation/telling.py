@@ -14,7 +14,7 @@ import structlog
 from streams.decisions.decider import Refused
 from streams.generation.faults import text
 from streams.generation.job_commands import JobCommand, ReportProgress, ReportSubmitted
-from streams.generation.providers.provider import ProviderError
+from streams.generation.providers.provider import GivenUp, ProviderError
 
 PROGRESS_SECONDS = 0.5  # between two progress events, at least
 PROGRESS_PERCENT = 10.0  # between two progress events, at least
@@ -57,7 +57,7 @@ class StoryTelling:
         """Tell the provider's name of the work.
 
         Raises:
-            Refused: the attempt was given up; somebody else may wait for that work now.
+            GivenUp: somebody else may wait for that work now.
             ProviderError: that is no name.
             asyncio.CancelledError: the job was called off.
         """
@@ -70,7 +70,7 @@ class StoryTelling:
         """Tell how far the work is: not too often, and never backwards.
 
         Raises:
-            Refused: the attempt was given up; somebody else may wait for that work now.
+            GivenUp: somebody else may wait for that work now.
             asyncio.CancelledError: the job was called off.
         """
         now = monotonic()
@@ -87,7 +87,7 @@ class StoryTelling:
 
     async def _tell(self, command: JobCommand) -> None:
         if self._over:
-            raise Refused("stale_attempt", "the attempt is over")
+            raise GivenUp("the attempt is over")
         try:
             await self._decide(command)
         except Refused as refused:
@@ -97,7 +97,7 @@ class StoryTelling:
             if refused.code == "ended" and self._work is not None:
                 self._work.cancel()
                 await asyncio.sleep(0)
-            raise
+            raise GivenUp(refused.reason) from None
 
 
 def _now() -> dt.datetime:

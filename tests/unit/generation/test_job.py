@@ -80,7 +80,7 @@ commands = st.one_of(
     tokens.map(complete),
     st.builds(
         FailAttempt,
-        *(st.just(NOW), tokens, st.just("no"), st.booleans(), seeds),
+        *(st.just(NOW), st.none() | tokens, st.just("no"), st.booleans(), seeds),
         st.none() | st.floats(0, 1e9),
         st.booleans(),
     ),
@@ -264,6 +264,12 @@ def test_a_job_is_put_off_without_an_attempt_where_no_provider_may_be_called() -
         JOBS.decide(running, Snooze(NOW, None, 5.0, "why"))
 
 
+def test_a_job_that_no_provider_can_make_fails_without_an_attempt() -> None:
+    state, story = after(Queue(NOW, queued()), FailAttempt(NOW, None, "too long for any", False, 1))
+    assert state.status is Status.FAILED
+    assert story[1:] == [Failed("too long for any")]
+
+
 def test_what_a_lost_worker_left_at_its_provider_is_taken_up_there() -> None:
     beginning = (
         Queue(NOW, queued()),
@@ -287,13 +293,18 @@ def test_what_a_lost_worker_left_at_its_provider_is_taken_up_there() -> None:
         (LoseAttempt(NOW, 1, "told to stop"), None),
         (FailAttempt(NOW, "t1", "it failed", True, 1), None),
         (FailAttempt(NOW, "t1", "no answer", True, 1, None, True), RemoteWork("far", "r1")),
-        (Snooze(NOW, "t1", 5.0, "ask later"), RemoteWork("far", "r1")),
+        (Snooze(NOW, "t1", 5.0, "ask later"), None),
+        (Snooze(NOW, "t1", 5.0, "ask later", left=True), RemoteWork("far", "r1")),
     ],
-    ids=["stopped", "failed", "not heard of", "put off"],
+    ids=["stopped", "failed", "not heard of", "put off", "put off while it goes on"],
 )
 def test_only_work_that_may_go_on_is_waited_for(end: JobCommand, left: RemoteWork | None) -> None:
     submitted = ReportSubmitted(NOW, "t1", "r1")
     state, _ = after(Queue(NOW, queued()), start("t1", "far"), submitted, end)
+    assert state.left == left
+    state, _ = after(
+        Queue(NOW, queued()), start("t1", "far"), submitted, end, Snooze(NOW, None, 5, "")
+    )
     assert state.left == left
     # A provider that had given no name yet has left nothing that could be found.
     assert after(Queue(NOW, queued()), start("t1", "far"), end)[0].left is None

@@ -9,7 +9,7 @@ import pytest
 from streams.decisions.decider import Refused
 from streams.generation import telling
 from streams.generation.job_commands import JobCommand, ReportProgress, ReportSubmitted
-from streams.generation.providers.provider import ProviderError
+from streams.generation.providers.provider import GivenUp, ProviderError
 from streams.generation.telling import StoryTelling
 
 
@@ -90,7 +90,7 @@ def test_an_attempt_that_was_given_up_leaves_its_work_to_the_next_one() -> None:
 
         async def work() -> None:
             told.begin()
-            with pytest.raises(Refused):
+            with pytest.raises(GivenUp):
                 await told.submitted("r1")
             await asyncio.sleep(0)  # it is not cancelled, so it stops nothing elsewhere
 
@@ -105,7 +105,7 @@ def test_what_is_said_after_the_end_is_not_heard() -> None:
         told = StoryTelling("t", story.decide)
         await told.submitted("r1")
         told.end()
-        with pytest.raises(Refused):
+        with pytest.raises(GivenUp):
             await told.submitted("r2")
         assert [c.provider_job_id for c in story.commands if isinstance(c, ReportSubmitted)] == [
             "r1"
