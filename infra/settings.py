@@ -153,6 +153,7 @@ class Settings(BaseSettings):
     )
     replicate_video_usd_per_second: float = Field(
         0.036, ge=0, description="Price of a second of Replicate's video."
+    )
     attempt_soft_seconds: float = Field(
         3600.0, gt=0, description="An attempt that takes longer is stopped and has failed."
     )
