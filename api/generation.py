@@ -21,12 +21,14 @@ import structlog
 
 from api.database import Row
 from api.errors import ApiError
+from api.quotas import refuse_if_used_up
 from api.services import Services
 from schemas.catalogue import GENERATION_REQUESTS
 from schemas.publisher import Position, new_event_id
 from streams.decisions.decider import Refused
 from streams.generation import commands
 from streams.generation.job import Job as JobState
+from streams.generation.quotas.limits import Quotas
 from streams.generation.validation import DEFAULTS, PROMPT_MAX, problems
 
 REMEMBERED_SECONDS = 24 * 3600
@@ -52,7 +54,8 @@ async def ask(
             request once.
 
     Raises:
-        ApiError: 422 or 400: it breaks a rule. 503: Kafka is away.
+        ApiError: 422 or 400: it breaks a rule. 429: its user's quota is used up. 503: Kafka is
+            away.
     """
     request = {**DEFAULTS, **wish}
     _hold_rules(request, prompt_max)
@@ -61,6 +64,8 @@ async def ask(
         if idempotency_key is None
         else str(uuid.uuid5(_FROM_KEY, f"{request['user_id']}\n{idempotency_key}"))
     )
+    if idempotency_key is None or await find(here, job_id) is None:
+        await refuse_if_used_up(here, request["user_id"])
     event = {
         **request,
         "event_id": new_event_id(),
@@ -112,11 +117,12 @@ async def retry(here: Services, job_id: str) -> Row | None:
     """Ask again for what an unsuccessful job was to make: the new job. None: nobody knows the old.
 
     Raises:
-        ApiError: 400: it goes on, or has its video. 409: it is on its way to its queue.
+        ApiError: 400: it goes on, or has its video. 429: its user's quota is used up. 409: it is
+            on its way to its queue.
     """
     try:
         async with await _connect(here) as connection:
-            again = await commands.retry(connection, job_id)
+            again = await commands.retry(connection, job_id, Quotas.of(here.settings))
     except commands.UnknownJobError:
         await _refuse_if_accepted(here, job_id)
         return None
@@ -141,6 +147,8 @@ def _hold_rules(request: Mapping[str, Any], prompt_max: int) -> None:
 
 
 def _refused(refused: Refused) -> ApiError:
+    if refused.code == "quota":
+        return ApiError(429, "QUOTA_EXCEEDED", refused.reason)
     return ApiError(400, "ILLEGAL_STEP", refused.reason, details={"reason": refused.code})
 
 

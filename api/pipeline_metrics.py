@@ -17,6 +17,7 @@ from projections.status import Lag
 
 # Seconds. A render of a few seconds here, minutes with a provider elsewhere.
 _BOUNDS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
+_HEALTH = {"healthy": 1.0, "degraded": 0.5, "unhealthy": 0.0, "unknown": -1.0}
 _INFINITY = float("inf")
 
 
@@ -33,6 +34,7 @@ async def exposition(database: Database) -> bytes:
         await database.all("jobs.queued"),
         await database.all("jobs.processing_times", {"bounds": [*_BOUNDS, _INFINITY]}),
     )
+    families.append(_providers(await database.all("providers.health")))
     registry = CollectorRegistry()
     registry.register(_Collected(families))
     return generate_latest(registry)
@@ -59,6 +61,17 @@ def _lags(lags: Iterable[Lag]) -> Iterable[Metric]:
         if lag["lag_seconds"] is not None:
             seconds.add_metric([lag["name"]], lag["lag_seconds"])
     return events, seconds
+
+
+def _providers(health: Iterable[Row]) -> Metric:
+    status = GaugeMetricFamily(
+        "provider_health_status",
+        "1 healthy, 0.5 degraded, 0 unhealthy, -1 unknown.",
+        labels=["provider"],
+    )
+    for row in health:
+        status.add_metric([row["provider"]], _HEALTH[row["status"]])
+    return status
 
 
 def _jobs(by_status: list[Row], queued: list[Row], times: list[Row]) -> list[Metric]:

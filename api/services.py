@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, cast
 
@@ -29,6 +30,9 @@ from schemas.personal.sealer import Sealer
 from schemas.publisher import Publisher
 from schemas.registry import Registry
 from streams.artifacts import Artifacts
+from streams.generation.health.breakers import Breakers, Rules
+from streams.generation.providers.catalogue import configured
+from streams.generation.providers.provider import Provider
 from streams.log_view import LogView
 
 ASK_SECONDS = 1.8  # of Kafka: under the time that a health check has
@@ -55,6 +59,8 @@ class Services:
     models: ServedModels
     desk: Desk
     predictions: Together  # their way into the log
+    providers: Mapping[str, Provider]
+    breakers: Breakers
 
     @classmethod
     def of(cls, settings: Settings, keys: Keys, metrics: Metrics, models: ServedModels) -> Services:
@@ -75,6 +81,7 @@ class Services:
         person_keys = PersonKeys(settings.dsn, settings.personal_data_secrets)
         publisher = Publisher(kafka, Codec(registry), source=SOURCE, sealer=Sealer(person_keys))
         publishing = Publishing(publisher)
+        providers = configured(settings)
         return cls(
             settings=settings,
             keys=keys,
@@ -92,6 +99,8 @@ class Services:
             models=models,
             desk=Desk(models.serving),
             predictions=Together(publishing, VIRALITY_PREDICTIONS),
+            providers=providers,
+            breakers=Breakers(redis, providers, Rules.of(settings)),
         )
 
     async def open(self) -> None:

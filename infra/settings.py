@@ -112,6 +112,47 @@ class Settings(BaseSettings):
         description="Policy: an outlier of at least this multiple asks for a teaser. Unset: off.",
     )
     generation_concurrency: int = Field(1, ge=1, description="Renders at once in one worker.")
+    provider_choice: Literal["cost", "preference"] = Field(
+        "cost",
+        description="Among providers that are equally well, a job that asks for none goes to the "
+        "cheapest, or to the preferred one (docs/routing.md).",
+    )
+    provider_degraded_after: int = Field(
+        3, ge=1, description="Failures in a row from which a provider is the last choice."
+    )
+    provider_open_after: int = Field(
+        5,
+        ge=1,
+        description="Failures in a row from which nothing is sent to a provider for a while.",
+    )
+    provider_unreachable_after: int = Field(
+        3, ge=1, description="The same, of calls that found no connection or no answer."
+    )
+    provider_cooldown_seconds: float = Field(
+        30.0,
+        gt=0,
+        description="That while, the first time; twice as long each further time, less up to a "
+        "half by chance.",
+    )
+    provider_cooldown_most_seconds: float = Field(900.0, gt=0, description="The longest while.")
+    provider_check_seconds: float = Field(
+        60.0,
+        gt=0,
+        le=300,
+        description="Between two looks of the workers at providers that nothing was heard of.",
+    )
+    quota_jobs_per_day: int | None = Field(
+        None, ge=0, description="Jobs that a user may have made in a day (UTC). Unset: any number."
+    )
+    quota_jobs_per_month: int | None = Field(
+        None, ge=0, description="The same in a calendar month (UTC)."
+    )
+    quota_usd_per_day: float | None = Field(
+        None, ge=0, description="US dollars that a user's jobs may cost in a day. Unset: any sum."
+    )
+    quota_usd_per_month: float | None = Field(
+        None, ge=0, description="The same in a calendar month (UTC)."
+    )
     public_url: str | None = Field(
         None,
         description="Where the API is reached from outside, such as https://videos.example.org: "

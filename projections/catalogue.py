@@ -8,10 +8,20 @@ from projections.jobs import JOBS
 from projections.outliers import OUTLIERS
 from projections.predictions import PREDICTIONS
 from projections.projection import Projection
+from projections.providers import PROVIDERS
 from projections.videos import VIDEOS
 from projections.virality import VIRALITY
 
 PROJECTIONS: dict[str, Projection] = {
     projection.name: projection
-    for projection in (VIDEOS, VIRALITY, CHANNELS, OUTLIERS, JOBS, PREDICTIONS, FORECASTS)
+    for projection in (
+        VIDEOS,
+        VIRALITY,
+        CHANNELS,
+        OUTLIERS,
+        JOBS,
+        PROVIDERS,
+        PREDICTIONS,
+        FORECASTS,
+    )
 }

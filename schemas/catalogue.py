@@ -55,6 +55,13 @@ GENERATION_REQUESTS = Topic(
 GENERATION_EVENTS = Topic(
     "generation.events.v1", "job_id", "The life stories of generation jobs.", columnar=False
 )
+PROVIDER_HEALTH = Topic(
+    "generation.provider-health.v1",
+    "provider",
+    "How the providers of generated videos are.",
+    partitions=1,
+    compacted=True,
+)
 VIRALITY_SCORES = Topic(
     "virality.scores.v1",
     "video_id",
@@ -112,6 +119,7 @@ TOPICS: dict[str, Topic] = {
         EXPIRIES,
         GENERATION_REQUESTS,
         GENERATION_EVENTS,
+        PROVIDER_HEALTH,
         VIRALITY_SCORES,
         VIRALITY_CHANNELS,
         VIRALITY_FORECASTS,

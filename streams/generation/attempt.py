@@ -24,6 +24,7 @@ from streams.decisions.decider import Refused
 from streams.generation import commands
 from streams.generation.events import ProviderChosen
 from streams.generation.faults import Fault, fault_of
+from streams.generation.health.state import Outcome
 from streams.generation.job import Job, Status, seed_of, snooze_delay
 from streams.generation.job_commands import (
     Complete,
@@ -34,7 +35,7 @@ from streams.generation.job_commands import (
     StartAttempt,
 )
 from streams.generation.providers.provider import Order, Provider, ProviderError, Rendering
-from streams.generation.router import Outcome, Preferred, Router, chosen_from
+from streams.generation.router import Preferred, Router, chosen_from
 from streams.generation.supervision import Limits, supervised
 from streams.generation.telling import StoryTelling
 from streams.generation.watchdog import Deadline, Watchdog

@@ -20,8 +20,11 @@ from streams.generation import queue
 from streams.generation.events import Cancelled, JobEvent, JobQueued, RetryScheduled, Snoozed
 from streams.generation.job import JOBS, Job, Status, seed_of
 from streams.generation.job_commands import Cancel, JobCommand, Queue
+from streams.generation.quotas import ledger
+from streams.generation.quotas.limits import Quotas
 
 _RETRIES = uuid.UUID("6d1b6ab5-8a3e-4f0e-9d55-0d1c0c2c7c11")  # names jobs made by `retry`
+UNLIMITED = Quotas()
 
 
 class UnknownJobError(LookupError):
@@ -60,6 +63,8 @@ async def decide(
                     )
                 case Cancelled():
                     await queue.withdraw(conn, job_id)
+        if ledger.concerns(decision.events):
+            await ledger.settle(conn, job_id, decision.events, decision.state.attempt)
         return decision
 
 
@@ -81,7 +86,7 @@ async def cancel(conn: AsyncConnection[Any], job_id: str, reason: str) -> Job:
         raise
 
 
-async def retry(conn: AsyncConnection[Any], job_id: str) -> str:
+async def retry(conn: AsyncConnection[Any], job_id: str, quotas: Quotas = UNLIMITED) -> str:
     """Ask once more for what a failed or cancelled job was to make.
 
     An end is final, so this is a new job with the same request and the same seed. Asking again
@@ -92,7 +97,8 @@ async def retry(conn: AsyncConnection[Any], job_id: str) -> str:
 
     Raises:
         UnknownJobError: there is no such job.
-        Refused: it runs still (code `not_ended`), or it made its video (code `completed`).
+        Refused: it runs still (code `not_ended`), it made its video (code `completed`), or its
+            user's quota is used up (code `quota`).
     """
     job = (await states(conn, [job_id])).get(job_id)
     if job is None:
@@ -103,12 +109,34 @@ async def retry(conn: AsyncConnection[Any], job_id: str) -> str:
         raise Refused("not_ended", f"the job is {job.status}: it goes on by itself")
     again = str(uuid.uuid5(_RETRIES, job_id))
     request = replace(job.asked, seed=seed_of(job_id, job.asked))
+    async with conn.transaction():
+        if again not in await states(conn, [again]):
+            await _queue_within(conn, quotas, again, request)
+    return again
+
+
+async def _queue_within(
+    conn: AsyncConnection[Any], quotas: Quotas, job_id: str, request: JobQueued
+) -> None:
+    """Queue a job of a user whose quota allows it.
+
+    Raises:
+        Refused: it does not (code `quota`).
+    """
+    now = _now()
+    usage = await ledger.opened(conn, [request.user_id], now)
+    if ledger.counts(request):
+        used_up = quotas.used_up(usage.of(request.user_id), now)
+        if used_up is not None:
+            raise Refused("quota", used_up.reason)
+        usage.add(job_id, request.user_id, 0.0)  # its price is known when its provider is
     try:
-        await decide(conn, again, Queue(_now(), request))
+        await decide(conn, job_id, Queue(now, request))
     except Refused as refused:
         if refused.code != "exists":
             raise
-    return again
+        return
+    await ledger.enter(conn, usage, {job_id})
 
 
 async def states(conn: AsyncConnection[Any], job_ids: Iterable[str]) -> dict[str, Job]:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
+from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from schemas.catalogue import GENERATION_REQUESTS
@@ -22,7 +23,9 @@ from schemas.publisher import Position, Publisher
 from streams.decisions.decider import Refused
 from streams.generation import commands, offsets, redriven
 from streams.generation.events import JobQueued
-from streams.generation.job_commands import Queue
+from streams.generation.health.state import ProviderHealth
+from streams.generation.quotas import ledger
+from streams.generation.routing.assigning import Assigner
 from streams.generation.validation import problems
 
 CONSUMER = "dispatcher"
@@ -35,15 +38,23 @@ class Dispatcher:
 
     Args:
         publisher: for dead letters.
+        assigner: decides where each request goes, and whether its user may ask for it.
     """
 
     topic = GENERATION_REQUESTS
     consumer = CONSUMER
 
-    def __init__(self, pool: AsyncConnectionPool, publisher: Publisher) -> None:
+    def __init__(
+        self,
+        pool: AsyncConnectionPool,
+        publisher: Publisher,
+        assigner: Assigner | None = None,
+    ) -> None:
         self._pool = pool
+        self._assigner = assigner or Assigner()
         self._publisher = publisher
         registry = publisher.codec.registry
+        self._month: int | None = None  # in which the ledger was last tidied
         self._decoder = FrameDecoder(registry, GENERATION_REQUESTS, address=CONSUMER)
 
     async def handle(self, chunk: Chunk) -> int:
@@ -59,6 +70,7 @@ class Dispatcher:
             psycopg.Error: nothing of the chunk was done; it may be handled again.
             PublishError: the same, because the dead letters were not acknowledged.
         """
+        health = await self._assigner.health()  # before a transaction waits for it
         async with self._pool.connection() as conn, conn.transaction():
             fresh = await offsets.claim(conn, CONSUMER, chunk)
             if not fresh:
@@ -66,7 +78,7 @@ class Dispatcher:
             decoded = self._decoder.decode(fresh)
             rows = {offset: row for row, offset in enumerate(fresh.offsets)}
             letters = [_letter(fresh, bad.row, bad.reason) for bad in decoded.rejects]
-            queued = repeated = 0
+            requests: list[tuple[str, JobQueued]] = []
             for record in decoded.frame.iter_rows(named=True):
                 broken = problems(record)
                 if broken:
@@ -77,16 +89,34 @@ class Dispatcher:
                 of = decoded.copies.get(record["_offset"])
                 if of is not None:
                     job_id, request = await redriven.anew(conn, job_id, request, of)
-                try:
-                    await commands.decide(conn, job_id, Queue(_now(), request))
-                    queued += 1
-                except Refused:
-                    repeated += 1
+                requests.append((job_id, request))
+            queued = await self._queue(conn, requests, health)
             if letters:
                 await asyncio.to_thread(self._send, letters)
             await offsets.store(conn, CONSUMER, fresh)
-        log.info("dispatched", queued=queued, repeated=repeated, dead=len(letters))
+        log.info("dispatched", queued=queued, repeated=len(requests) - queued, dead=len(letters))
         return len(letters)
+
+    async def _queue(
+        self,
+        conn: AsyncConnection[Any],
+        requests: Sequence[tuple[str, JobQueued]],
+        health: Mapping[str, ProviderHealth],
+    ) -> int:
+        """Queue the requests; how many were new."""
+        assigned = await self._assigner.assign(conn, requests, health, _now())
+        queued = set()
+        for job_id, wish in assigned.wishes:
+            try:
+                await commands.decide(conn, job_id, wish)
+            except Refused:
+                continue
+            queued.add(job_id)
+        await ledger.enter(conn, assigned.ledger, queued)
+        if self._month != (month := assigned.ledger.now.month):
+            await ledger.forget(conn, assigned.ledger.now)
+            self._month = month
+        return len(queued)
 
     def _send(self, letters: list[DeadLetter]) -> None:
         """Acknowledged before the offset moves: a crash in between repeats them."""

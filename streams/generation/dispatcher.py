@@ -21,6 +21,7 @@ from streams.columnar.metrics import Metrics
 from streams.generation import offsets
 from streams.generation.dispatch import Dispatcher
 from streams.generation.policy import TeaserPolicy
+from streams.generation.routing.assigning import assigner
 from streams.generation.schema import prepare
 from streams.workers import worker
 
@@ -36,7 +37,7 @@ def main(settings: Settings) -> None:
     codec = Codec(Registry(settings.registry_config()))
     publisher = Publisher(settings.kafka_config(), codec, source="groundswell/dispatcher")
     pool = AsyncConnectionPool(settings.dsn, min_size=1, max_size=4, open=False)
-    consumers: list[ChunkConsumer] = [Dispatcher(pool, publisher)]
+    consumers: list[ChunkConsumer] = [Dispatcher(pool, publisher, assigner(settings))]
     if settings.teaser_multiple is not None:
         consumers.append(TeaserPolicy(pool, publisher, settings.teaser_multiple))
     run_worker(worker(NAME, DispatchHandler(pool, consumers), settings))

@@ -43,3 +43,16 @@ LEFT JOIN LATERAL (
 WHERE entry.status = 'todo' AND (entry.scheduled_at IS NULL OR entry.scheduled_at <= now())
     AND entry.task_name = %(task)s
 GROUP BY queue_name
+
+-- name: promote
+-- Of the entries that could start, the one that stands in the queue for longest goes next: ids rise
+-- with time. One that goes before all others already stays where it is.
+UPDATE procrastinate_jobs SET priority = %(first)s
+WHERE id = (
+    SELECT id FROM procrastinate_jobs
+    WHERE status = 'todo' AND task_name = %(task)s
+        AND (scheduled_at IS NULL OR scheduled_at <= now())
+    ORDER BY id
+    LIMIT 1
+    FOR UPDATE SKIP LOCKED
+) AND status = 'todo' AND priority < %(first)s

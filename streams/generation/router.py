@@ -2,37 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 from streams.generation.events import ProviderChosen
+from streams.generation.health.state import Outcome
 from streams.generation.job import Job
 from streams.generation.providers.provider import Provider, ProviderError
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a provider did, told once for every call that ended.
-
-    Attributes:
-        kind: that of the error, or `refused`: it would not make what was asked, and is well itself.
-            None where it made a video.
-        seconds: from the call to its end.
-        cost_usd: what it cost; 0 without a video.
-        at: when it ended (UTC).
-        reason: what went wrong, for a person.
-        retry_after: seconds that the provider asked to be left alone, if it did.
-    """
-
-    ok: bool
-    kind: Literal["failed", "busy", "unreachable", "refused"] | None
-    seconds: float
-    cost_usd: float
-    at: dt.datetime
-    reason: str = ""
-    retry_after: float | None = None
 
 
 class Router(Protocol):

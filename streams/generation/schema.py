@@ -15,6 +15,7 @@ _SQL = queries(_HERE.with_name("schema.sql"))
 _TABLES = (
     Path(decisions.__file__).with_name("tables.sql"),
     _HERE.with_name("tables.sql"),
+    _HERE.with_name("quotas") / "tables.sql",
 )
 
 

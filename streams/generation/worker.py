@@ -20,13 +20,15 @@ from infra.settings import Settings
 from streams.artifacts import Artifacts
 from streams.generation.attempt import Attempts, Inspect
 from streams.generation.playable import playable
-from streams.generation.providers.local import LocalProvider
+from streams.generation.providers.catalogue import configured
 from streams.generation.providers.provider import Provider
 from streams.generation.queue import QUEUES, TASK
 from streams.generation.rescue import Rescuer
 from streams.generation.router import Router
+from streams.generation.routing.wiring import routed
 from streams.generation.schema import prepare
 from streams.generation.supervision import Limits
+from streams.generation.turns import Turns
 from streams.generation.watchdog import Watchdog
 from streams.generation.workspace import workspace
 
@@ -64,19 +66,23 @@ def main(settings: Settings) -> None:
     prepare(settings.dsn)
     assert settings.artifacts_url is not None, "resolved settings have every address"
     artifacts = Artifacts(settings.artifacts_url)
-    local: Provider = LocalProvider()
     with workspace(settings.scratch / "attempts") as scratch:
-        asyncio.run(
-            work(
-                settings.dsn,
-                {local.name: local},
-                artifacts,
-                concurrency=settings.generation_concurrency,
-                pulse=Pulse(stall=settings.watchdog_seconds),
-                limits=Limits(settings.attempt_soft_seconds, settings.attempt_hard_seconds),
-                inspect=playable,
-                scratch=scratch,
-            )
+        asyncio.run(_main(settings, artifacts, scratch))
+
+
+async def _main(settings: Settings, artifacts: Artifacts, scratch: Path) -> None:
+    providers = configured(settings)
+    async with routed(settings, providers) as router:
+        await work(
+            settings.dsn,
+            providers,
+            artifacts,
+            concurrency=settings.generation_concurrency,
+            router=router,
+            pulse=Pulse(stall=settings.watchdog_seconds),
+            limits=Limits(settings.attempt_soft_seconds, settings.attempt_hard_seconds),
+            inspect=playable,
+            scratch=scratch,
         )
 
 
@@ -116,7 +122,7 @@ async def work(
             inspect=inspect,
             scratch=scratch,
         )
-        async with _queue_app(dsn, attempts).open_async() as app:
+        async with _queue_app(dsn, attempts, Turns(pool)).open_async() as app:
             worker = QueueWorker(
                 app,
                 queues=list(QUEUES),  # a tuple would reach PostgreSQL as a row
@@ -164,13 +170,14 @@ async def _run_both(worker: QueueWorker, rescuer: Rescuer, until_idle: bool) -> 
         raise WorkerStoppedError("the queue's worker ended by itself; its log lines say why")
 
 
-def _queue_app(dsn: str, attempts: Attempts) -> App:
+def _queue_app(dsn: str, attempts: Attempts, turns: Turns) -> App:
     app = App(connector=PsycopgConnector(conninfo=dsn, min_size=1, max_size=3))
 
     # An exception that gets out means that the story could not be written: the entry comes back,
     # and the attempt is then found to be lost.
     @app.task(name=TASK, retry=RetryStrategy(wait=_RETRY))
     async def attempt(job_id: str, attempt: int) -> None:
+        await turns.taken()
         await attempts.make(job_id, attempt)
 
     return app

@@ -152,6 +152,7 @@ def test_an_unknown_topic_is_404_and_names_the_known_ones(api: Api) -> None:
         "outlier.baselines.v1",
         "outlier.detections.v1",
         "generation.events.v1",
+        "generation.provider-health.v1",
         "youtube.expiries.v1",
     ],
 )

@@ -14,6 +14,7 @@ import pytest
 from streams.artifacts import Artifacts
 from streams.generation import commands
 from streams.generation.events import ProviderChosen
+from streams.generation.health.state import Outcome
 from streams.generation.job import Job, Status
 from streams.generation.playable import playable
 from streams.generation.providers.local import LocalProvider
@@ -24,7 +25,6 @@ from streams.generation.providers.provider import (
     Rendering,
     Telling,
 )
-from streams.generation.router import Outcome
 from streams.generation.worker import work
 from tests.integration.generation.far import made
 from tests.integration.generation.stories import connect, story, types, until

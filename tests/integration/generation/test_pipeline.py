@@ -16,7 +16,12 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from infra.provision import provision
 from infra.settings import Settings
-from schemas.catalogue import GENERATION_EVENTS, GENERATION_REQUESTS, OUTLIER_DETECTIONS
+from schemas.catalogue import (
+    GENERATION_EVENTS,
+    GENERATION_REQUESTS,
+    OUTLIER_DETECTIONS,
+    PROVIDER_HEALTH,
+)
 from schemas.codec import Codec
 from schemas.publisher import Publisher
 from schemas.registry import Registry
@@ -72,6 +77,22 @@ def stories(settings: Settings, codec: Codec, job_ids: set[str]) -> dict[str, li
     return found
 
 
+def health(settings: Settings, codec: Codec, provider: str) -> dict[str, Any]:
+    """The first word of a provider's health: workers look at those they know nothing of."""
+    consumer = Consumer({**settings.kafka_config(), "group.id": "unused"})
+    consumer.assign([TopicPartition(PROVIDER_HEALTH.name, 0, OFFSET_BEGINNING)])
+    deadline = time.monotonic() + PATIENCE
+    try:
+        while time.monotonic() < deadline:
+            message = consumer.poll(1.0)
+            if message is None or message.error() or message.key() != provider.encode():
+                continue
+            return codec.decode(PROVIDER_HEALTH, message.value(), message.headers())
+        raise AssertionError(f"nobody told of {provider}")
+    finally:
+        consumer.close()
+
+
 def a_detection(video_id: str) -> dict[str, Any]:
     counts = dict.fromkeys(
         ("age_s", "age_from_h", "views", "baseline_n", "source_partition", "source_offset"), 9
@@ -113,12 +134,12 @@ def test_requests_and_detections_become_videos_and_stories(
         found = stories(running, codec, {job_id, teaser_id})
         for story in found.values():
             assert [event["version"] for event in story] == list(range(1, len(story) + 1))
-            passing = ("Progressed", "ProviderChosen")
-            kinds = [event["_type"] for event in story if event["_type"] not in passing]
-            assert kinds == ["JobQueued", "AttemptStarted", "Completed"]
+            kinds = [event["_type"] for event in story if event["_type"] != "Progressed"]
+            assert kinds == ["JobQueued", "ProviderChosen", "AttemptStarted", "Completed"]
         assert found[job_id][0]["prompt"] == "a quiet sea"
         assert found[teaser_id][0]["source_video_id"] == video_id
         assert found[teaser_id][0]["requested_by"] == "policy"
+        assert health(running, codec, "local")["status"] == "healthy"
 
     assert running.artifacts_url is not None
     completed = found[teaser_id][-1]

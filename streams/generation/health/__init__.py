@@ -1,0 +1,1 @@
+"""How providers are, as far as all workers together know."""

@@ -1,0 +1,1 @@
+"""How much a user may have made in a day and in a month."""
