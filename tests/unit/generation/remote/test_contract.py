@@ -13,7 +13,13 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from streams.generation.providers.provider import Order, ProviderError, Rendering
+from streams.generation.providers.provider import (
+    HANDED_ON,
+    GivenUp,
+    Order,
+    ProviderError,
+    Rendering,
+)
 from streams.generation.providers.remote import Patience, RemoteProvider
 from streams.generation.providers.waking import Wakes
 from streams.generation.providers.wire import Bounds
@@ -244,7 +250,8 @@ def test_a_provider_that_stays_away_is_given_up(
         bounds=bounds_for(mishap),
     )
     assert (error.kind, error.retryable) == ("unreachable", True)
-    assert studio.cancelled == ["work-1"]  # nobody would fetch it
+    assert error.left  # the work itself may be fine: the next attempt waits for it
+    assert studio.cancelled == []
 
 
 def test_a_provider_that_is_never_done_is_given_up_and_called_off(
@@ -253,12 +260,14 @@ def test_a_provider_that_is_never_done_is_given_up_and_called_off(
     patience = replace(QUICK, most=0.1)
     error, studio = failing(play_any, tmp_path, {}, story=["working"], patience=patience)
     assert "not done after 0.1 s" in str(error)
+    assert not error.left
     assert studio.cancelled == ["work-1"]
 
 
 def test_a_state_that_nobody_knows_is_an_error(play: Callable[..., Any], tmp_path: Path) -> None:
     error, studio = failing(play, tmp_path, {}, story=["odd"])
     assert "tells of a status" in str(error)
+    assert not error.left
     assert studio.cancelled == ["work-1"]
 
 
@@ -270,6 +279,7 @@ def test_work_that_fails_says_whether_to_try_again(
 ) -> None:
     error, studio = failing(play, tmp_path, {}, story=["working", state])
     assert (error.kind, error.retryable) == ("failed", retryable)
+    assert not error.left
     assert studio.cancelled == []  # it has ended
 
 
@@ -315,6 +325,19 @@ def test_a_download_that_hangs_is_given_up(
     )
     assert "text/html" in str(error)
     assert len(studio.steps("video")) == 3
+
+
+def test_a_video_that_cannot_be_fetched_now_is_left_for_the_next_attempt(
+    play_any: Callable[..., Any], tmp_path: Path
+) -> None:
+    error, _ = failing(play_any, tmp_path, {"video": [answers(503)] * 3})
+    assert error.left
+
+
+def test_a_video_that_is_none_is_made_anew(play_any: Callable[..., Any], tmp_path: Path) -> None:
+    html = answers(200, b"<html>", Content_Type="text/html")
+    error, _ = failing(play_any, tmp_path, {"video": [html] * 3})
+    assert not error.left
 
 
 def test_a_video_that_is_too_large_is_not_kept(
@@ -390,6 +413,28 @@ def test_work_that_ends_after_the_cancel_changes_nothing(
         await cancelled(provider, an_order(), tmp_path, None)
         studio.works["work-1"] = ["done"]
         return [path.name for path in tmp_path.iterdir()]
+
+    assert play_any(scenario) == []
+
+
+def test_work_that_another_worker_waits_for_is_not_called_off(
+    play_any: Callable[..., Any], tmp_path: Path
+) -> None:
+    class Fenced(Heard):
+        async def progress(self, percent: float, step: str) -> None:
+            raise GivenUp("the attempt is over")
+
+    async def scenario(studio: Studio, provider: RemoteProvider) -> list[str]:
+        studio.story = ["working"]
+        with pytest.raises(GivenUp):
+            await provider.generate(an_order(), tmp_path, Fenced())
+        heard = Heard()
+        making = asyncio.create_task(provider.generate(an_order(), tmp_path, heard))
+        await heard.moving.wait()
+        making.cancel(HANDED_ON)
+        await asyncio.wait({making})
+        assert making.cancelled()
+        return studio.cancelled
 
     assert play_any(scenario) == []
 
