@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -231,6 +231,15 @@ class Settings(BaseSettings):
     replicate_video_webhook_secret: SecretStr | None = Field(
         None, description="The same of Replicate."
     )
+    attempt_soft_seconds: float = Field(
+        3600.0, gt=0, description="An attempt that takes longer is stopped and has failed."
+    )
+    attempt_hard_seconds: float = Field(
+        4000.0,
+        gt=0,
+        description="A worker whose attempt does not stop is killed after so long. At least "
+        "ATTEMPT_SOFT_SECONDS.",
+    )
     watchdog_seconds: float = Field(
         60.0, gt=0, description="Without progress for so long, an agent that lags exits non-zero."
     )
@@ -245,6 +254,12 @@ class Settings(BaseSettings):
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Level.")
     log_format: Literal["console", "json"] = Field("console", description="Shape of log lines.")
+
+    @model_validator(mode="after")
+    def _limits_rise(self) -> Self:
+        if self.attempt_hard_seconds < self.attempt_soft_seconds:
+            raise ValueError("ATTEMPT_HARD_SECONDS is less than ATTEMPT_SOFT_SECONDS")
+        return self
 
     # None is kept: a copy with another directory would inherit it.
     @property

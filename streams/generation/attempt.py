@@ -1,4 +1,4 @@
-"""One attempt at a job: begun, made, stored, told; or failed, and told why.
+"""One attempt at a job: begun, made, stored, told; or failed, or put off, and told why.
 
 Every step that others must know of is decided and committed before the next one is taken, so that
 whatever kills the worker, the story says how far it came.
@@ -10,31 +10,38 @@ import asyncio
 import datetime as dt
 import secrets
 import tempfile
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
+import psycopg
 import structlog
 from psycopg_pool import AsyncConnectionPool
 
 from streams.artifacts import ArtifactError, Artifacts
 from streams.decisions.decider import Refused
 from streams.generation import commands
-from streams.generation.job import Job, Status, seed_of
+from streams.generation.events import ProviderChosen
+from streams.generation.faults import Fault, fault_of
+from streams.generation.health.state import Outcome
+from streams.generation.job import Job, Status, seed_of, snooze_delay
 from streams.generation.job_commands import (
     Complete,
     FailAttempt,
     JobCommand,
     LoseAttempt,
-    ReportProgress,
-    ReportSubmitted,
+    Snooze,
     StartAttempt,
 )
 from streams.generation.providers.provider import Order, Provider, ProviderError, Rendering
+from streams.generation.router import Preferred, Router, chosen_from
+from streams.generation.supervision import Limits, supervised
+from streams.generation.telling import StoryTelling
+from streams.generation.watchdog import Deadline, Watchdog
 
-SOFT_LIMIT = 3600.0  # seconds an attempt may take; then it has failed
-PROGRESS_SECONDS = 0.5  # between two progress events, at least
-PROGRESS_PERCENT = 10.0  # between two progress events, at least
+Inspect = Callable[[Rendering], Awaitable[None]]
 
 log = structlog.get_logger()
 
@@ -47,36 +54,56 @@ class _Begun:
     number: int
     token: str
     job: Job
+    choice: ProviderChosen
+    at: float
 
 
 class Attempts:
     """Makes attempts, several at once if asked to.
 
     Args:
+        providers: by name, in order of preference.
         worker: names this worker in the events.
-        soft_limit: seconds that an attempt may take.
+        router: chooses among the providers; unset: what was chosen before, else the first.
+        watchdog: kills this process where an attempt outlives its hard limit.
+        inspect: looks at what a provider returned, and raises ProviderError if it is no video.
+        scratch: where attempts have their folders; unset: where the system has such.
     """
 
     def __init__(
         self,
         pool: AsyncConnectionPool,
-        provider: Provider,
+        providers: Mapping[str, Provider],
         artifacts: Artifacts,
         *,
         worker: str,
-        soft_limit: float = SOFT_LIMIT,
+        watchdog: Watchdog,
+        router: Router | None = None,
+        limits: Limits | None = None,
+        inspect: Inspect | None = None,
+        scratch: Path | None = None,
     ) -> None:
         self._pool = pool
-        self._provider = provider
+        self._providers = providers
         self._artifacts = artifacts
         self._worker = worker
-        self._soft_limit = soft_limit
+        self._watchdog = watchdog
+        self._router = router or Preferred(providers)
+        self._limits = limits or Limits()
+        self._inspect = inspect
+        self._scratch = scratch
 
-    async def make(self, job_id: str, number: int) -> None:
+    async def make(
+        self, job_id: str, number: int, handing_on: Callable[[], bool] = lambda: False
+    ) -> None:
         """Make attempt `number` of a job, if it is still wanted.
 
         Called again for an attempt that runs already, it declares that one lost: the queue gives
         an entry out again only when its worker has gone silent.
+
+        Args:
+            handing_on: asked when this is cancelled: whether the worker is told to stop, so that
+                another one goes on with the job.
 
         Raises:
             psycopg.Error: the story could not be written; call again later.
@@ -86,58 +113,149 @@ class Attempts:
         if begun is None:
             return
         try:
-            await self._carry_out(begun)
+            with self._watchdog.deadline(self._limits.hard) as deadline:
+                complete = await self._carry_out(begun, deadline, handing_on)
+                await _to_its_end(self._complete(begun, complete))
         except asyncio.CancelledError:
             # Called off: the story has ended and this is refused. Told to stop: somebody else
-            # may start over at once. Shielded, because more cancels may come.
-            lost = LoseAttempt(_now(), number, "the worker was told to stop")
-            await asyncio.shield(self._tell(begun, lost))
+            # may start over at once. More cancels may come.
+            left = handing_on()
+            lost = LoseAttempt(_now(), number, "the worker was told to stop", left)
+            await _to_its_end(self._tell(job_id, lost))
             raise
         except Refused as refused:
             log.info("attempt given up", job_id=job_id, attempt=number, reason=refused.reason)
-        except (ProviderError, ArtifactError, OSError) as error:
-            retryable = error.retryable if isinstance(error, ProviderError) else True
-            await self._fail(begun, str(error) or type(error).__name__, retryable)
+        except psycopg.Error:
+            raise
+        except Exception as error:  # whatever a provider's program may raise
+            await self._fail(begun, fault_of(error, begun.choice.provider), error)
 
     async def _begin(self, job_id: str, number: int) -> _Begun | None:
-        token = secrets.token_hex(16)
-        start = StartAttempt(_now(), self._provider.name, self._provider.model, token, self._worker)
-        async with self._pool.connection() as conn, conn.transaction():
+        async with self._pool.connection() as conn:
             job = (await commands.states(conn, [job_id])).get(job_id, Job())
-            if job.status is Status.PROCESSING and job.attempt == number:
-                lost = LoseAttempt(_now(), number, "the worker was lost")
-                await commands.decide(conn, job_id, lost)
-                log.warning("attempt lost", job_id=job_id, attempt=number)
-                return None
-            if job.status is not Status.QUEUED or job.attempt + 1 != number:
-                log.info("attempt not wanted", job_id=job_id, attempt=number, status=job.status)
-                return None
-            try:
-                decision = await commands.decide(conn, job_id, start)
-            except Refused as refused:
-                log.info("attempt not wanted", job_id=job_id, reason=refused.reason)
-                return None
-        log.info("attempt started", job_id=job_id, attempt=number, worker=self._worker)
-        return _Begun(job_id, number, token, decision.state)
-
-    async def _carry_out(self, begun: _Begun) -> None:
-        started = monotonic()
-        with tempfile.TemporaryDirectory(prefix="groundswell-") as name:
-            folder = Path(name)
-            telling = _Telling(self, begun)
-            try:
-                async with asyncio.timeout(self._soft_limit):
-                    rendering = await self._provider.generate(_order(begun), folder, telling)
-            except TimeoutError:
-                limit = f"took longer than {self._soft_limit:g} s"
-                raise ProviderError(limit, retryable=True) from None
-            complete = await self._put(begun, rendering, started)
+        if job.status is Status.PROCESSING and job.attempt == number:
+            log.warning("attempt lost", job_id=job_id, attempt=number)
+            await self._tell(job_id, LoseAttempt(_now(), number, "the worker was lost", left=True))
+            return None
+        if job.status is not Status.QUEUED or job.attempt + 1 != number:
+            log.info("attempt not wanted", job_id=job_id, attempt=number, status=job.status)
+            return None
         try:
-            await self._tell_or_refuse(begun, complete)
+            choice = await self._pick(job)
+        except ProviderError as error:
+            await self._tell(job_id, _without_video(job, fault_of(error, "no provider"), None))
+            return None
+        token = secrets.token_hex(16)
+        news = None if choice == job.choice else choice
+        start = StartAttempt(_now(), choice.provider, choice.model, token, self._worker, news)
+        try:
+            state = await self._decide(job_id, start)
+        except Refused as refused:
+            log.info("attempt not wanted", job_id=job_id, reason=refused.reason)
+            return None
+        log.info("attempt started", job_id=job_id, attempt=number, provider=choice.provider)
+        return _Begun(job_id, number, token, state, choice, monotonic())
+
+    async def _pick(self, job: Job) -> ProviderChosen:
+        """The provider of the next attempt: before all, one that works on it already.
+
+        Raises:
+            ProviderError: none can be had now.
+        """
+        left = self._providers.get(job.left.provider) if job.left is not None else None
+        if left is not None:
+            if job.choice is not None and job.choice.provider == left.name:
+                return job.choice
+            return chosen_from(left, job, "works on it already")
+        choice = await self._router.pick(job)
+        if choice.provider not in self._providers:
+            message = f"{choice.provider} is not configured here"
+            raise ProviderError(message, retryable=True, kind="busy")
+        return choice
+
+    async def _carry_out(
+        self, begun: _Begun, deadline: Deadline, handing_on: Callable[[], bool]
+    ) -> Complete:
+        """Make the video and store it."""
+        with tempfile.TemporaryDirectory(
+            prefix="groundswell-", dir=self._scratch, ignore_cleanup_errors=True
+        ) as name:
+            rendering = await self._generate(begun, Path(name), deadline, handing_on)
+            return await self._put(begun, rendering)
+
+    async def _generate(
+        self, begun: _Begun, folder: Path, deadline: Deadline, handing_on: Callable[[], bool]
+    ) -> Rendering:
+        async def decide(command: JobCommand) -> None:
+            await self._decide(begun.job_id, command)
+
+        telling = StoryTelling(begun.token, decide)
+        work = self._work(begun, folder, telling)
+        called = monotonic()
+        try:
+            rendering = await supervised(work, self._limits, deadline, handing_on)
+        except (Refused, psycopg.Error):
+            raise
+        except Exception as error:
+            if telling.refused is not None:  # whatever the provider made of it
+                raise telling.refused from None
+            await self._record_fault(begun, called, fault_of(error, begun.choice.provider))
+            raise
+        finally:
+            telling.end()
+        took, cost = monotonic() - called, begun.choice.cost_usd
+        await self._router.record(begun.choice.provider, Outcome(True, None, took, cost, _now()))
+        return rendering
+
+    async def _work(self, begun: _Begun, folder: Path, telling: StoryTelling) -> Rendering:
+        telling.begin()
+        provider = self._providers[begun.choice.provider]
+        rendering = await provider.generate(_order(begun), folder, telling)
+        if self._inspect is not None:
+            await self._inspect(rendering)
+        return rendering
+
+    async def _record_fault(self, begun: _Begun, called: float, fault: Fault) -> None:
+        if fault.kind is None:  # not the provider's
+            return
+        refused = fault.kind == "failed" and not fault.retryable
+        outcome = Outcome(
+            ok=False,
+            kind="refused" if refused else fault.kind,
+            seconds=monotonic() - called,
+            cost_usd=0.0,
+            at=_now(),
+            reason=fault.message,
+            retry_after=fault.retry_after,
+        )
+        await self._router.record(begun.choice.provider, outcome)
+
+    async def _put(self, begun: _Begun, rendering: Rendering) -> Complete:
+        # The token is in the name: an attempt that was given up can overwrite nothing.
+        name = f"videos/{begun.job_id}/{begun.number}-{begun.token[:8]}"
+        try:
+            thumbnail = await self._artifacts.put_file(rendering.thumbnail, f"{name}.jpg")
+            video = await self._artifacts.put_file(rendering.video, f"{name}.mp4")
+        except BaseException:
+            await _to_its_end(self._remove(f"{name}.jpg", f"{name}.mp4"))
+            raise
+        return Complete(
+            at=_now(),
+            token=begun.token,
+            artifact=video.name,
+            thumbnail=thumbnail.name,
+            bytes=video.bytes,
+            sha256=video.sha256,
+            video_seconds=float(rendering.seconds),
+            processing_s=monotonic() - begun.at,
+        )
+
+    async def _complete(self, begun: _Begun, complete: Complete) -> None:
+        try:
+            await self._decide(begun.job_id, complete)
         except Refused:
             # Nobody will ask for these: another attempt has names of its own.
-            await self._artifacts.delete(complete.artifact)
-            await self._artifacts.delete(complete.thumbnail)
+            await self._remove(complete.artifact, complete.thumbnail)
             raise
         log.info(
             "attempt completed",
@@ -146,74 +264,67 @@ class Attempts:
             seconds=round(complete.processing_s, 2),
         )
 
-    async def _put(self, begun: _Begun, rendering: Rendering, started: float) -> Complete:
-        # The token is in the name: an attempt that was given up can overwrite nothing.
-        name = f"videos/{begun.job_id}/{begun.number}-{begun.token[:8]}"
-        thumbnail = await self._artifacts.put_file(rendering.thumbnail, f"{name}.jpg")
-        video = await self._artifacts.put_file(rendering.video, f"{name}.mp4")
-        return Complete(
-            at=_now(),
-            token=begun.token,
-            artifact=video.name,
-            thumbnail=thumbnail.name,
-            bytes=video.bytes,
-            sha256=video.sha256,
-            video_seconds=rendering.seconds,
-            processing_s=monotonic() - started,
+    async def _remove(self, *names: str) -> None:
+        for name in names:
+            try:
+                await self._artifacts.delete(name)
+            except ArtifactError as error:
+                log.warning("artifact stays", name=name, error=str(error))
+
+    async def _fail(self, begun: _Begun, fault: Fault, error: Exception) -> None:
+        log.warning(
+            "attempt failed",
+            job_id=begun.job_id,
+            attempt=begun.number,
+            reason=fault.message,
+            exc_info=None if fault.expected else error,
         )
+        await self._tell(begun.job_id, _without_video(begun.job, fault, begun.token))
 
-    async def _fail(self, begun: _Begun, error: str, retryable: bool) -> None:
-        log.warning("attempt failed", job_id=begun.job_id, attempt=begun.number, reason=error)
-        failed = FailAttempt(_now(), begun.token, error, retryable, secrets.randbits(32))
-        await self._tell(begun, failed)
-
-    async def _tell(self, begun: _Begun, command: JobCommand) -> None:
+    async def _tell(self, job_id: str, command: JobCommand) -> None:
         """Decide a command whose refusal changes nothing any more."""
         try:
-            await self._tell_or_refuse(begun, command)
+            await self._decide(job_id, command)
         except Refused as refused:
-            log.info("attempt superseded", job_id=begun.job_id, reason=refused.reason)
+            log.info("attempt superseded", job_id=job_id, reason=refused.reason)
 
-    async def _tell_or_refuse(self, begun: _Begun, command: JobCommand) -> None:
+    async def _decide(self, job_id: str, command: JobCommand) -> Job:
         async with self._pool.connection() as conn:
-            await commands.decide(conn, begun.job_id, command)
-
-    async def tell_submitted(self, begun: _Begun, provider_job_id: str) -> None:
-        """Tell the provider's name of the work.
-
-        Raises:
-            Refused: the job was called off, or the attempt given up: stop.
-        """
-        await self._tell_or_refuse(begun, ReportSubmitted(_now(), begun.token, provider_job_id))
-
-    async def report(self, begun: _Begun, percent: float, step: str) -> None:
-        """Tell how far the attempt is.
-
-        Raises:
-            Refused: the job was called off, or the attempt given up: stop.
-        """
-        report = ReportProgress(_now(), begun.token, percent, step)
-        await self._tell_or_refuse(begun, report)
+            return (await commands.decide(conn, job_id, command)).state
 
 
-class _Telling:
-    """Writes into the job's story what its provider tells; of progress what is worth an event."""
+async def _to_its_end(step: Coroutine[Any, Any, None]) -> None:
+    """Take a step whole, also when cancelled: half of it would be nobody's."""
+    task = asyncio.ensure_future(step)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.info("step failed", reason=repr(error))
+        raise
 
-    def __init__(self, attempts: Attempts, begun: _Begun) -> None:
-        self._attempts = attempts
-        self._begun = begun
-        self._percent = 0.0
-        self._at = monotonic()
 
-    async def submitted(self, provider_job_id: str) -> None:
-        await self._attempts.tell_submitted(self._begun, provider_job_id)
+def _without_video(job: Job, fault: Fault, token: str | None) -> FailAttempt | Snooze:
+    """What becomes of an attempt that made none.
 
-    async def progress(self, percent: float, step: str) -> None:
-        now = monotonic()
-        if percent - self._percent < PROGRESS_PERCENT or now - self._at < PROGRESS_SECONDS:
-            return
-        self._percent, self._at = percent, now
-        await self._attempts.report(self._begun, percent, step)
+    Args:
+        token: of the attempt; None where none was begun, which uses up no retry either.
+    """
+    seed = secrets.randbits(32)
+    if fault.kind == "busy" or (token is None and fault.retryable):
+        # When the provider says or as we have it, whichever is later.
+        delay = max(fault.retry_after or 0.0, snooze_delay(job.snoozes, seed))
+        return Snooze(_now(), token, delay, fault.message, fault.left)
+    return FailAttempt(
+        at=_now(),
+        token=token,
+        error=fault.message,
+        retryable=fault.retryable,
+        seed=seed,
+        retry_after=fault.retry_after,
+        left=fault.left,
+    )
 
 
 def _order(begun: _Begun) -> Order:
@@ -227,6 +338,7 @@ def _order(begun: _Begun) -> Order:
         quality=asked.quality,
         seed=seed_of(begun.job_id, asked),
         seconds=asked.duration_s,
+        submitted=begun.job.provider_job_id,
     )
 
 

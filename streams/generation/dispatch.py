@@ -19,9 +19,9 @@ from schemas.catalogue import GENERATION_REQUESTS
 from schemas.chunks import Chunk
 from schemas.deadletters import DeadLetter, dead_letter
 from schemas.frames import FrameDecoder
-from schemas.publisher import Publisher
+from schemas.publisher import Position, Publisher
 from streams.decisions.decider import Refused
-from streams.generation import commands, offsets
+from streams.generation import commands, offsets, redriven
 from streams.generation.events import JobQueued
 from streams.generation.health.state import ProviderHealth
 from streams.generation.quotas import ledger
@@ -86,7 +86,11 @@ class Dispatcher:
                     reason = "; ".join(f"{problem.field} {problem.message}" for problem in broken)
                     letters.append(_letter(fresh, rows[record["_offset"]], reason))
                     continue
-                requests.append((record["job_id"], _request(record)))
+                job_id, request = record["job_id"], _request(record, fresh)
+                of = decoded.copies.get(record["_offset"])
+                if of is not None:
+                    job_id, request = await redriven.anew(conn, job_id, request, of)
+                requests.append((job_id, request))
             queued = await self._queue(conn, requests, health)
             if letters:
                 await asyncio.to_thread(self._send, letters)
@@ -125,9 +129,11 @@ def _letter(chunk: Chunk, row: int, reason: str) -> DeadLetter:
     return dead_letter(chunk, row, reason=reason, component=CONSUMER)
 
 
-def _request(record: Mapping[str, Any]) -> JobQueued:
-    facts = {name: record[name] for name in JobQueued.__dataclass_fields__}
-    return JobQueued(**facts)
+def _request(record: Mapping[str, Any], chunk: Chunk) -> JobQueued:
+    position = Position(chunk.topic, chunk.partition, record["_offset"])
+    names = JobQueued.__dataclass_fields__
+    facts = {name: record[name] for name in names if name != "request_record"}
+    return JobQueued(**facts, request_record=str(position))
 
 
 def _now() -> dt.datetime:

@@ -12,7 +12,12 @@ from typing import Literal, TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class JobQueued:
-    """The request was accepted and stands in its queue."""
+    """The request was accepted and stands in its queue.
+
+    Attributes:
+        request_record: the request in `generation.requests.v1`, as `topic/partition/offset`; None
+            of a job that was not asked for there.
+    """
 
     user_id: str
     prompt: str
@@ -29,6 +34,7 @@ class JobQueued:
     requested_by: Literal["api", "policy", "producer"]
     metadata: str | None
     webhook_url: str | None = None
+    request_record: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +77,16 @@ class Progressed:
 
 @dataclass(frozen=True, slots=True)
 class AttemptFailed:
-    """An attempt ended without a video."""
+    """An attempt ended without a video.
+
+    Attributes:
+        left: whether its work may go on at its provider; the next attempt there waits for it.
+    """
 
     attempt: int
     error: str
     retryable: bool
+    left: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +100,17 @@ class RetryScheduled:
 
 @dataclass(frozen=True, slots=True)
 class Snoozed:
-    """The provider asked to come later: queued again, and no retry is used up."""
+    """The provider asked to come later: queued again, and no retry is used up.
+
+    Attributes:
+        left: as of `AttemptFailed`.
+    """
 
     attempt: int
     retry_at: dt.datetime
     delay_s: float
     reason: str
+    left: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,17 +79,20 @@ class FailAttempt:
     """The attempt with that token made none.
 
     Attributes:
+        token: None where none runs, for no provider can ever make it: that is the end.
         retryable: whether another attempt may help.
         seed: chance for the delay before it.
         retry_after: seconds that the provider asked to wait at least, if it did.
+        left: whether the work may go on at its provider; the next attempt there waits for it.
     """
 
     at: dt.datetime
-    token: str
+    token: str | None
     error: str
     retryable: bool
     seed: int
     retry_after: float | None = None
+    left: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,22 +100,30 @@ class Snooze:
     """The provider has no room for the attempt with that token now.
 
     Attributes:
+        token: None where none runs, for no provider has room.
         delay: seconds until the next attempt may start.
+        left: as of `FailAttempt`.
     """
 
     at: dt.datetime
-    token: str
+    token: str | None
     delay: float
     reason: str
+    left: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LoseAttempt:
-    """The worker of that attempt is gone; the next may start at once, for nothing is overloaded."""
+    """The worker of that attempt is gone; the next may start at once, for nothing is overloaded.
+
+    Attributes:
+        left: as of `FailAttempt`.
+    """
 
     at: dt.datetime
     attempt: int
     error: str
+    left: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import structlog
@@ -12,13 +12,17 @@ import structlog
 from infra.settings import Settings
 from schemas.catalogue import GENERATION_EVENTS
 from schemas.codec import Codec
+from schemas.deadletters import DeadLetter
 from schemas.publisher import Publisher
 from schemas.registry import Registry
 from streams.decisions.relay import Publish, Relay
 from streams.decisions.store import Recorded
 from streams.generation.job import JOBS
+from streams.generation.letters import FailedRequests
 from streams.generation.processes import run_until_stopped
 from streams.generation.schema import prepare
+
+Letters = Callable[[Sequence[Recorded]], Awaitable[list[DeadLetter]]]
 
 _TIMES = ("retry_at",)  # facts that are times, beside the envelope's
 
@@ -30,23 +34,32 @@ def main(settings: Settings) -> None:
     prepare(settings.dsn)
     codec = Codec(Registry(settings.registry_config()))
     publisher = Publisher(settings.kafka_config(), codec, source="groundswell/generation")
-    run_until_stopped(Relay(settings.dsn, JOBS.domain, publish_with(publisher)).run())
+    failed = FailedRequests(settings.dsn, settings.kafka_config())
+    publish = publish_with(publisher, failed.letters)
+    run_until_stopped(Relay(settings.dsn, JOBS.domain, publish).run())
 
 
-def publish_with(publisher: Publisher) -> Publish:
-    """A relay's `publish` that writes job events to their topic.
+def publish_with(publisher: Publisher, letters_of: Letters) -> Publish:
+    """A relay's `publish` that writes job events to their topic, and dead letters beside them.
+
+    Args:
+        letters_of: the dead letters that follow from events.
 
     Raises (when called):
         PublishError: the broker did not acknowledge everything.
+        Exception: what `letters_of` raised.
     """
 
-    def write(rows: Sequence[Recorded]) -> None:
+    def write(rows: Sequence[Recorded], letters: Sequence[DeadLetter]) -> None:
+        publisher.send_dead_letters(letters)
         for row in rows:
             publisher.publish(GENERATION_EVENTS, event_of(row))
         publisher.flush()
 
     async def publish(rows: Sequence[Recorded]) -> None:
-        await asyncio.to_thread(write, rows)
+        # Not before they are committed, and before the checkpoint passes them: at least once.
+        letters = await letters_of(rows)
+        await asyncio.to_thread(write, rows, letters)
         log.debug("relayed", events=len(rows), position=rows[-1].position)
 
     return publish

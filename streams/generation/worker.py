@@ -7,25 +7,32 @@ import os
 import secrets
 import signal
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
-from procrastinate import App, PsycopgConnector, RetryStrategy
+from procrastinate import App, JobContext, PsycopgConnector, RetryStrategy
+from procrastinate.job_context import AbortReason
 from procrastinate.worker import Worker as QueueWorker
 from psycopg_pool import AsyncConnectionPool
 
 from infra.settings import Settings
 from streams.artifacts import Artifacts
-from streams.generation.attempt import SOFT_LIMIT, Attempts
+from streams.generation.attempt import Attempts, Inspect
+from streams.generation.playable import playable
 from streams.generation.providers.catalogue import configured
-from streams.generation.providers.local import LocalProvider
 from streams.generation.providers.provider import Provider
 from streams.generation.queue import QUEUES, TASK
 from streams.generation.rescue import Rescuer
 from streams.generation.retention import Sweeper, sweeping
+from streams.generation.router import Router
 from streams.generation.routing.wiring import routed
 from streams.generation.schema import prepare
+from streams.generation.supervision import Limits
 from streams.generation.turns import Turns
+from streams.generation.watchdog import Watchdog
+from streams.generation.workspace import workspace
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _RETRY = 5  # seconds until an attempt whose story could not be written is looked at again
@@ -46,12 +53,14 @@ class Pulse:
         silence: without one for so long, a worker's jobs are taken from it.
         rescue: between two looks for such jobs.
         grace: for running attempts when the worker is told to stop.
+        stall: without a turn of its event loop for so long, a worker kills itself.
     """
 
     heartbeat: float = 3.0
     silence: float = 15.0
     rescue: float = 3.0
     grace: float = 4.0
+    stall: float = 60.0
 
 
 def main(settings: Settings) -> None:
@@ -59,32 +68,44 @@ def main(settings: Settings) -> None:
     prepare(settings.dsn)
     assert settings.artifacts_url is not None, "resolved settings have every address"
     artifacts = Artifacts(settings.artifacts_url)
-    asyncio.run(_main(settings, artifacts))
+    with workspace(settings.scratch / "attempts") as scratch:
+        asyncio.run(_main(settings, artifacts, scratch))
 
 
-async def _main(settings: Settings, artifacts: Artifacts) -> None:
+async def _main(settings: Settings, artifacts: Artifacts, scratch: Path) -> None:
+    providers = configured(settings)
     sweeper = Sweeper(settings.dsn, artifacts, keep_days=settings.artifact_retention_days)
-    async with routed(settings, configured(settings)):
+    async with routed(settings, providers) as router:
         working = work(
             settings.dsn,
-            LocalProvider(),
+            providers,
             artifacts,
             concurrency=settings.generation_concurrency,
+            router=router,
+            pulse=Pulse(stall=settings.watchdog_seconds),
+            limits=Limits(settings.attempt_soft_seconds, settings.attempt_hard_seconds),
+            inspect=playable,
+            scratch=scratch,
         )
         await sweeping(sweeper, working)
 
 
 async def work(
     dsn: str,
-    provider: Provider,
+    providers: Mapping[str, Provider],
     artifacts: Artifacts,
     *,
     concurrency: int = 1,
+    router: Router | None = None,
     pulse: Pulse | None = None,
-    soft_limit: float = SOFT_LIMIT,
+    limits: Limits | None = None,
+    inspect: Inspect | None = None,
+    scratch: Path | None = None,
     until_idle: bool = False,
 ) -> None:
     """Make attempts until a signal, or with `until_idle` until nothing that is due waits.
+
+    Args: see [`Attempts`][streams.generation.attempt.Attempts].
 
     Raises:
         WorkerStoppedError: the connection to PostgreSQL was lost, for instance.
@@ -92,8 +113,19 @@ async def work(
     pulse = pulse or Pulse()
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     pool = AsyncConnectionPool(dsn, min_size=1, max_size=2 + 2 * concurrency, open=False)
-    async with pool:
-        attempts = Attempts(pool, provider, artifacts, worker=name, soft_limit=soft_limit)
+    watchdog = Watchdog(pulse.stall)
+    async with pool, watchdog.watching():
+        attempts = Attempts(
+            pool,
+            providers,
+            artifacts,
+            worker=name,
+            watchdog=watchdog,
+            router=router,
+            limits=limits,
+            inspect=inspect,
+            scratch=scratch,
+        )
         async with _queue_app(dsn, attempts, Turns(pool)).open_async() as app:
             worker = QueueWorker(
                 app,
@@ -152,9 +184,12 @@ def _queue_app(dsn: str, attempts: Attempts, turns: Turns) -> App:
 
     # An exception that gets out means that the story could not be written: the entry comes back,
     # and the attempt is then found to be lost.
-    @app.task(name=TASK, retry=RetryStrategy(wait=_RETRY))
-    async def attempt(job_id: str, attempt: int) -> None:
+    @app.task(name=TASK, retry=RetryStrategy(wait=_RETRY), pass_context=True)
+    async def attempt(context: JobContext, job_id: str, attempt: int) -> None:
+        def handing_on() -> bool:
+            return context.abort_reason() is AbortReason.SHUTDOWN
+
         await turns.taken()
-        await attempts.make(job_id, attempt)
+        await attempts.make(job_id, attempt, handing_on)
 
     return app

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -92,6 +93,8 @@ class ProviderError(Exception):
             `unreachable`: no connection, or no answer in time.
         retryable: whether another attempt may help.
         retry_after: seconds that the provider asked to wait, if it did.
+        left: whether the work that was told as `submitted` may go on: then the next attempt at
+            this provider waits for it instead of asking again. Set where nobody called it off.
     """
 
     def __init__(
@@ -101,21 +104,51 @@ class ProviderError(Exception):
         retryable: bool,
         kind: Literal["failed", "busy", "unreachable"] = "failed",
         retry_after: float | None = None,
+        left: bool = False,
     ) -> None:
         super().__init__(message)
         self.kind = kind
         self.retryable = retryable
         self.retry_after = retry_after
+        self.left = left
+
+
+class GivenUp(Exception):
+    """The attempt was given up, for its worker was taken for lost.
+
+    The provider's work is not to be called off: another worker may wait for it by now.
+    """
+
+
+HANDED_ON = "handed on"  # message of a cancel by a worker that is told to stop
+
+
+def leaves_work(error: BaseException) -> bool:
+    """Whether work elsewhere is left as it is by whoever is stopped by that exception.
+
+    So it is where another worker will wait for it. Otherwise whoever is cancelled calls it off.
+    """
+    handed_on = isinstance(error, asyncio.CancelledError) and HANDED_ON in error.args
+    return handed_on or isinstance(error, GivenUp)
 
 
 class Telling(Protocol):
-    """What a provider tells while it works."""
+    """What a provider tells while it works. Let its exceptions through."""
 
     async def progress(self, percent: float, step: str) -> None:
-        """How far it is (0 to 100); may be called as often as one likes."""
+        """How far it is (0 to 100); may be called as often as one likes.
+
+        Raises:
+            GivenUp: stop here, and leave the work elsewhere as it is.
+        """
 
     async def submitted(self, provider_job_id: str) -> None:
-        """The provider's own name of the work, as soon as it is known: durable on return."""
+        """The provider's own name of the work, as soon as it is known: durable on return.
+
+        Raises:
+            GivenUp: as of `progress`.
+            ProviderError: that is no name.
+        """
 
 
 class Provider(Protocol):
@@ -135,6 +168,9 @@ class Provider(Protocol):
 
     async def generate(self, order: Order, folder: Path, telling: Telling) -> Rendering:
         """Make a video. Cancelling this stops the work, the provider's too.
+
+        What was told as `submitted` goes on where `leaves_work` says so: the next attempt at this
+        provider finds its name in the order, and waits for it.
 
         Raises:
             ProviderError: no video was made.

@@ -30,6 +30,7 @@ from streams.generation.providers.provider import (
     ProviderError,
     Rendering,
     Telling,
+    leaves_work,
 )
 from streams.generation.providers.waking import ID_MAX, Wakes
 from streams.generation.providers.wire import Bounds, Wire
@@ -188,13 +189,9 @@ class RemoteProvider:
         try:
             async with self._wire() as wire:
                 work = order.submitted or await self._submit(wire, order)
-                try:
-                    if order.submitted is None:
-                        await telling.submitted(work)
-                    seen = await self._wait(wire, work, telling)
-                except BaseException:
-                    await self._call_off(work)
-                    raise
+                if order.submitted is None:
+                    await self._tell(telling, work)
+                seen = await self._watch(wire, work, telling)
                 if seen.error is not None:
                     raise seen.error
                 await telling.progress(_MADE, "downloading")
@@ -236,6 +233,28 @@ class RemoteProvider:
         log.info("submitted", provider=self.name, work=work)
         return work
 
+    async def _tell(self, telling: Telling, work: str) -> None:
+        """Tell its name. Where that fails nobody will ever look for it, so it is called off."""
+        try:
+            await telling.submitted(work)
+        except BaseException:
+            await self._call_off(work)
+            raise
+
+    async def _watch(self, wire: Wire, work: str, telling: Telling) -> Sighting:
+        """Wait for its end, or leave it: to the next worker where there is one, else called off."""
+        try:
+            return await self._wait(wire, work, telling)
+        except ProviderError as error:
+            error.left = error.retryable and error.kind != "failed"
+            if not error.left:
+                await self._call_off(work)
+            raise
+        except BaseException as error:
+            if not leaves_work(error):
+                await self._call_off(work)
+            raise
+
     async def _wait(self, wire: Wire, work: str, telling: Telling) -> Sighting:
         """Until it is done or has failed."""
         patience = self._patience
@@ -260,11 +279,7 @@ class RemoteProvider:
                 step = "rendering" if seen.state == "working" else "waiting"
                 await telling.progress((seen.percent or 0.0) * _MADE / 100, step)
                 pause = min(pause * 1.5, patience.longest)
-        raise ProviderError(
-            f"{self.name} was not done after {patience.most:g} s",
-            retryable=True,
-            kind="unreachable",
-        )
+        raise ProviderError(f"{self.name} was not done after {patience.most:g} s", retryable=True)
 
     def _one_more(self, error: ProviderError, troubles: int) -> int:
         """Count a question that went wrong; the work itself may well go on."""
@@ -285,6 +300,7 @@ class RemoteProvider:
                 return await finish(raw, order, folder)
             except ProviderError as error:
                 if not left or not error.retryable:
+                    error.left = error.retryable and error.kind != "failed"
                     raise
                 log.info("fetched in vain", provider=self.name, work=work, reason=str(error))
             await asyncio.sleep(self._patience.first)

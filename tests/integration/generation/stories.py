@@ -23,8 +23,9 @@ async def story(dsn: str, job_id: str) -> list[Recorded]:
 
 
 async def types(dsn: str, job_id: str) -> list[str]:
-    """The story's types without progress, of which there may be more or less."""
-    return [row.type for row in await story(dsn, job_id) if row.type != "Progressed"]
+    """The story's types without progress and choices, of which there may be more or less."""
+    passing = ("Progressed", "ProviderChosen")
+    return [row.type for row in await story(dsn, job_id) if row.type not in passing]
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:

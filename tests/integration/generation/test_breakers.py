@@ -8,16 +8,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from infra.embedded.guard import Guard
-from infra.embedded.home import Home
 from infra.embedded.redis import Redis as RedisServer
 from infra.settings import Settings
 from streams.generation.health import breakers as module
@@ -249,31 +246,19 @@ def test_one_probe_gets_through_of_all_processes(
             caller.wait()
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[RedisServer]:
-    home = Home(tmp_path / "home")
-    home.prepare()
-    guard = Guard()
-    one = RedisServer(home, guard)
-    one.start()
-    yield one
-    one.stop()
-    guard.close()
-
-
 def test_without_redis_work_goes_on_and_one_line_says_so(
-    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "AWAY_SECONDS", 0.0)
 
     async def scenario() -> None:
-        async with client(server.address) as redis:
+        async with client(redis_server.address) as redis:
             breakers = Breakers(redis, ["p"], LONG)
             await fail(breakers, 5)
             assert not await breakers.allowed("p")
-            assert server.pid is not None
-            os.kill(server.pid, signal.SIGKILL)
-            server.stop()
+            assert redis_server.pid is not None
+            os.kill(redis_server.pid, signal.SIGKILL)
+            redis_server.stop()
             with capture_logs() as lines:
                 for _ in range(5):
                     assert await breakers.allowed("p")
@@ -281,7 +266,7 @@ def test_without_redis_work_goes_on_and_one_line_says_so(
                 assert (await breakers.health())["p"].status == "unknown"
                 assert not await breakers.turn("look", 60.0)
             assert [line["log_level"] for line in lines] == ["warning"]
-            await asyncio.to_thread(server.start)
+            await asyncio.to_thread(redis_server.start)
             with capture_logs() as lines:
                 await breakers.record("p", outcome())
                 await fail(breakers, 5)

@@ -18,8 +18,21 @@ from streams.generation.events import (
     JobQueued,
     Progressed,
     RetryScheduled,
+    Snoozed,
+    Submitted,
 )
-from streams.generation.job import JOBS, RETRY_CAP, Job, Status, retry_delay, seed_of
+from streams.generation.job import (
+    JOBS,
+    RETRY_AFTER_CAP,
+    RETRY_CAP,
+    SNOOZE_MOST,
+    Job,
+    RemoteWork,
+    Status,
+    retry_delay,
+    seed_of,
+    snooze_delay,
+)
 from streams.generation.job_commands import (
     Cancel,
     Complete,
@@ -29,6 +42,8 @@ from streams.generation.job_commands import (
     LoseAttempt,
     Queue,
     ReportProgress,
+    ReportSubmitted,
+    Snooze,
     StartAttempt,
 )
 from tests.unit.generation.requests import NOW, queued
@@ -36,8 +51,8 @@ from tests.unit.generation.requests import NOW, queued
 ENDS = (Completed, Failed, Cancelled)
 
 
-def start(token: str = "t1") -> StartAttempt:
-    return StartAttempt(NOW, "local", "procedural-1", token, "worker")
+def start(token: str = "t1", provider: str = "local") -> StartAttempt:
+    return StartAttempt(NOW, provider, "procedural-1", token, "worker")
 
 
 def complete(token: str = "t1") -> Complete:
@@ -62,10 +77,17 @@ seeds = st.integers(0, 2**32)
 commands = st.one_of(
     st.builds(Queue, st.just(NOW), st.builds(queued, max_retries=st.integers(0, 3))),
     tokens.map(start),
+    st.builds(ReportSubmitted, st.just(NOW), tokens, st.sampled_from(["r1", "r2"])),
     st.builds(ReportProgress, st.just(NOW), tokens, st.floats(-5, 150), st.just("s")),
     tokens.map(complete),
-    st.builds(FailAttempt, st.just(NOW), tokens, st.just("no"), st.booleans(), seeds),
-    st.builds(LoseAttempt, st.just(NOW), st.integers(0, 4), st.just("gone")),
+    st.builds(
+        FailAttempt,
+        *(st.just(NOW), st.none() | tokens, st.just("no"), st.booleans(), seeds),
+        st.none() | st.floats(0, 1e9),
+        st.booleans(),
+    ),
+    st.builds(Snooze, st.just(NOW), st.none() | tokens, st.floats(-5, 1e6), st.just("no room now")),
+    st.builds(LoseAttempt, st.just(NOW), st.integers(0, 4), st.just("gone"), st.booleans()),
     st.builds(Cancel, st.just(NOW), st.just("enough")),
     st.builds(ExpireArtifacts, st.just(NOW), st.just(30.0)),
 )
@@ -89,15 +111,27 @@ def test_every_story_keeps_its_order(given: list[JobCommand]) -> None:
     attempts = [event.attempt for event in story if isinstance(event, AttemptStarted)]
     assert attempts == list(range(1, len(attempts) + 1))
     assert state.attempt == len(attempts)
+    failures = [event for event in story if isinstance(event, AttemptFailed)]
     if story:
-        assert len(attempts) <= state.asked.max_retries + 1
+        assert len(failures) <= state.asked.max_retries + 1
+    assert state.failures == len(failures)
     running = False
     for event in story:
         if isinstance(event, AttemptStarted):
             assert not running
-        elif isinstance(event, Progressed | AttemptFailed | Completed):
+        elif isinstance(event, Submitted | Progressed | AttemptFailed | Completed):
             assert running
-        running = isinstance(event, AttemptStarted) or (running and isinstance(event, Progressed))
+        running = isinstance(event, AttemptStarted) or (
+            running and isinstance(event, Submitted | Progressed)
+        )
+
+
+@given(st.lists(commands, max_size=40))
+def test_a_job_is_not_put_off_for_longer_than_it_may_be(given: list[JobCommand]) -> None:
+    state, story = after(*given)
+    waits = [event.delay_s for event in story if isinstance(event, Snoozed)]
+    assert all(wait >= 0 for wait in waits)
+    assert state.snoozed_s == sum(waits) <= SNOOZE_MOST
 
 
 @given(st.lists(commands, max_size=40))
@@ -199,6 +233,105 @@ def test_progress_only_rises() -> None:
     state, _ = after(Queue(NOW, queued()), start(), ReportProgress(NOW, "t1", 40.0, "s"))
     assert JOBS.decide(state, ReportProgress(NOW, "t1", 30.0, "s")) == []
     assert JOBS.decide(state, ReportProgress(NOW, "t1", 400.0, "s")) == [Progressed(1, 100.0, "s")]
+
+    assert JOBS.decide(state, ReportProgress(NOW, "t1", float("nan"), "s")) == []
+
+
+def test_a_wait_that_the_provider_asks_for_is_kept_and_bounded() -> None:
+    def delay(retry_after: float) -> float:
+        fail = FailAttempt(NOW, "t1", "no", True, 1, retry_after)
+        scheduled = after(Queue(NOW, queued()), start(), fail)[1][-1]
+        assert isinstance(scheduled, RetryScheduled)
+        return scheduled.delay_s
+
+    assert delay(7000.0) == 7000.0
+    assert delay(0.0) == retry_delay(1, 1)
+    assert delay(1e12) == RETRY_AFTER_CAP
+
+
+def test_an_attempt_that_is_put_off_uses_up_no_retry() -> None:
+    later = NOW + dt.timedelta(seconds=30)
+    fail = FailAttempt(NOW, "t2", "no", True, 7)
+    snooze = Snooze(NOW, "t1", 30.0, "no room")
+    state, story = after(Queue(NOW, queued(max_retries=1)), start("t1"), snooze, start("t2"))
+    assert Snoozed(1, later, 30.0, "no room") in story
+    assert (state.attempt, state.failures) == (2, 0)
+    state, story = after(Queue(NOW, queued()), start("t1"), snooze, start("t2"), fail)
+    assert story[-1] == RetryScheduled(
+        3, NOW + dt.timedelta(seconds=retry_delay(1, 7)), retry_delay(1, 7)
+    )
+
+
+def test_a_job_that_no_provider_has_room_for_fails_in_the_end() -> None:
+    asked = Queue(NOW, queued())
+    state, _ = after(asked, start("t1"), Snooze(NOW, "t1", 23 * 3600.0, "full"))
+    assert state.status is Status.QUEUED
+    for last in ([start("t2"), Snooze(NOW, "t2", 7200.0, "full")], [Snooze(NOW, None, 7200.0, "")]):
+        ended, story = after(asked, start("t1"), Snooze(NOW, "t1", 23 * 3600.0, "full"), *last)
+        assert ended.status is Status.FAILED
+        assert isinstance(story[-1], Failed)
+        assert story[-1].error.startswith("put off 1 times")
+
+
+def test_a_job_is_put_off_without_an_attempt_where_no_provider_may_be_called() -> None:
+    state, story = after(Queue(NOW, queued()), Snooze(NOW, None, 5.0, "all are down"))
+    assert (state.status, state.attempt, state.snoozes) == (Status.QUEUED, 0, 1)
+    assert [type(event) for event in story] == [JobQueued, Snoozed]
+    running, _ = after(Queue(NOW, queued()), start())
+    with pytest.raises(Refused):
+        JOBS.decide(running, Snooze(NOW, None, 5.0, "why"))
+
+
+def test_a_job_that_no_provider_can_make_fails_without_an_attempt() -> None:
+    state, story = after(Queue(NOW, queued()), FailAttempt(NOW, None, "too long for any", False, 1))
+    assert state.status is Status.FAILED
+    assert story[1:] == [Failed("too long for any")]
+
+
+def test_what_a_lost_worker_left_at_its_provider_is_taken_up_there() -> None:
+    beginning = (
+        Queue(NOW, queued()),
+        start("t1", "far"),
+        ReportSubmitted(NOW, "t1", "r1"),
+        LoseAttempt(NOW, 1, "gone", left=True),
+    )
+    state, _ = after(*beginning)
+    assert state.left == RemoteWork("far", "r1")
+    state, story = after(*beginning, start("t2", "far"))
+    assert story[-1] == Submitted(2, "r1")
+    assert state.provider_job_id == "r1"
+    state, story = after(*beginning, start("t2", "near"))
+    assert isinstance(story[-1], AttemptStarted)
+    assert state.provider_job_id is None
+
+
+@pytest.mark.parametrize(
+    ("end", "left"),
+    [
+        (LoseAttempt(NOW, 1, "told to stop"), None),
+        (FailAttempt(NOW, "t1", "it failed", True, 1), None),
+        (FailAttempt(NOW, "t1", "no answer", True, 1, None, True), RemoteWork("far", "r1")),
+        (Snooze(NOW, "t1", 5.0, "ask later"), None),
+        (Snooze(NOW, "t1", 5.0, "ask later", left=True), RemoteWork("far", "r1")),
+    ],
+    ids=["stopped", "failed", "not heard of", "put off", "put off while it goes on"],
+)
+def test_only_work_that_may_go_on_is_waited_for(end: JobCommand, left: RemoteWork | None) -> None:
+    submitted = ReportSubmitted(NOW, "t1", "r1")
+    state, _ = after(Queue(NOW, queued()), start("t1", "far"), submitted, end)
+    assert state.left == left
+    state, _ = after(
+        Queue(NOW, queued()), start("t1", "far"), submitted, end, Snooze(NOW, None, 5, "")
+    )
+    assert state.left == left
+    # A provider that had given no name yet has left nothing that could be found.
+    assert after(Queue(NOW, queued()), start("t1", "far"), end)[0].left is None
+
+
+@given(st.integers(0, 1000), seeds)
+def test_an_attempt_is_put_off_for_seconds_and_not_for_hours(snoozes: int, seed: int) -> None:
+    assert 5 <= snooze_delay(snoozes, seed) <= 600
+    assert snooze_delay(snoozes, seed) == snooze_delay(snoozes, seed)
 
 
 @given(st.integers(1, 1000), seeds)

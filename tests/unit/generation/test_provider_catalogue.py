@@ -45,6 +45,13 @@ def test_keys_are_in_no_words_of_a_provider(tmp_path: Path) -> None:
     assert "sk-hidden" not in repr(provider) + repr(provider._api.account)
 
 
+def test_providers_are_told_where_to_call_back(tmp_path: Path) -> None:
+    facts = settings(tmp_path, replicate_video_key=SecretStr("k"), runway_video_key=SecretStr("k"))
+    found: dict[str, Any] = configured(facts, callback={"replicate": "https://us"}.get)
+    assert found["replicate"]._api.account.callback == "https://us"
+    assert found["runway"]._api.account.callback is None
+
+
 def test_a_wrong_model_is_told_when_it_is_configured(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="RUNWAY_VIDEO_MODEL"):
         configured(

@@ -20,7 +20,7 @@ from tests.unit.generation.remote.studio import Handler, State, Step, Studio
 from tests.unit.generation.telling import Heard
 
 PAGE = (Path(__file__).parents[4] / "docs" / "providers.md").read_text()
-QUICK = Patience(first=0.01, longest=0.02, most=20.0, stop=2.0, troubles=2)
+QUICK = Patience(first=0.01, longest=0.02, most=60.0, stop=30.0, troubles=2)
 
 
 def example() -> str:

@@ -5,13 +5,21 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
-from streams.generation.providers.provider import Order, ProviderError, Rendering
+from streams.generation.providers.provider import (
+    HANDED_ON,
+    GivenUp,
+    Order,
+    ProviderError,
+    Rendering,
+)
 from streams.generation.providers.remote import Patience, RemoteProvider
 from streams.generation.providers.waking import Wakes
 from streams.generation.providers.wire import Bounds
@@ -31,8 +39,13 @@ from tests.unit.generation.remote.studio import (
 )
 from tests.unit.generation.telling import Heard
 
-QUICK = Patience(first=0.01, longest=0.02, most=20.0, stop=2.0, troubles=3)
-SHORT = Bounds(connect=1.0, answer=0.3, download=1.0, silence=0.3)
+QUICK = Patience(first=0.01, longest=0.02, most=60.0, stop=30.0, troubles=3)
+SHORT = Bounds(answer=1.5, download=1.5, silence=1.5)  # for those that hang
+
+
+def bounds_for(mishap: Handler) -> Bounds:
+    return SHORT if mishap is hangs else Bounds()
+
 
 Scenario = Callable[[Studio, RemoteProvider], Coroutine[Any, Any, Any]]
 
@@ -40,7 +53,7 @@ Scenario = Callable[[Studio, RemoteProvider], Coroutine[Any, Any, Any]]
 def player(kind: type[Studio], footage: Path) -> Callable[..., Any]:
     """Runs a scenario with a studio and our provider for it."""
 
-    def run(scenario: Scenario, *, patience: Patience = QUICK, bounds: Bounds = SHORT) -> Any:
+    def run(scenario: Scenario, *, patience: Patience = QUICK, bounds: Bounds | None = None) -> Any:
         async def whole() -> Any:
             async with kind(footage.read_bytes()) as studio:
                 provider = RemoteProvider(studio.api(), patience=patience, bounds=bounds)
@@ -187,7 +200,8 @@ def test_a_key_in_an_error_is_blotted_out(play_any: Callable[..., Any], tmp_path
 def test_a_provider_out_of_reach_is_asked_once_and_left_to_the_next_attempt(
     play_any: Callable[..., Any], tmp_path: Path, mishap: Handler
 ) -> None:
-    error, studio = failing(play_any, tmp_path, {"submit": [mishap]})
+    bounds = bounds_for(mishap)
+    error, studio = failing(play_any, tmp_path, {"submit": [mishap]}, bounds=bounds)
     assert (error.kind, error.retryable) == ("unreachable", True)
     assert len(studio.asked) == 1  # a second question might start a second work
 
@@ -227,23 +241,33 @@ def test_questions_that_go_wrong_while_it_works_are_asked_again(
 def test_a_provider_that_stays_away_is_given_up(
     play_any: Callable[..., Any], tmp_path: Path, mishap: Handler
 ) -> None:
-    error, studio = failing(play_any, tmp_path, {"look": [mishap] * 3})
+    patience = replace(QUICK, troubles=1 if mishap is hangs else 3)
+    error, studio = failing(
+        play_any,
+        tmp_path,
+        {"look": [mishap] * patience.troubles},
+        patience=patience,
+        bounds=bounds_for(mishap),
+    )
     assert (error.kind, error.retryable) == ("unreachable", True)
-    assert studio.cancelled == ["work-1"]  # nobody would fetch it
+    assert error.left  # the work itself may be fine: the next attempt waits for it
+    assert studio.cancelled == []
 
 
 def test_a_provider_that_is_never_done_is_given_up_and_called_off(
     play_any: Callable[..., Any], tmp_path: Path
 ) -> None:
-    patience = Patience(first=0.01, longest=0.02, most=0.1, stop=2.0)
+    patience = replace(QUICK, most=0.1)
     error, studio = failing(play_any, tmp_path, {}, story=["working"], patience=patience)
     assert "not done after 0.1 s" in str(error)
+    assert not error.left
     assert studio.cancelled == ["work-1"]
 
 
 def test_a_state_that_nobody_knows_is_an_error(play: Callable[..., Any], tmp_path: Path) -> None:
     error, studio = failing(play, tmp_path, {}, story=["odd"])
     assert "tells of a status" in str(error)
+    assert not error.left
     assert studio.cancelled == ["work-1"]
 
 
@@ -255,6 +279,7 @@ def test_work_that_fails_says_whether_to_try_again(
 ) -> None:
     error, studio = failing(play, tmp_path, {}, story=["working", state])
     assert (error.kind, error.retryable) == ("failed", retryable)
+    assert not error.left
     assert studio.cancelled == []  # it has ended
 
 
@@ -274,15 +299,45 @@ def test_a_download_that_breaks_off_is_fetched_again_and_not_made_again(
         (answers(200, b"<html>login</html>", Content_Type="text/html"), "text/html, not a video"),
         (answers(200, b"\0" * 5000, Content_Type="video/mp4"), "not a playable MP4"),
         (answers(404, b"{}"), "answered 404"),
-        (hangs, "in time"),
     ],
-    ids=["empty", "html", "noise", "gone", "hangs"],
+    ids=["empty", "html", "noise", "gone"],
 )
 def test_what_is_no_video_is_an_error(
     play_any: Callable[..., Any], tmp_path: Path, mishap: Handler, says: str
 ) -> None:
     error, _ = failing(play_any, tmp_path, {"video": [mishap] * 3})
     assert says in str(error)
+
+
+def test_a_download_that_hangs_is_given_up(
+    play_any: Callable[..., Any], tmp_path: Path, footage: Path
+) -> None:
+    async def stalls(request: Any) -> Any:
+        response = web.StreamResponse(headers={"Content-Type": "video/mp4"})
+        await response.prepare(request)
+        await response.write(footage.read_bytes()[:1000])
+        return await hangs(request)
+
+    # The third time there is a page instead, for it takes no time.
+    page = answers(200, b"<html>", Content_Type="text/html")
+    error, studio = failing(
+        play_any, tmp_path, {"video": [stalls, page, page]}, bounds=Bounds(silence=0.2)
+    )
+    assert "text/html" in str(error)
+    assert len(studio.steps("video")) == 3
+
+
+def test_a_video_that_cannot_be_fetched_now_is_left_for_the_next_attempt(
+    play_any: Callable[..., Any], tmp_path: Path
+) -> None:
+    error, _ = failing(play_any, tmp_path, {"video": [answers(503)] * 3})
+    assert error.left
+
+
+def test_a_video_that_is_none_is_made_anew(play_any: Callable[..., Any], tmp_path: Path) -> None:
+    html = answers(200, b"<html>", Content_Type="text/html")
+    error, _ = failing(play_any, tmp_path, {"video": [html] * 3})
+    assert not error.left
 
 
 def test_a_video_that_is_too_large_is_not_kept(
@@ -362,6 +417,28 @@ def test_work_that_ends_after_the_cancel_changes_nothing(
     assert play_any(scenario) == []
 
 
+def test_work_that_another_worker_waits_for_is_not_called_off(
+    play_any: Callable[..., Any], tmp_path: Path
+) -> None:
+    class Fenced(Heard):
+        async def progress(self, percent: float, step: str) -> None:
+            raise GivenUp("the attempt is over")
+
+    async def scenario(studio: Studio, provider: RemoteProvider) -> list[str]:
+        studio.story = ["working"]
+        with pytest.raises(GivenUp):
+            await provider.generate(an_order(), tmp_path, Fenced())
+        heard = Heard()
+        making = asyncio.create_task(provider.generate(an_order(), tmp_path, heard))
+        await heard.moving.wait()
+        making.cancel(HANDED_ON)
+        await asyncio.wait({making})
+        assert making.cancelled()
+        return studio.cancelled
+
+    assert play_any(scenario) == []
+
+
 def test_a_story_that_has_ended_stops_the_work(
     play_any: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -424,8 +501,9 @@ def test_a_probe_costs_nothing_and_tells_of_trouble(play: Callable[..., Any]) ->
         studio.mishaps["probe"] = [answers(401), hangs]
         with pytest.raises(ProviderError, match="refuses the key"):
             await provider.probe()
+        hasty = RemoteProvider(studio.api(), bounds=Bounds(answer=0.1))
         with pytest.raises(ProviderError, match="in time"):
-            await provider.probe()
+            await hasty.probe()
         return studio
 
     studio = play(scenario)

@@ -24,7 +24,7 @@ from tests.unit.generation.remote.studio import (
 )
 from tests.unit.generation.telling import Heard
 
-QUICK = Patience(first=0.01, longest=0.02, most=20.0, stop=2.0)
+QUICK = Patience(first=0.01, longest=0.02, most=60.0, stop=30.0)
 
 
 def asked_by(
