@@ -2,6 +2,18 @@
 -- Held by the session: it ends with the connection, whatever becomes of the process.
 SELECT pg_try_advisory_lock(hashtextextended('groundswell decisions relay ' || %(domain)s, 0))
 
+-- name: sleep
+-- Not while a transaction is open that has appended without telling the relay (store.sql). Held by
+-- the session, like the claim.
+SELECT pg_try_advisory_lock(
+    hashtextextended('groundswell decisions relay asleep ' || %(domain)s, 0)
+)
+
+-- name: wake
+SELECT pg_advisory_unlock(
+    hashtextextended('groundswell decisions relay asleep ' || %(domain)s, 0)
+)
+
 -- name: checkpoint
 -- The first time, a snapshot in which nothing is visible.
 INSERT INTO decision_checkpoints (domain, published, publishing, position)

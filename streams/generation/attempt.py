@@ -19,7 +19,9 @@ from psycopg_pool import AsyncConnectionPool
 
 from streams.artifacts import ArtifactError, Artifacts
 from streams.decisions.decider import Refused
+from streams.decisions.execution import Decision
 from streams.generation import commands
+from streams.generation.events import JobEvent
 from streams.generation.job import Job, Status, seed_of
 from streams.generation.job_commands import (
     Complete,
@@ -39,14 +41,23 @@ PROGRESS_PERCENT = 10.0  # between two progress events, at least
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Begun:
-    """An attempt that is in the story as started."""
+    """An attempt that is in the story as started.
+
+    Attributes:
+        seen: the job after the latest command of this attempt.
+    """
 
     job_id: str
     number: int
     token: str
-    job: Job
+    seen: Decision[Job, JobEvent]
+
+    @property
+    def job(self) -> Job:
+        """The job as it was last seen."""
+        return self.seen.state
 
 
 class Attempts:
@@ -101,24 +112,27 @@ class Attempts:
 
     async def _begin(self, job_id: str, number: int) -> _Begun | None:
         token = secrets.token_hex(16)
-        start = StartAttempt(_now(), self._provider.name, self._provider.model, token, self._worker)
-        async with self._pool.connection() as conn, conn.transaction():
-            job = (await commands.states(conn, [job_id])).get(job_id, Job())
+        start = StartAttempt(
+            _now(), self._provider.name, self._provider.model, token, self._worker, number=number
+        )
+        async with self._pool.connection() as conn:
+            seen = await commands.look(conn, job_id)
+            job = seen.state
             if job.status is Status.PROCESSING and job.attempt == number:
                 lost = LoseAttempt(_now(), number, "the worker was lost")
-                await commands.decide(conn, job_id, lost)
+                await commands.decide(conn, job_id, lost, known=seen)
                 log.warning("attempt lost", job_id=job_id, attempt=number)
                 return None
             if job.status is not Status.QUEUED or job.attempt + 1 != number:
                 log.info("attempt not wanted", job_id=job_id, attempt=number, status=job.status)
                 return None
             try:
-                decision = await commands.decide(conn, job_id, start)
+                seen = await commands.decide(conn, job_id, start, known=seen)
             except Refused as refused:
                 log.info("attempt not wanted", job_id=job_id, reason=refused.reason)
                 return None
         log.info("attempt started", job_id=job_id, attempt=number, worker=self._worker)
-        return _Begun(job_id, number, token, decision.state)
+        return _Begun(job_id, number, token, seen)
 
     async def _carry_out(self, begun: _Begun) -> None:
         started = monotonic()
@@ -176,7 +190,7 @@ class Attempts:
 
     async def _tell_or_refuse(self, begun: _Begun, command: JobCommand) -> None:
         async with self._pool.connection() as conn:
-            await commands.decide(conn, begun.job_id, command)
+            begun.seen = await commands.decide(conn, begun.job_id, command, known=begun.seen)
 
     async def tell_submitted(self, begun: _Begun, provider_job_id: str) -> None:
         """Tell the provider's name of the work.

@@ -66,21 +66,20 @@ class Dispatcher:
             decoded = self._decoder.decode(fresh)
             rows = {offset: row for row, offset in enumerate(fresh.offsets)}
             letters = [_letter(fresh, bad.row, bad.reason) for bad in decoded.rejects]
-            queued = repeated = 0
+            requests: list[tuple[str, Queue]] = []
             for record in decoded.frame.iter_rows(named=True):
                 broken = problems(record)
                 if broken:
                     reason = "; ".join(f"{problem.field} {problem.message}" for problem in broken)
                     letters.append(_letter(fresh, rows[record["_offset"]], reason))
                     continue
-                try:
-                    await commands.decide(conn, record["job_id"], Queue(_now(), _request(record)))
-                    queued += 1
-                except Refused:
-                    repeated += 1
+                requests.append((record["job_id"], Queue(_now(), _request(record))))
+            outcomes = await commands.queue_all(conn, requests)
             if letters:
                 await asyncio.to_thread(self._send, letters)
             await offsets.store(conn, CONSUMER, fresh)
+        repeated = sum(isinstance(outcome, Refused) for outcome in outcomes)
+        queued = len(outcomes) - repeated
         log.info("dispatched", queued=queued, repeated=repeated, dead=len(letters))
         return len(letters)
 

@@ -210,6 +210,8 @@ class JobDecider:
     def _start(self, state: Job, command: StartAttempt) -> list[JobEvent]:
         if state.status is not Status.QUEUED:
             raise Refused("not_queued", f"the job is {state.status}: attempt {state.attempt} runs")
+        if command.number not in (None, state.attempt + 1):
+            raise Refused("stale_attempt", f"attempt {command.number} was made already")
         started = AttemptStarted(
             attempt=state.attempt + 1,
             provider_used=command.provider,

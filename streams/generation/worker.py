@@ -10,12 +10,13 @@ import socket
 from dataclasses import dataclass
 
 import structlog
+import uvloop
 from procrastinate import App, PsycopgConnector, RetryStrategy
 from procrastinate.worker import Worker as QueueWorker
-from psycopg_pool import AsyncConnectionPool
 
 from infra.settings import Settings
 from streams.artifacts import Artifacts
+from streams.decisions.connections import connections
 from streams.generation.attempt import SOFT_LIMIT, Attempts
 from streams.generation.providers.local import LocalProvider
 from streams.generation.providers.provider import Provider
@@ -55,7 +56,7 @@ def main(settings: Settings) -> None:
     prepare(settings.dsn)
     assert settings.artifacts_url is not None, "resolved settings have every address"
     artifacts = Artifacts(settings.artifacts_url)
-    asyncio.run(
+    uvloop.run(
         work(settings.dsn, LocalProvider(), artifacts, concurrency=settings.generation_concurrency)
     )
 
@@ -77,10 +78,9 @@ async def work(
     """
     pulse = pulse or Pulse()
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-    pool = AsyncConnectionPool(dsn, min_size=1, max_size=2 + 2 * concurrency, open=False)
-    async with pool:
+    async with connections(dsn, most=3 + 2 * concurrency) as pool:
         attempts = Attempts(pool, provider, artifacts, worker=name, soft_limit=soft_limit)
-        async with _queue_app(dsn, attempts).open_async() as app:
+        async with _queue_app(attempts).open_async(pool) as app:
             worker = QueueWorker(
                 app,
                 queues=list(QUEUES),  # a tuple would reach PostgreSQL as a row
@@ -128,8 +128,8 @@ async def _run_both(worker: QueueWorker, rescuer: Rescuer, until_idle: bool) -> 
         raise WorkerStoppedError("the queue's worker ended by itself; its log lines say why")
 
 
-def _queue_app(dsn: str, attempts: Attempts) -> App:
-    app = App(connector=PsycopgConnector(conninfo=dsn, min_size=1, max_size=3))
+def _queue_app(attempts: Attempts) -> App:
+    app = App(connector=PsycopgConnector())
 
     # An exception that gets out means that the story could not be written: the entry comes back,
     # and the attempt is then found to be lost.
