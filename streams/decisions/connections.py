@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from time import monotonic
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -9,7 +10,11 @@ from weakref import WeakKeyDictionary
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
+from streams.decisions.queries import queries
+
 _FRESH_S = 0.5  # after its last use for so long, a connection is given out unasked
+
+_SQL = queries(Path(__file__).with_name("connections.sql"))
 
 
 def connections(dsn: str, *, most: int) -> AsyncConnectionPool:
@@ -27,9 +32,10 @@ def connections(dsn: str, *, most: int) -> AsyncConnectionPool:
         used[conn] = now
 
     return AsyncConnectionPool(
-        dsn, min_size=1, max_size=most, configure=_autocommit, check=check, open=False
+        dsn, min_size=1, max_size=most, configure=_configure, check=check, open=False
     )
 
 
-async def _autocommit(conn: AsyncConnection[Any]) -> None:
+async def _configure(conn: AsyncConnection[Any]) -> None:
     await conn.set_autocommit(True)
+    await conn.execute(_SQL["plans"])

@@ -12,11 +12,14 @@ WITH appended AS (
     ) WITH ORDINALITY AS event (
         stream_id, before, version, type, body, occurred_at, event_id, place
     )
-    WHERE before = 0 OR EXISTS (
-        SELECT FROM decision_events AS former
-        WHERE former.domain = %(domain)s
-            AND former.stream_id = event.stream_id
-            AND former.version = event.before
+    WHERE before = coalesce(
+        (
+            SELECT former.version FROM decision_events AS former
+            WHERE former.domain = %(domain)s
+                AND former.stream_id = event.stream_id
+                AND former.version = event.before
+        ),
+        0
     )
     ORDER BY place
     ON CONFLICT (domain, stream_id, version) DO NOTHING
