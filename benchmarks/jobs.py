@@ -11,7 +11,7 @@ import datetime as dt
 import json
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
@@ -21,6 +21,7 @@ import psutil
 import psycopg
 from procrastinate import App, PsycopgConnector
 from procrastinate.schema import SchemaManager
+from procrastinate.types import JSONDict
 
 from benchmarks.generation import Stories, a_job, publisher, running, workers
 from benchmarks.machine import machine
@@ -35,16 +36,22 @@ CONCURRENCY = 8  # attempts at once in one worker
 BAR, STRETCH = 200, 500  # jobs/s
 _PATIENCE_S = 30.0  # without an event for so long, something is broken
 _SCHEMA = "peer"
+_BATCH = 1_000  # tasks deferred at once
 
 
 def run(
-    jobs: int = JOBS, workers_: int = WORKERS, concurrency: int = CONCURRENCY
+    jobs: int = JOBS, *, count: int = WORKERS, concurrency: int = CONCURRENCY
 ) -> dict[str, Any]:
-    """Measure; the result is what `groundswell bench jobs --json` prints."""
+    """Measure; the result is what `groundswell bench jobs --json` prints.
+
+    Args:
+        count: worker processes.
+        concurrency: attempts at once in each.
+    """
     with running("dispatcher", "relay") as settings:
-        with workers(settings, workers_, concurrency):
+        with workers(settings, count, concurrency):
             facts = _told(settings, jobs)
-        bare = _procrastinate(settings.dsn, jobs, workers_, concurrency)
+        bare = _procrastinate(settings.dsn, jobs, count, concurrency)
     ours = jobs / facts["seconds"]
     return {
         "name": "jobs",
@@ -53,7 +60,7 @@ def run(
         "bar": BAR,
         "stretch": STRETCH,
         "jobs": jobs,
-        "workers": workers_,
+        "workers": count,
         "concurrency": concurrency,
         **facts,
         "peers": {"procrastinate": round(bare, 1)},
@@ -111,7 +118,7 @@ def _publish(settings: Settings, jobs: int) -> None:
 
 def _processor_times() -> dict[str, float]:
     """Processor seconds so far of what is started by this process, by kind, and of itself."""
-    times: Counter[str] = Counter()
+    times: dict[str, float] = defaultdict(float)
     this = psutil.Process()
     for process in [this, *this.children(recursive=True)]:
         try:
@@ -150,9 +157,11 @@ def _procrastinate(dsn: str, tasks: int, count: int, concurrency: int) -> float:
     def nothing(number: int) -> None: ...
 
     with app.open():
-        for first in range(0, tasks, 1000):
-            last = min(first + 1000, tasks)
-            nothing.batch_defer(*({"number": number} for number in range(first, last)))
+        for first in range(0, tasks, _BATCH):
+            numbers: list[JSONDict] = [
+                {"number": n} for n in range(first, min(first + _BATCH, tasks))
+            ]
+            nothing.batch_defer(*numbers)
     options = {"dsn": own, "concurrency": concurrency}
     with ThreadPoolExecutor(count) as threads:
         turns = [
@@ -164,4 +173,4 @@ def _procrastinate(dsn: str, tasks: int, count: int, concurrency: int) -> float:
 
 
 if __name__ == "__main__":
-    print(json.dumps(run(*(int(word) for word in sys.argv[1:])), indent=1))
+    print(json.dumps(run(*map(int, sys.argv[1:2])), indent=1))
