@@ -3,7 +3,6 @@ the stories as they come out of their topic."""
 
 from __future__ import annotations
 
-import json
 import subprocess
 import tempfile
 import time
@@ -120,22 +119,19 @@ class Stories:
             ]
         )
 
-    def read(self, timeout: float) -> list[dict[str, Any]]:
-        """The next events: all that are there, or none after `timeout` seconds."""
+    def read(self, timeout: float) -> list[tuple[int, dict[str, Any]]]:
+        """The next events with their partitions: all that are there, or none after `timeout`
+        seconds."""
         messages = self._consumer.consume(1, timeout)
         messages += self._consumer.consume(_BATCH, 0.0) if messages else []
-        return [
-            self._codec.decode(GENERATION_EVENTS, message.value(), message.headers())
-            for message in messages
-            if not message.error()
-        ]
+        found = []
+        for message in messages:
+            value, partition = message.value(), message.partition()
+            if value is not None and partition is not None:
+                headers = message.headers()
+                found.append((partition, self._codec.decode(GENERATION_EVENTS, value, headers)))
+        return found
 
     def close(self) -> None:
         """Leave the broker."""
         self._consumer.close()
-
-
-def plain(settings: Settings) -> dict[str, Any]:
-    """Settings as another process can be given them."""
-    found: dict[str, Any] = json.loads(settings.model_dump_json(exclude_none=True))
-    return found

@@ -85,7 +85,7 @@ def _told(settings: Settings, jobs: int) -> dict[str, Any]:
         if not events and now - heard > _PATIENCE_S:
             raise RuntimeError(f"no more events: {dict(kinds)}")
         heard = now if events else heard
-        for event in events:
+        for _, event in events:
             disordered += event["version"] != seen[event["job_id"]] + 1
             seen[event["job_id"]] = event["version"]
             kinds[event["_type"]] += 1

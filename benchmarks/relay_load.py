@@ -13,6 +13,7 @@ import random
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TextIO
 
 import psycopg
@@ -32,8 +33,8 @@ from streams.generation.job_commands import (
 )
 
 WRITERS = 8
-_LATE = 0.02  # share of transactions that stay open
-_OPEN_S = (0.05, 1.0)  # for how long
+_LATE = 0.01  # share of transactions that stay open, where there is a rate to keep
+_OPEN_S = (0.05, 0.5)  # for how long
 _RECONNECT_S = 0.1
 
 
@@ -42,7 +43,8 @@ class Options:
     """What a load is told.
 
     Attributes:
-        committed: file of lines `job version time`: committed then, in seconds since 1970.
+        committed: file of lines `job version before after`: committed between these two times, in
+            seconds since 1970.
         rate: decisions/s of all writers together; None: as many as they can.
         mark: names the jobs of this load.
     """
@@ -65,7 +67,7 @@ class Writer:
         self._name = f"{options.mark}-{number}"
         self._committed = committed
         self._chance = random.Random(number)
-        self._told = 0
+        self.told = 0
 
     async def run(self, until: float) -> None:
         """Write until then (monotonic)."""
@@ -98,17 +100,17 @@ class Writer:
         step: int,
         known: Decision[Job, JobEvent] | None,
     ) -> Decision[Job, JobEvent]:
-        command = _STEPS[step](self._told)
-        if self._chance.random() < _LATE:
+        command = _STEPS[step](self.told)
+        if self._options.rate is not None and self._chance.random() < _LATE:
             async with conn.transaction():
                 decision = await execute(conn, JOBS, job_id, command, known=known)
                 await asyncio.sleep(self._chance.uniform(*_OPEN_S))
-                at = time.time()
+                before = time.time()
         else:
-            at = time.time()
+            before = time.time()
             decision = await execute(conn, JOBS, job_id, command, known=known)
-        self._committed.write(f"{job_id} {decision.version} {at:.6f}\n")
-        self._told += 1
+        self._committed.write(f"{job_id} {decision.version} {before:.6f} {time.time():.6f}\n")
+        self.told += 1
         return decision
 
 
@@ -147,10 +149,10 @@ async def write(options: Options) -> dict[str, float]:
     """Write; decisions committed and the seconds that took."""
     begun = time.monotonic()
     until = begun + options.seconds
-    with open(options.committed, "a", buffering=1) as committed:
+    with Path(options.committed).open("a", buffering=1) as committed:
         writers = [Writer(options, number, committed) for number in range(WRITERS)]
         await asyncio.gather(*(writer.run(until) for writer in writers))
-    told = sum(writer._told for writer in writers)
+    told = sum(writer.told for writer in writers)
     return {"events": told, "seconds": time.monotonic() - begun}
 
 

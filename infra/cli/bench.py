@@ -28,6 +28,9 @@ BENCHMARKS = (
     "virality",
     "inference",
     "predict",
+    "dispatch",
+    "jobs",
+    "relay",
 )
 
 
