@@ -1,8 +1,8 @@
 """Faults for minutes, then a recount: python -m tests.chaos [--short] [--seed N] [--only SUBJECT].
 
-The subjects are the agents and the projections, one after the other. The last line of the output
-is one JSON object: faults, what was lost and what counts twice, of both together and of each. Exit
-code 0 only if nothing was lost or doubled.
+The subjects are the agents, the projections, generation jobs and the relay, one after the other.
+The last line of the output is one JSON object: faults, what was lost and what counts twice, of all
+together and of each. Exit code 0 only if nothing was lost or doubled.
 """
 
 from __future__ import annotations
@@ -14,10 +14,17 @@ import sys
 from benchmarks.servers import servers
 from tests.chaos import agents
 from tests.chaos.broker import broker
+from tests.chaos.jobs import subject as jobs
 from tests.chaos.outcome import summed
 from tests.chaos.projections import subject as projections
+from tests.chaos.relay import subject as relay
 
-_SUBJECTS = {"agents": agents.run, "projections": projections.run}
+_SUBJECTS = {
+    "agents": agents.run,
+    "projections": projections.run,
+    "jobs": jobs.run,
+    "relay": relay.run,
+}
 
 
 def main(*, short: bool, seed: int, only: str | None) -> int:
@@ -36,7 +43,7 @@ def main(*, short: bool, seed: int, only: str | None) -> int:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m tests.chaos")
-    parser.add_argument("--short", action="store_true", help="two minutes")
+    parser.add_argument("--short", action="store_true", help="four minutes")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", choices=_SUBJECTS, help="one subject")
     asked = parser.parse_args()
