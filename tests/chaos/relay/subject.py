@@ -101,7 +101,8 @@ def run(settings: Settings, broker: Broker, *, short: bool, seed: int) -> Outcom
             decided = _decided(settings.dsn)
             relayed = _relayed(settings, decided, happening)
             counted = happening.counted
-    return _outcome(_acknowledged(committed), decided, relayed, counted, time.monotonic() - begun)
+        acknowledged = _acknowledged(committed)
+    return _outcome(acknowledged, decided, relayed, counted, time.monotonic() - begun)
 
 
 @contextmanager

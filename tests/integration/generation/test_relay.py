@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
@@ -125,6 +125,58 @@ def test_eight_writers_at_once_lose_nothing_and_every_stream_is_in_order(prepare
         for n in range(8):
             versions = [row.version for row in topic.rows if row.stream_id == f"room {n}"]
             assert versions == list(range(1, 26))
+
+    asyncio.run(scenario())
+
+
+def test_a_relay_that_sleeps_is_woken_and_one_that_works_is_not(prepared: str) -> None:
+    async def scenario() -> None:
+        topic = Topic()
+        async with await connect(prepared) as listener:
+            await listener.execute("LISTEN groundswell_decisions")
+
+            async def heard() -> int:
+                return len([notice async for notice in listener.notifies(timeout=0.3)])
+
+            await take(prepared, "r", "nobody listens")
+            assert await heard() == 0
+            async with relaying(prepared, topic, poll=30.0):  # it does not find out by itself
+
+                async def asleep() -> bool:
+                    return await _lock_is_held(prepared)
+
+                for number in range(1, 4):
+                    await until(asleep)
+                    await take(prepared, "r", f"guest {number}", expected=number)
+                    await topic.has(number + 1)
+                assert await heard() == 3
+
+    asyncio.run(scenario())
+
+
+async def _lock_is_held(dsn: str) -> bool:
+    """Whether the lock is held that a relay sleeps with; it holds another as its claim."""
+    async with await connect(dsn) as conn:
+        cursor = await conn.execute(
+            "SELECT count(*) FROM pg_locks JOIN pg_database AS here ON here.oid = database "
+            "WHERE locktype = 'advisory' AND granted AND datname = current_database()"
+        )
+        row = await cursor.fetchone()
+        return row == (2,)
+
+
+def test_a_relay_does_not_fall_asleep_while_somebody_appends_unheard(prepared: str) -> None:
+    async def scenario() -> None:
+        topic = Topic()
+        async with await connect(prepared) as slow, AsyncExitStack() as open_still:
+            await open_still.enter_async_context(slow.transaction())
+            await append(slow, "rooms", "a", [Taken("slow")], expected=0, at=NOW)
+            async with relaying(prepared, topic, poll=30.0):
+                await take(prepared, "b", "quick")
+                await topic.has(1)
+                await asyncio.sleep(0.2)  # long enough to fall asleep
+                await open_still.aclose()
+                await topic.has(2)
 
     asyncio.run(scenario())
 
