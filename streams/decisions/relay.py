@@ -10,6 +10,8 @@ While there is something to do it looks every `PAUSE` seconds, and nobody tells 
 with a lock that every transaction which appends shares: so none is open then that has decided not
 to wake it, and those that come wake it.
 
+Within a pair of snapshots the order is that in which commits began (tables.sql).
+
 A batch is published, acknowledged, then the checkpoint moves: a crash in between repeats the
 batch, in an order that keeps every stream's versions rising.
 """
@@ -44,7 +46,11 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """How far a relay is; see tables.sql. Snapshots are in PostgreSQL's notation."""
+    """How far a relay is; see tables.sql. Snapshots are in PostgreSQL's notation.
+
+    Attributes:
+        position: place in the order of commits.
+    """
 
     published: str
     publishing: str

@@ -40,6 +40,7 @@ class Recorded:
     """An event as it stands in the store.
 
     Attributes:
+        position: where it was written; from the relay, its place in the order of commits.
         version: place in its stream, from 1.
         body: the event's own facts as JSON; times are RFC 3339 strings.
     """

@@ -28,6 +28,10 @@ class Topic:
     def names(self) -> list[str]:
         return [row.body["by"] for row in self.rows]
 
+    @property
+    def positions(self) -> list[int]:
+        return [row.position for row in self.rows]
+
     async def has(self, count: int) -> None:
         async def enough() -> bool:
             return len(self.rows) >= count
@@ -66,7 +70,7 @@ def test_an_open_transaction_is_neither_stepped_over_nor_does_it_hold_up_others(
                 await topic.has(2)
             await topic.has(3)
         assert topic.names == ["quick", "quicker", "slow"]
-        assert topic.rows[-1].position < topic.rows[0].position
+        assert topic.positions == sorted(topic.positions)
 
     asyncio.run(scenario())
 
@@ -87,7 +91,23 @@ def test_a_low_position_that_is_committed_after_a_higher_one_is_found(prepared: 
                 await topic.has(1)
             await topic.has(2)
         assert topic.names == ["high", "low"]
-        assert topic.rows[0].position > topic.rows[1].position
+        assert topic.positions == sorted(topic.positions)
+
+    asyncio.run(scenario())
+
+
+def test_what_is_published_at_once_is_in_the_order_of_commits(prepared: str) -> None:
+    async def scenario() -> None:
+        topic = Topic()
+        async with await connect(prepared) as slow:
+            async with slow.transaction():
+                await append(slow, "rooms", "a", [Taken("slow"), Taken("too")], expected=0, at=NOW)
+                await take(prepared, "b", "quick")
+                await take(prepared, "c", "quick too")
+            await take(prepared, "d", "after")
+        async with relaying(prepared, topic, batch=2):
+            await topic.has(5)
+        assert topic.names == ["quick", "quick too", "slow", "too", "after"]
 
     asyncio.run(scenario())
 
