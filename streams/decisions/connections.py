@@ -38,4 +38,9 @@ def connections(dsn: str, *, most: int) -> AsyncConnectionPool:
 
 async def _configure(conn: AsyncConnection[Any]) -> None:
     await conn.set_autocommit(True)
+    await plan_for_keys(conn)
+
+
+async def plan_for_keys(conn: AsyncConnection[Any]) -> None:
+    """Plan this connection's statements for few rows found by key, whatever statistics say."""
     await conn.execute(_SQL["plans"])

@@ -29,6 +29,7 @@ import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from streams.decisions.connections import plan_for_keys
 from streams.decisions.queries import queries
 from streams.decisions.store import CHANNEL, Recorded
 
@@ -92,6 +93,7 @@ class Relay:
         # One connection for the claim, the reading and the checkpoint: a relay whose session has
         # ended can move nothing any more. Autocommit: no transaction stays open.
         async with await AsyncConnection.connect(self._dsn, autocommit=True) as conn:
+            await plan_for_keys(conn)
             await self._claim(conn)
             await conn.execute(_LISTEN)
             # The pair of snapshots that was begun is finished first.
