@@ -17,6 +17,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import from_url
 
+_AT_ONCE = 1024 * 1024  # bytes up to which a file is put with one request
 _PART = 256 * 1024  # bytes that a stream yields at least, but for its last part
 _UNFINISHED = re.compile(r"#\d+$")  # what a folder's files are called while they are written
 
@@ -89,9 +90,12 @@ class Artifacts:
         Raises:
             ArtifactError: it could not be stored; what was there before still is.
         """
-        size, sha256 = await asyncio.to_thread(_measure, path)
+        size, sha256, content = await asyncio.to_thread(_measure, path)
         try:
-            await obstore.put_async(self._store, name, path)
+            if content is None:
+                await obstore.put_async(self._store, name, path)
+            else:
+                await obstore.put_async(self._store, name, content, use_multipart=False)
         except (BaseError, OSError) as error:
             raise ArtifactError(f"{name} was not stored: {_first_line(error)}") from None
         return Stored(name, size, sha256)
@@ -201,10 +205,15 @@ def _remove_unfinished(folder: Path, before: float) -> int:
     return removed
 
 
-def _measure(path: Path) -> tuple[int, str]:
+def _measure(path: Path) -> tuple[int, str, bytes | None]:
+    """Size and checksum, and the content where that is small."""
     with path.open("rb") as source:
+        content = source.read(_AT_ONCE + 1)
+        if len(content) <= _AT_ONCE:
+            return len(content), hashlib.sha256(content).hexdigest(), content
+        source.seek(0)
         digest = hashlib.file_digest(source, "sha256")
-        return source.tell(), digest.hexdigest()
+        return source.tell(), digest.hexdigest(), None
 
 
 def _first_line(error: BaseException) -> str:

@@ -29,6 +29,9 @@ BENCHMARKS = (
     "inference",
     "predict",
     "render",
+    "dispatch",
+    "jobs",
+    "relay",
 )
 
 

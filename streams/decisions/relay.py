@@ -6,6 +6,12 @@ The checkpoint is the snapshot up to which everything is published; what is visi
 and not in that was committed between the two. So a transaction that stays open is not stepped
 over, and holds nobody else up.
 
+While there is something to do it looks every `PAUSE` seconds, and nobody tells it. It falls asleep
+with a lock that every transaction which appends shares: so none is open then that has decided not
+to wake it, and those that come wake it.
+
+Within a pair of snapshots the order is that in which commits began (tables.sql).
+
 A batch is published, acknowledged, then the checkpoint moves: a crash in between repeats the
 batch, in an order that keeps every stream's versions rising.
 """
@@ -16,17 +22,20 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import monotonic
 from typing import Any, NamedTuple
 
 import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from streams.decisions.connections import plan_for_keys
 from streams.decisions.queries import queries
 from streams.decisions.store import CHANNEL, Recorded
 
 BATCH = 500  # events published between two checkpoints
-POLL = 1.0  # seconds after which it looks though nobody woke it
+PAUSE = 0.02  # seconds between two looks of one that is awake
+POLL = 1.0  # seconds after which one that sleeps looks though nobody woke it
 
 Publish = Callable[[Sequence[Recorded]], Awaitable[None]]
 
@@ -38,7 +47,11 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """How far a relay is; see tables.sql. Snapshots are in PostgreSQL's notation."""
+    """How far a relay is; see tables.sql. Snapshots are in PostgreSQL's notation.
+
+    Attributes:
+        position: place in the order of commits.
+    """
 
     published: str
     publishing: str
@@ -80,12 +93,23 @@ class Relay:
         # One connection for the claim, the reading and the checkpoint: a relay whose session has
         # ended can move nothing any more. Autocommit: no transaction stays open.
         async with await AsyncConnection.connect(self._dsn, autocommit=True) as conn:
+            await plan_for_keys(conn)
             await self._claim(conn)
             await conn.execute(_LISTEN)
-            checkpoint = await self._checkpoint(conn)
+            # The pair of snapshots that was begun is finished first.
+            checkpoint = await self._publish_all(conn, await self._checkpoint(conn))
             while True:
+                started = monotonic()
+                before, checkpoint = checkpoint, await self._catch_up(conn, checkpoint)
+                if checkpoint != before or not await _scalar(conn, "sleep", domain=self._domain):
+                    # A transaction that stays open for long makes looks slow: then they are rarer.
+                    await asyncio.sleep(max(PAUSE, monotonic() - started))
+                    continue
+                # What was appended while it fell asleep has woken nobody.
                 checkpoint = await self._catch_up(conn, checkpoint)
-                await self._wait(conn)
+                if checkpoint == before:
+                    await self._wait(conn)
+                await _scalar(conn, "wake", domain=self._domain)
 
     async def _claim(self, conn: AsyncConnection[Any]) -> None:
         waiting = False
@@ -104,13 +128,12 @@ class Relay:
             return found
 
     async def _catch_up(self, conn: AsyncConnection[Any], checkpoint: Checkpoint) -> Checkpoint:
-        """Finish the pair of snapshots that was begun, then publish what came after it."""
-        checkpoint = await self._publish_all(conn, checkpoint)
+        """Publish what was committed since the checkpoint's later snapshot, which is done with."""
         now = str(await _scalar(conn, "snapshot"))
-        if now == checkpoint.publishing:
-            return checkpoint
-        # Not stored before there is something to publish: an idle relay writes nothing.
-        return await self._publish_all(conn, Checkpoint(checkpoint.publishing, now, 0))
+        # Not taken over before there is something to publish: an idle relay writes nothing.
+        newer = Checkpoint(checkpoint.publishing, now, 0)
+        published = await self._publish_all(conn, newer)
+        return checkpoint if published == newer else published
 
     async def _publish_all(self, conn: AsyncConnection[Any], checkpoint: Checkpoint) -> Checkpoint:
         """Publish what lies between the checkpoint's snapshots."""

@@ -1,4 +1,4 @@
-"""The store of decisions: append with an expected version, load, decide.
+"""The store of decisions: append with an expected version, load.
 
 Everything happens on the caller's connection and within the caller's transaction, so that what
 must happen together with a decision (a queued task, a consumed offset) commits with it or not at
@@ -9,26 +9,23 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
-from psycopg.types.json import Jsonb
 from pydantic import TypeAdapter
 
 from schemas.publisher import new_event_id
-from streams.decisions.decider import Command, Decider, fold
+from streams.decisions.decider import Decider
 from streams.decisions.queries import queries
 
-StateT = TypeVar("StateT")
-CommandT = TypeVar("CommandT", bound=Command)
 EventT = TypeVar("EventT")
 
-CHANNEL = "groundswell_decisions"  # LISTEN; the payload is the domain
-ATTEMPTS = 20  # of one command; each lost race means that somebody else's won
+CHANNEL = "groundswell_decisions"  # wakes a relay that sleeps; the payload is the domain
 
 _SQL = queries(Path(__file__).with_name("store.sql"))
 _ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {}  # made once: they compile a validator
@@ -43,6 +40,7 @@ class Recorded:
     """An event as it stands in the store.
 
     Attributes:
+        position: where it was written; from the relay, its place in the order of commits.
         version: place in its stream, from 1.
         body: the event's own facts as JSON; times are RFC 3339 strings.
     """
@@ -57,19 +55,17 @@ class Recorded:
     event_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Decision(Generic[StateT, EventT]):
-    """What came of a command.
+class Addition(NamedTuple):
+    """Events for a stream that has `expected` events so far.
 
     Attributes:
-        state: after the events.
-        events: those that were appended; none if the command changed nothing.
-        version: of the stream, after them.
+        at: when they occurred (UTC).
     """
 
-    state: StateT
-    events: list[EventT]
-    version: int
+    stream_id: str
+    events: Sequence[Any]
+    expected: int
+    at: dt.datetime
 
 
 async def append(
@@ -92,22 +88,37 @@ async def append(
         ConflictError: the stream has more than that; nothing was appended, and the caller's
             transaction goes on.
     """
-    facts = {
-        "domain": domain,
-        "stream_id": stream_id,
-        "occurred_at": at,
-        "versions": list(range(expected + 1, expected + 1 + len(events))),
-        "types": [type(event).__name__ for event in events],
-        "bodies": [
-            Jsonb(_adapter(type(event)).dump_python(event, mode="json")) for event in events
-        ],
-        "event_ids": [new_event_id() for _ in events],
-    }
-    async with conn.transaction():  # a savepoint, where the caller has a transaction
-        rows = await (await conn.execute(_SQL["append"], facts)).fetchall()
-        if len(rows) != len(events):
-            raise ConflictError(f"{domain} {stream_id} is not at version {expected} any more")
-        await conn.execute(_SQL["wake"], {"domain": domain})
+    await append_all(conn, domain, [Addition(stream_id, events, expected, at)])
+
+
+async def append_all(
+    conn: AsyncConnection[Any], domain: str, additions: Sequence[Addition]
+) -> None:
+    """Append to several streams: to all or to none, as `append` does to one.
+
+    Raises:
+        ConflictError: one of them has more events than expected.
+    """
+    rows = [row for addition in additions for row in _rows(addition)]
+    names = ("stream_ids", "befores", "versions", "types", "bodies", "times", "event_ids")
+    columns = zip(*rows, strict=True)
+    facts = {"domain": domain, **{n: list(c) for n, c in zip(names, columns, strict=True)}}
+    # One row is appended or not. Of several, some may be: then those are taken back (to a
+    # savepoint, where the caller has a transaction).
+    async with conn.transaction() if len(rows) > 1 else nullcontext():
+        row = await (await conn.execute(_SQL["append"], facts)).fetchone()
+        if row is None or row[0] != len(rows):
+            what = ", ".join(f"{one.stream_id} at version {one.expected}" for one in additions)
+            raise ConflictError(f"{domain}: not any more: {what}")
+
+
+def _rows(addition: Addition) -> Iterator[tuple[Any, ...]]:
+    """Stream, version that must be there before, version, type, body, time, id."""
+    for version, event in enumerate(addition.events, addition.expected + 1):
+        body = _adapter(type(event)).dump_json(event).decode()
+        kind = type(event).__name__
+        stream_id, _, before, at = addition
+        yield stream_id, before, version, kind, body, at, new_event_id()
 
 
 async def load(
@@ -121,52 +132,6 @@ async def load(
         async for row in cursor:
             streams[row.stream_id].append(row)
     return streams
-
-
-async def states(
-    conn: AsyncConnection[Any],
-    decider: Decider[StateT, CommandT, EventT],
-    stream_ids: Iterable[str],
-) -> dict[str, StateT]:
-    """The present states of those streams that have events."""
-    return {
-        stream_id: fold(decider, events_of(decider, rows), decider.initial)
-        for stream_id, rows in (await load(conn, decider.domain, stream_ids)).items()
-    }
-
-
-async def execute(
-    conn: AsyncConnection[Any],
-    decider: Decider[StateT, CommandT, EventT],
-    stream_id: str,
-    command: CommandT,
-) -> Decision[StateT, EventT]:
-    """Decide a command and append what follows; decide again when somebody else was first.
-
-    Raises:
-        Refused: the rules do not allow it, in the state the stream is in now.
-        ConflictError: others were first, `ATTEMPTS` times over.
-    """
-    for _ in range(ATTEMPTS - 1):
-        try:
-            return await _attempt(conn, decider, stream_id, command)
-        except ConflictError:
-            continue
-    return await _attempt(conn, decider, stream_id, command)
-
-
-async def _attempt(
-    conn: AsyncConnection[Any],
-    decider: Decider[StateT, CommandT, EventT],
-    stream_id: str,
-    command: CommandT,
-) -> Decision[StateT, EventT]:
-    rows = (await load(conn, decider.domain, [stream_id]))[stream_id]
-    state = fold(decider, events_of(decider, rows), decider.initial)
-    events = decider.decide(state, command)
-    if events:
-        await append(conn, decider.domain, stream_id, events, expected=len(rows), at=command.at)
-    return Decision(fold(decider, events, state), events, len(rows) + len(events))
 
 
 def events_of(decider: Decider[Any, Any, EventT], rows: Iterable[Recorded]) -> Iterable[EventT]:

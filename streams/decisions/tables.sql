@@ -15,6 +15,35 @@ CREATE TABLE IF NOT EXISTS decision_events (
 
 CREATE INDEX IF NOT EXISTS decision_events_commits ON decision_events (domain, xid, position);
 
+-- In which order rows were committed. Positions are drawn when a row is written, which may be long
+-- before its commit; places are drawn from the same sequence as the last thing before it. So of two
+-- commits of which one was over when the other began, the first has the lower place.
+CREATE TABLE IF NOT EXISTS decision_commits (
+    position bigint PRIMARY KEY,
+    place bigint NOT NULL
+);
+
+CREATE OR REPLACE FUNCTION decision_committed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO decision_commits (position, place)
+    VALUES (NEW.position, nextval(pg_get_serial_sequence('decision_events', 'position')));
+    RETURN NULL;
+END;
+$$;
+
+DO $$
+BEGIN
+    -- Making it anew would wait for every open transaction, at each start of a process.
+    IF NOT EXISTS (
+        SELECT FROM pg_trigger
+        WHERE tgrelid = 'decision_events'::regclass AND tgname = 'decision_events_committed'
+    ) THEN
+        CREATE CONSTRAINT TRIGGER decision_events_committed AFTER INSERT ON decision_events
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION decision_committed();
+    END IF;
+END;
+$$;
+
 -- How far each domain's relay is.
 CREATE TABLE IF NOT EXISTS decision_checkpoints (
     domain text PRIMARY KEY,
@@ -22,6 +51,6 @@ CREATE TABLE IF NOT EXISTS decision_checkpoints (
     published pg_snapshot NOT NULL,
     -- What is being published: the rows visible in this snapshot and not in the former, ...
     publishing pg_snapshot NOT NULL,
-    -- ... of which those up to this position are out.
+    -- ... of which those up to this place in the order of commits are out.
     position bigint NOT NULL
 );

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 import structlog
@@ -22,8 +22,9 @@ from psycopg_pool import AsyncConnectionPool
 
 from streams.artifacts import ArtifactError, Artifacts
 from streams.decisions.decider import Refused
+from streams.decisions.execution import Decision
 from streams.generation import commands
-from streams.generation.events import ProviderChosen
+from streams.generation.events import JobEvent, ProviderChosen
 from streams.generation.faults import Fault, fault_of
 from streams.generation.health.state import Outcome
 from streams.generation.job import Job, Status, seed_of, snooze_delay
@@ -46,16 +47,63 @@ Inspect = Callable[[Rendering], Awaitable[None]]
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
+class _Story:
+    """A job's story as this worker knows it: what was seen last is not read again for a step."""
+
+    def __init__(
+        self, pool: AsyncConnectionPool, job_id: str, seen: Decision[Job, JobEvent]
+    ) -> None:
+        self._pool = pool
+        self._job_id = job_id
+        self._seen = seen
+
+    @classmethod
+    async def of(cls, pool: AsyncConnectionPool, job_id: str) -> Self:
+        """The story as it is now."""
+        async with pool.connection() as conn:
+            return cls(pool, job_id, await commands.look(conn, job_id))
+
+    @property
+    def job(self) -> Job:
+        """The job as it was last seen."""
+        return self._seen.state
+
+    async def decide(self, command: JobCommand) -> None:
+        """Decide a command.
+
+        Raises:
+            Refused: the job was called off, or the attempt given up.
+        """
+        async with self._pool.connection() as conn:
+            self._seen = await commands.decide(conn, self._job_id, command, known=self._seen)
+
+    async def tell(self, command: JobCommand) -> None:
+        """Decide a command whose refusal changes nothing any more."""
+        try:
+            await self.decide(command)
+        except Refused as refused:
+            log.info("attempt superseded", job_id=self._job_id, reason=refused.reason)
+
+
+@dataclass(slots=True)
 class _Begun:
-    """An attempt that is in the story as started."""
+    """An attempt that is in the story as started.
+
+    Attributes:
+        at: when it began, on the monotonic clock.
+    """
 
     job_id: str
     number: int
     token: str
-    job: Job
+    story: _Story
     choice: ProviderChosen
     at: float
+
+    @property
+    def job(self) -> Job:
+        """The job as it was last seen."""
+        return self.story.job
 
 
 class Attempts:
@@ -121,7 +169,7 @@ class Attempts:
             # may start over at once. More cancels may come.
             left = handing_on()
             lost = LoseAttempt(_now(), number, "the worker was told to stop", left)
-            await _to_its_end(self._tell(job_id, lost))
+            await _to_its_end(begun.story.tell(lost))
             raise
         except Refused as refused:
             log.info("attempt given up", job_id=job_id, attempt=number, reason=refused.reason)
@@ -131,11 +179,11 @@ class Attempts:
             await self._fail(begun, fault_of(error, begun.choice.provider), error)
 
     async def _begin(self, job_id: str, number: int) -> _Begun | None:
-        async with self._pool.connection() as conn:
-            job = (await commands.states(conn, [job_id])).get(job_id, Job())
+        story = await _Story.of(self._pool, job_id)
+        job = story.job
         if job.status is Status.PROCESSING and job.attempt == number:
             log.warning("attempt lost", job_id=job_id, attempt=number)
-            await self._tell(job_id, LoseAttempt(_now(), number, "the worker was lost", left=True))
+            await story.tell(LoseAttempt(_now(), number, "the worker was lost", left=True))
             return None
         if job.status is not Status.QUEUED or job.attempt + 1 != number:
             log.info("attempt not wanted", job_id=job_id, attempt=number, status=job.status)
@@ -143,18 +191,20 @@ class Attempts:
         try:
             choice = await self._pick(job)
         except ProviderError as error:
-            await self._tell(job_id, _without_video(job, fault_of(error, "no provider"), None))
+            await story.tell(_without_video(job, fault_of(error, "no provider"), None))
             return None
         token = secrets.token_hex(16)
         news = None if choice == job.choice else choice
-        start = StartAttempt(_now(), choice.provider, choice.model, token, self._worker, news)
+        start = StartAttempt(
+            _now(), choice.provider, choice.model, token, self._worker, news, number=number
+        )
         try:
-            state = await self._decide(job_id, start)
+            await story.decide(start)
         except Refused as refused:
             log.info("attempt not wanted", job_id=job_id, reason=refused.reason)
             return None
         log.info("attempt started", job_id=job_id, attempt=number, provider=choice.provider)
-        return _Begun(job_id, number, token, state, choice, monotonic())
+        return _Begun(job_id, number, token, story, choice, monotonic())
 
     async def _pick(self, job: Job) -> ProviderChosen:
         """The provider of the next attempt: before all, one that works on it already.
@@ -187,7 +237,7 @@ class Attempts:
         self, begun: _Begun, folder: Path, deadline: Deadline, handing_on: Callable[[], bool]
     ) -> Rendering:
         async def decide(command: JobCommand) -> None:
-            await self._decide(begun.job_id, command)
+            await begun.story.decide(command)
 
         telling = StoryTelling(begun.token, decide)
         work = self._work(begun, folder, telling)
@@ -252,7 +302,7 @@ class Attempts:
 
     async def _complete(self, begun: _Begun, complete: Complete) -> None:
         try:
-            await self._decide(begun.job_id, complete)
+            await begun.story.decide(complete)
         except Refused:
             # Nobody will ask for these: another attempt has names of its own.
             await self._remove(complete.artifact, complete.thumbnail)
@@ -279,18 +329,7 @@ class Attempts:
             reason=fault.message,
             exc_info=None if fault.expected else error,
         )
-        await self._tell(begun.job_id, _without_video(begun.job, fault, begun.token))
-
-    async def _tell(self, job_id: str, command: JobCommand) -> None:
-        """Decide a command whose refusal changes nothing any more."""
-        try:
-            await self._decide(job_id, command)
-        except Refused as refused:
-            log.info("attempt superseded", job_id=job_id, reason=refused.reason)
-
-    async def _decide(self, job_id: str, command: JobCommand) -> Job:
-        async with self._pool.connection() as conn:
-            return (await commands.decide(conn, job_id, command)).state
+        await begun.story.tell(_without_video(begun.job, fault, begun.token))
 
 
 async def _to_its_end(step: Coroutine[Any, Any, None]) -> None:

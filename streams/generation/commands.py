@@ -7,22 +7,23 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from procrastinate.jobs import Job as Entry
 from psycopg import AsyncConnection
 
-from streams.decisions import store
+from streams.decisions import execution
 from streams.decisions.decider import Refused
-from streams.decisions.store import Decision
+from streams.decisions.execution import Besides, Decision, Effect
 from streams.generation import hooks, queue
 from streams.generation.events import Cancelled, JobEvent, JobQueued, RetryScheduled, Snoozed
 from streams.generation.job import JOBS, Job, Status, seed_of
 from streams.generation.job_commands import Cancel, JobCommand, Queue
 from streams.generation.quotas import ledger
 from streams.generation.quotas.limits import Quotas
-from streams.webhooks.delivery import defer
+from streams.webhooks.delivery import Delivery, defer
 
 _RETRIES = uuid.UUID("6d1b6ab5-8a3e-4f0e-9d55-0d1c0c2c7c11")  # names jobs made by `retry`
 UNLIMITED = Quotas()
@@ -33,42 +34,101 @@ class UnknownJobError(LookupError):
 
 
 async def decide(
-    conn: AsyncConnection[Any], job_id: str, command: JobCommand
+    conn: AsyncConnection[Any],
+    job_id: str,
+    command: JobCommand,
+    *,
+    known: Decision[Job, JobEvent] | None = None,
 ) -> Decision[Job, JobEvent]:
     """Decide a command, queue or withdraw work and tell of the end, in one transaction.
+
+    Args:
+        known: how the job was seen last, see `execution.execute`.
 
     Raises:
         Refused: see [`JobDecider`][streams.generation.job.JobDecider].
     """
+    return await execution.execute(
+        conn, JOBS, job_id, command, known=known, besides=_work(job_id, command)
+    )
+
+
+async def queue_all(
+    conn: AsyncConnection[Any], requests: Sequence[tuple[str, Queue]]
+) -> list[Decision[Job, JobEvent] | Refused]:
+    """Decide many requests, each with its job's id, in one transaction and few statements.
+
+    Returns:
+        Of each what came of it, in order.
+    """
     async with conn.transaction():
-        decision = await store.execute(conn, JOBS, job_id, command)
-        for event in decision.events:
-            match event:
-                case JobQueued() if not decision.state.status.ended:
-                    await queue.defer(conn, job_id, attempt=1, priority=event.priority)
-                case RetryScheduled():
-                    await queue.defer(
-                        conn,
-                        job_id,
-                        attempt=event.attempt,
-                        priority=decision.state.asked.priority,
-                        at=event.retry_at if event.delay_s > 0 else None,
-                    )
-                case Snoozed():
-                    await queue.defer(
-                        conn,
-                        job_id,
-                        attempt=event.attempt + 1,
-                        priority=decision.state.asked.priority,
-                        at=event.retry_at,
-                    )
-                case Cancelled():
-                    await queue.withdraw(conn, job_id)
-        if ledger.concerns(decision.events):
-            await ledger.settle(conn, job_id, decision.events, decision.state.attempt)
-        for told in hooks.deliveries(job_id, decision.state, decision.events, command.at):
-            await defer(conn, told)
-        return decision
+        outcomes = await execution.execute_all(conn, JOBS, requests)
+        entries = [
+            entry
+            for (job_id, _), outcome in zip(requests, outcomes, strict=True)
+            if not isinstance(outcome, Refused)
+            for entry in _entries(job_id, outcome)
+        ]
+        await queue.defer_all(conn, entries)
+        for (job_id, command), outcome in zip(requests, outcomes, strict=True):
+            if not isinstance(outcome, Refused):
+                for told in _deliveries(job_id, command, outcome):
+                    await defer(conn, told)
+        return outcomes
+
+
+async def look(conn: AsyncConnection[Any], job_id: str) -> Decision[Job, JobEvent]:
+    """A job as it is now, in the form that `decide` takes as `known`."""
+    return await execution.look(conn, JOBS, job_id)
+
+
+def _work(job_id: str, command: JobCommand) -> Besides[Job, JobEvent]:
+    """What a decision does to the work queue, to the user's quota and to who wants to be told."""
+
+    def besides(decision: Decision[Job, JobEvent]) -> Effect | None:
+        entries = _entries(job_id, decision)
+        cancelled = any(isinstance(event, Cancelled) for event in decision.events)
+        settled = ledger.concerns(decision.events)
+        deliveries = _deliveries(job_id, command, decision)
+        if not (entries or cancelled or settled or deliveries):
+            return None
+
+        async def change(conn: AsyncConnection[Any]) -> None:
+            await queue.defer_all(conn, entries)
+            if cancelled:
+                await queue.withdraw(conn, job_id)
+            if settled:
+                await ledger.settle(conn, job_id, decision.events, decision.state.attempt)
+            for told in deliveries:
+                await defer(conn, told)
+
+        return change
+
+    return besides
+
+
+def _deliveries(
+    job_id: str, command: JobCommand, decision: Decision[Job, JobEvent]
+) -> list[Delivery]:
+    return list(hooks.deliveries(job_id, decision.state, decision.events, command.at))
+
+
+def _entries(job_id: str, decision: Decision[Job, JobEvent]) -> list[Entry]:
+    """The queue's entries that the events ask for."""
+    entries = []
+    for event in decision.events:
+        match event:
+            case JobQueued() if not decision.state.status.ended:
+                entries.append(queue.entry(job_id, 1, priority=event.priority))
+            case RetryScheduled():
+                at = event.retry_at if event.delay_s > 0 else None
+                priority = decision.state.asked.priority
+                entries.append(queue.entry(job_id, event.attempt, priority=priority, at=at))
+            case Snoozed():
+                priority = decision.state.asked.priority
+                at = event.retry_at
+                entries.append(queue.entry(job_id, event.attempt + 1, priority=priority, at=at))
+    return entries
 
 
 async def cancel(conn: AsyncConnection[Any], job_id: str, reason: str) -> Job:
@@ -144,7 +204,7 @@ async def _queue_within(
 
 async def states(conn: AsyncConnection[Any], job_ids: Iterable[str]) -> dict[str, Job]:
     """The present states of those jobs that exist, by id: the truth, ahead of any projection."""
-    return await store.states(conn, JOBS, job_ids)
+    return await execution.states(conn, JOBS, job_ids)
 
 
 def _now() -> dt.datetime:

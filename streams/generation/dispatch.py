@@ -106,13 +106,12 @@ class Dispatcher:
     ) -> int:
         """Queue the requests; how many were new."""
         assigned = await self._assigner.assign(conn, requests, health, _now())
-        queued = set()
-        for job_id, wish in assigned.wishes:
-            try:
-                await commands.decide(conn, job_id, wish)
-            except Refused:
-                continue
-            queued.add(job_id)
+        outcomes = await commands.queue_all(conn, assigned.wishes)
+        queued = {
+            job_id
+            for (job_id, _), outcome in zip(assigned.wishes, outcomes, strict=True)
+            if not isinstance(outcome, Refused)
+        }
         await ledger.enter(conn, assigned.ledger, queued)
         if self._month != (month := assigned.ledger.now.month):
             await ledger.forget(conn, assigned.ledger.now)

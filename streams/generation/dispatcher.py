@@ -18,6 +18,7 @@ from streams.columnar.app import run_worker
 from streams.columnar.errors import BrokenGroundError
 from streams.columnar.handler import Ground, TopicPartition
 from streams.columnar.metrics import Metrics
+from streams.decisions.connections import connections
 from streams.generation import offsets
 from streams.generation.dispatch import Dispatcher
 from streams.generation.policy.policy import Policy
@@ -42,7 +43,7 @@ def main(settings: Settings) -> None:
     prepare(settings.dsn)
     codec = Codec(Registry(settings.registry_config()))
     publisher = Publisher(settings.kafka_config(), codec, source="groundswell/dispatcher")
-    pool = AsyncConnectionPool(settings.dsn, min_size=1, max_size=4, open=False)
+    pool = connections(settings.dsn, most=4)
     consumers: list[ChunkConsumer] = [
         Dispatcher(pool, publisher, assigner(settings)),
         Redelivery(pool, publisher),

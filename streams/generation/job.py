@@ -256,6 +256,8 @@ class JobDecider:
 
     def _start(self, state: Job, command: StartAttempt) -> list[JobEvent]:
         self._hold_queued(state)
+        if command.number not in (None, state.attempt + 1):
+            raise Refused("stale_attempt", f"attempt {command.number} was made already")
         started = AttemptStarted(
             attempt=state.attempt + 1,
             provider_used=command.provider,

@@ -31,6 +31,7 @@ class StartAttempt:
 
     Attributes:
         choice: the provider, if it is not the one that was chosen before.
+        number: which attempt the worker was asked for; None: whichever is next.
     """
 
     at: dt.datetime
@@ -39,6 +40,7 @@ class StartAttempt:
     token: str
     worker: str
     choice: ProviderChosen | None = None
+    number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

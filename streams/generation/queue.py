@@ -46,16 +46,9 @@ def lock_of(job_id: str) -> str:
     return f"generation:{job_id}"
 
 
-async def defer(
-    conn: AsyncConnection[Any],
-    job_id: str,
-    *,
-    attempt: int,
-    priority: str,
-    at: dt.datetime | None = None,
-) -> None:
-    """Queue an attempt within the caller's transaction; `at` is the earliest start, if any."""
-    entry = Entry(
+def entry(job_id: str, attempt: int, *, priority: str, at: dt.datetime | None = None) -> Entry:
+    """The queue's entry of an attempt; `at` is the earliest start, if any."""
+    return Entry(
         id=None,
         queue=priority,
         lock=lock_of(job_id),
@@ -65,7 +58,12 @@ async def defer(
         task_kwargs={"job_id": job_id, "attempt": attempt},
         scheduled_at=at,
     )
-    await _MANAGER.defer_job_async(entry, connection=conn)
+
+
+async def defer_all(conn: AsyncConnection[Any], entries: list[Entry]) -> None:
+    """Put entries into the queue within the caller's transaction, with one statement."""
+    if entries:
+        await _MANAGER.batch_defer_jobs_async(entries, connection=conn)
 
 
 async def withdraw(conn: AsyncConnection[Any], job_id: str) -> None:

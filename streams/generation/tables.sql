@@ -42,3 +42,8 @@ BEGIN
     END IF;
 END
 $$;
+
+-- procrastinate looks for other entries with the same lock before it gives one out; its own index
+-- of locks begins with the id, and is read from end to end for that.
+CREATE INDEX IF NOT EXISTS generation_entries_by_lock ON procrastinate_jobs (lock)
+WHERE status IN ('todo', 'doing');

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
+import uvloop
 from procrastinate import App, JobContext, PsycopgConnector, RetryStrategy
 from procrastinate.job_context import AbortReason
 from procrastinate.worker import Worker as QueueWorker
-from psycopg_pool import AsyncConnectionPool
 
 from infra.settings import Settings
 from streams.artifacts import Artifacts
+from streams.decisions.connections import connections
 from streams.generation.attempt import Attempts, Inspect
 from streams.generation.playable import playable
 from streams.generation.providers.catalogue import configured
@@ -69,7 +70,7 @@ def main(settings: Settings) -> None:
     assert settings.artifacts_url is not None, "resolved settings have every address"
     artifacts = Artifacts(settings.artifacts_url)
     with workspace(settings.scratch / "attempts") as scratch:
-        asyncio.run(_main(settings, artifacts, scratch))
+        uvloop.run(_main(settings, artifacts, scratch))
 
 
 async def _main(settings: Settings, artifacts: Artifacts, scratch: Path) -> None:
@@ -112,9 +113,8 @@ async def work(
     """
     pulse = pulse or Pulse()
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-    pool = AsyncConnectionPool(dsn, min_size=1, max_size=2 + 2 * concurrency, open=False)
     watchdog = Watchdog(pulse.stall)
-    async with pool, watchdog.watching():
+    async with connections(dsn, most=3 + 2 * concurrency) as pool, watchdog.watching():
         attempts = Attempts(
             pool,
             providers,
@@ -126,7 +126,7 @@ async def work(
             inspect=inspect,
             scratch=scratch,
         )
-        async with _queue_app(dsn, attempts, Turns(pool)).open_async() as app:
+        async with _queue_app(attempts, Turns(pool)).open_async(pool) as app:
             worker = QueueWorker(
                 app,
                 queues=list(QUEUES),  # a tuple would reach PostgreSQL as a row
@@ -179,8 +179,8 @@ async def run_both(worker: QueueWorker, rescuer: Rescuer, until_idle: bool) -> N
         raise WorkerStoppedError("the queue's worker ended by itself; its log lines say why")
 
 
-def _queue_app(dsn: str, attempts: Attempts, turns: Turns) -> App:
-    app = App(connector=PsycopgConnector(conninfo=dsn, min_size=1, max_size=3))
+def _queue_app(attempts: Attempts, turns: Turns) -> App:
+    app = App(connector=PsycopgConnector())
 
     # An exception that gets out means that the story could not be written: the entry comes back,
     # and the attempt is then found to be lost.

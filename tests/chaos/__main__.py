@@ -1,9 +1,9 @@
 """Faults for minutes, then a recount: python -m tests.chaos [--short] [--seed N] [--only SUBJECT].
 
-The subjects are a folding agent with several workers, the agents of forecasts and actuals, and the
-projections, one after the other. The last line of the output is one JSON object: faults, what was
-lost and what counts twice, of all together and of each. Exit code 0 only if nothing was lost or
-doubled.
+The subjects are a folding agent with several workers, the agents of forecasts and actuals, the
+projections, generation jobs and the relay, one after the other. The last line of the output is one
+JSON object: faults, what was lost and what counts twice, of all together and of each. Exit code 0
+only if nothing was lost or doubled.
 """
 
 from __future__ import annotations
@@ -15,11 +15,19 @@ import sys
 from benchmarks.servers import servers
 from tests.chaos import agents
 from tests.chaos.broker import broker
+from tests.chaos.jobs import subject as jobs
 from tests.chaos.outcome import summed
 from tests.chaos.projections import subject as projections
+from tests.chaos.relay import subject as relay
 from tests.chaos.virality import subject as virality
 
-_SUBJECTS = {"agents": agents.run, "virality": virality.run, "projections": projections.run}
+_SUBJECTS = {
+    "agents": agents.run,
+    "virality": virality.run,
+    "projections": projections.run,
+    "jobs": jobs.run,
+    "relay": relay.run,
+}
 
 
 def main(*, short: bool, seed: int, only: str | None) -> int:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
@@ -27,6 +27,10 @@ class Topic:
     @property
     def names(self) -> list[str]:
         return [row.body["by"] for row in self.rows]
+
+    @property
+    def positions(self) -> list[int]:
+        return [row.position for row in self.rows]
 
     async def has(self, count: int) -> None:
         async def enough() -> bool:
@@ -66,7 +70,7 @@ def test_an_open_transaction_is_neither_stepped_over_nor_does_it_hold_up_others(
                 await topic.has(2)
             await topic.has(3)
         assert topic.names == ["quick", "quicker", "slow"]
-        assert topic.rows[-1].position < topic.rows[0].position
+        assert topic.positions == sorted(topic.positions)
 
     asyncio.run(scenario())
 
@@ -87,7 +91,23 @@ def test_a_low_position_that_is_committed_after_a_higher_one_is_found(prepared: 
                 await topic.has(1)
             await topic.has(2)
         assert topic.names == ["high", "low"]
-        assert topic.rows[0].position > topic.rows[1].position
+        assert topic.positions == sorted(topic.positions)
+
+    asyncio.run(scenario())
+
+
+def test_what_is_published_at_once_is_in_the_order_of_commits(prepared: str) -> None:
+    async def scenario() -> None:
+        topic = Topic()
+        async with await connect(prepared) as slow:
+            async with slow.transaction():
+                await append(slow, "rooms", "a", [Taken("slow"), Taken("too")], expected=0, at=NOW)
+                await take(prepared, "b", "quick")
+                await take(prepared, "c", "quick too")
+            await take(prepared, "d", "after")
+        async with relaying(prepared, topic, batch=2):
+            await topic.has(5)
+        assert topic.names == ["quick", "quick too", "slow", "too", "after"]
 
     asyncio.run(scenario())
 
@@ -125,6 +145,58 @@ def test_eight_writers_at_once_lose_nothing_and_every_stream_is_in_order(prepare
         for n in range(8):
             versions = [row.version for row in topic.rows if row.stream_id == f"room {n}"]
             assert versions == list(range(1, 26))
+
+    asyncio.run(scenario())
+
+
+def test_a_relay_that_sleeps_is_woken_and_one_that_works_is_not(prepared: str) -> None:
+    async def scenario() -> None:
+        topic = Topic()
+        async with await connect(prepared) as listener:
+            await listener.execute("LISTEN groundswell_decisions")
+
+            async def heard() -> int:
+                return len([notice async for notice in listener.notifies(timeout=0.3)])
+
+            await take(prepared, "r", "nobody listens")
+            assert await heard() == 0
+            async with relaying(prepared, topic, poll=30.0):  # it does not find out by itself
+
+                async def asleep() -> bool:
+                    return await _lock_is_held(prepared)
+
+                for number in range(1, 4):
+                    await until(asleep)
+                    await take(prepared, "r", f"guest {number}", expected=number)
+                    await topic.has(number + 1)
+                assert await heard() == 3
+
+    asyncio.run(scenario())
+
+
+async def _lock_is_held(dsn: str) -> bool:
+    """Whether the lock is held that a relay sleeps with; it holds another as its claim."""
+    async with await connect(dsn) as conn:
+        cursor = await conn.execute(
+            "SELECT count(*) FROM pg_locks JOIN pg_database AS here ON here.oid = database "
+            "WHERE locktype = 'advisory' AND granted AND datname = current_database()"
+        )
+        row = await cursor.fetchone()
+        return row == (2,)
+
+
+def test_a_relay_does_not_fall_asleep_while_somebody_appends_unheard(prepared: str) -> None:
+    async def scenario() -> None:
+        topic = Topic()
+        async with await connect(prepared) as slow, AsyncExitStack() as open_still:
+            await open_still.enter_async_context(slow.transaction())
+            await append(slow, "rooms", "a", [Taken("slow")], expected=0, at=NOW)
+            async with relaying(prepared, topic, poll=30.0):
+                await take(prepared, "b", "quick")
+                await topic.has(1)
+                await asyncio.sleep(0.2)  # long enough to fall asleep
+                await open_still.aclose()
+                await topic.has(2)
 
     asyncio.run(scenario())
 

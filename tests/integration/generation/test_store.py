@@ -7,7 +7,8 @@ import psycopg
 import pytest
 
 from streams.decisions.decider import Refused
-from streams.decisions.store import ConflictError, append, events_of, execute, load, states
+from streams.decisions.execution import execute, states
+from streams.decisions.store import ConflictError, append, events_of, load
 from streams.generation.schema import prepare
 from tests.integration.generation.seats import NOW, FullyBooked, Room, Take, Taken
 from tests.integration.generation.stories import connect
