@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
@@ -79,7 +80,6 @@ class Services:
         person_keys = PersonKeys(settings.dsn, settings.personal_data_secrets)
         publisher = Publisher(kafka, Codec(registry), source=SOURCE, sealer=Sealer(person_keys))
         publishing = Publishing(publisher)
-        predictions = Together(publishing, VIRALITY_PREDICTIONS)
         return cls(
             settings=settings,
             keys=keys,
@@ -96,8 +96,8 @@ class Services:
             live=LiveHub(settings.dsn, metrics, pulse.beat),
             models=models,
             desk=Desk(models.serving),
-            predictions=predictions,
-            shadowing=Shadowing(models.shadow, predictions.publish),
+            predictions=Together(publishing, VIRALITY_PREDICTIONS),
+            shadowing=Shadowing(models.shadow, partial(publishing.publish, VIRALITY_PREDICTIONS)),
             drifting=Drifting(database, lambda: models.serving().version),
         )
 

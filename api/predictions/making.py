@@ -48,16 +48,16 @@ async def make(
     read_ones = await _read(here, requests, now)
     asked = {index: one for index, one in enumerate(read_ones) if isinstance(one, Asked)}
     histories = await _histories(here, asked)
-    moments = {index: one.moment(histories.get(index, ())) for index, one in asked.items()}
-    forecasts = dict(zip(asked, await here.desk.forecast(list(moments.values())), strict=True))
+    moments = [one.moment(histories.get(index, ())) for index, one in asked.items()]
+    forecasts = dict(zip(asked, await here.desk.forecast(moments), strict=True))
     found = {index: one for index, one in forecasts.items() if isinstance(one, Forecast)}
     ids = {index: _identity(idempotency_key, user_id, index) for index in found}
     events = [_event(asked[index], found[index], ids[index], user_id, now) for index in found]
     rejected, position = await _published(here, list(found), events)
     here.shadowing.take(
-        Made(ids[index], now, asked[index], moments[index])
-        for index in found
-        if index not in rejected
+        Made(ids[index], now, asked[index], moment)
+        for index, moment in zip(asked, moments, strict=True)
+        if index in found and index not in rejected
     )
     seconds = time.perf_counter() - started
     outcomes: list[Outcome] = []
