@@ -44,7 +44,7 @@ test-unit: setup ## tests that need no server
 test-slow: setup ## the long tests
 	$(BIN)/pytest -m slow $(ARGS)
 
-chaos: setup ## faults for minutes, then a recount (SHORT=1: four minutes)
+chaos: setup ## faults for minutes, then a recount (SHORT=1: a few minutes)
 	@$(BIN)/python -m tests.chaos $(if $(SHORT),--short,)
 
 lint: setup ## ruff, mypy --strict, the floors

@@ -50,16 +50,16 @@ async def make(
     await here.pace.passed()
     found_histories = await here.histories.of(list(asked.values())) if asked else []
     histories = dict(zip(asked, found_histories, strict=True))
-    moments = {index: one.moment(histories.get(index, ())) for index, one in asked.items()}
-    forecasts = dict(zip(asked, await here.desk.forecast(list(moments.values())), strict=True))
+    moments = [one.moment(histories.get(index, ())) for index, one in asked.items()]
+    forecasts = dict(zip(asked, await here.desk.forecast(moments), strict=True))
     found = {index: one for index, one in forecasts.items() if isinstance(one, Forecast)}
     ids = {index: _identity(idempotency_key, user_id, index) for index in found}
     events = [_event(asked[index], found[index], ids[index], user_id, now) for index in found]
     rejected, position = await _published(here, list(found), events)
     here.shadowing.take(
-        Made(ids[index], now, asked[index], moments[index])
-        for index in found
-        if index not in rejected
+        Made(ids[index], now, asked[index], moment)
+        for index, moment in zip(asked, moments, strict=True)
+        if index in found and index not in rejected
     )
     seconds = time.perf_counter() - started
     outcomes: list[Outcome] = []
