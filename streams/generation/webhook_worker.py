@@ -21,7 +21,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from infra.settings import NoStackError, Settings
 from schemas.codec import Codec
-from schemas.publisher import Publisher
+from schemas.publisher import Publisher, PublishError
 from schemas.registry import Registry
 from streams.generation.rescue import Rescuer
 from streams.generation.schema import prepare
@@ -149,7 +149,12 @@ class Courier:
             else:
                 log.info("webhook delivered", status=status, **facts)
                 return
-        await asyncio.to_thread(give_up, self._publisher, wanted, *self._lost[entry])
+        try:
+            await asyncio.to_thread(give_up, self._publisher, wanted, *self._lost[entry])
+        except PublishError as error:
+            # The queue's own line about it would have the receiver's address and the body.
+            log.error("webhook not given up yet", reason=str(error), **facts)
+            raise
         del self._lost[entry]
         log.error("webhook given up", **facts)
 
