@@ -10,10 +10,11 @@ import asyncio
 import datetime as dt
 import secrets
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import psycopg
 import structlog
@@ -92,11 +93,17 @@ class Attempts:
         self._inspect = inspect
         self._scratch = scratch
 
-    async def make(self, job_id: str, number: int) -> None:
+    async def make(
+        self, job_id: str, number: int, handing_on: Callable[[], bool] = lambda: False
+    ) -> None:
         """Make attempt `number` of a job, if it is still wanted.
 
         Called again for an attempt that runs already, it declares that one lost: the queue gives
         an entry out again only when its worker has gone silent.
+
+        Args:
+            handing_on: asked when this is cancelled: whether the worker is told to stop, so that
+                another one goes on with the job.
 
         Raises:
             psycopg.Error: the story could not be written; call again later.
@@ -107,14 +114,14 @@ class Attempts:
             return
         try:
             with self._watchdog.deadline(self._limits.hard) as deadline:
-                complete = await self._carry_out(begun, deadline)
-                # Shielded: an end that is half written is nobody's.
-                await asyncio.shield(self._complete(begun, complete))
+                complete = await self._carry_out(begun, deadline, handing_on)
+                await _to_its_end(self._complete(begun, complete))
         except asyncio.CancelledError:
             # Called off: the story has ended and this is refused. Told to stop: somebody else
-            # may start over at once. Shielded, because more cancels may come.
-            lost = LoseAttempt(_now(), number, "the worker was told to stop")
-            await asyncio.shield(self._tell(job_id, lost))
+            # may start over at once. More cancels may come.
+            left = handing_on()
+            lost = LoseAttempt(_now(), number, "the worker was told to stop", left)
+            await _to_its_end(self._tell(job_id, lost))
             raise
         except Refused as refused:
             log.info("attempt given up", job_id=job_id, attempt=number, reason=refused.reason)
@@ -166,15 +173,19 @@ class Attempts:
             raise ProviderError(message, retryable=True, kind="busy")
         return choice
 
-    async def _carry_out(self, begun: _Begun, deadline: Deadline) -> Complete:
+    async def _carry_out(
+        self, begun: _Begun, deadline: Deadline, handing_on: Callable[[], bool]
+    ) -> Complete:
         """Make the video and store it."""
         with tempfile.TemporaryDirectory(
             prefix="groundswell-", dir=self._scratch, ignore_cleanup_errors=True
         ) as name:
-            rendering = await self._generate(begun, Path(name), deadline)
+            rendering = await self._generate(begun, Path(name), deadline, handing_on)
             return await self._put(begun, rendering)
 
-    async def _generate(self, begun: _Begun, folder: Path, deadline: Deadline) -> Rendering:
+    async def _generate(
+        self, begun: _Begun, folder: Path, deadline: Deadline, handing_on: Callable[[], bool]
+    ) -> Rendering:
         async def decide(command: JobCommand) -> None:
             await self._decide(begun.job_id, command)
 
@@ -182,7 +193,7 @@ class Attempts:
         work = self._work(begun, folder, telling)
         called = monotonic()
         try:
-            rendering = await supervised(work, self._limits, deadline)
+            rendering = await supervised(work, self._limits, deadline, handing_on)
         except (Refused, psycopg.Error):
             raise
         except Exception as error:
@@ -226,7 +237,7 @@ class Attempts:
             thumbnail = await self._artifacts.put_file(rendering.thumbnail, f"{name}.jpg")
             video = await self._artifacts.put_file(rendering.video, f"{name}.mp4")
         except BaseException:
-            await asyncio.shield(self._remove(f"{name}.jpg", f"{name}.mp4"))
+            await _to_its_end(self._remove(f"{name}.jpg", f"{name}.mp4"))
             raise
         return Complete(
             at=_now(),
@@ -280,6 +291,18 @@ class Attempts:
     async def _decide(self, job_id: str, command: JobCommand) -> Job:
         async with self._pool.connection() as conn:
             return (await commands.decide(conn, job_id, command)).state
+
+
+async def _to_its_end(step: Coroutine[Any, Any, None]) -> None:
+    """Take a step whole, also when cancelled: half of it would be nobody's."""
+    task = asyncio.ensure_future(step)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.info("step failed", reason=repr(error))
+        raise
 
 
 def _without_video(job: Job, fault: Fault, token: str | None) -> FailAttempt | Snooze:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import structlog
 
-from streams.generation.providers.provider import ProviderError
+from streams.generation.providers.provider import HANDED_ON, ProviderError
 from streams.generation.watchdog import Deadline
 
 T = TypeVar("T")
@@ -36,11 +36,19 @@ class Limits:
         return max(self.hard - self.soft, 1.0)
 
 
-async def supervised(work: Coroutine[Any, Any, T], limits: Limits, deadline: Deadline) -> T:
+async def supervised(
+    work: Coroutine[Any, Any, T],
+    limits: Limits,
+    deadline: Deadline,
+    handing_on: Callable[[], bool] = lambda: False,
+) -> T:
     """Do the work within its soft limit; if it is to be stopped, see that it has stopped.
 
     A task of its own, for a wish to stop must be known here before the provider has dealt with it:
     from then on the deadline is near, and a provider that never does is ended by the watchdog.
+
+    Args:
+        handing_on: asked when this is cancelled: whether another worker will go on with it.
 
     Raises:
         ProviderError: it took too long, or has cancelled itself.
@@ -51,7 +59,7 @@ async def supervised(work: Coroutine[Any, Any, T], limits: Limits, deadline: Dea
         await asyncio.wait({task}, timeout=limits.soft)
     except asyncio.CancelledError:
         deadline.within(limits.to_stop)
-        await _stop(task)
+        await _stop(task, HANDED_ON if handing_on() else None)
         raise
     if not task.done():
         await _stop(task)
@@ -61,8 +69,8 @@ async def supervised(work: Coroutine[Any, Any, T], limits: Limits, deadline: Dea
     return task.result()
 
 
-async def _stop(task: asyncio.Task[Any]) -> None:
-    task.cancel()
+async def _stop(task: asyncio.Task[Any], message: str | None = None) -> None:
+    task.cancel(message)
     while not task.done():
         # Somebody who wishes again that it be stopped has his wish.
         with contextlib.suppress(asyncio.CancelledError):

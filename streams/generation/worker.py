@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
-from procrastinate import App, PsycopgConnector, RetryStrategy
+from procrastinate import App, JobContext, PsycopgConnector, RetryStrategy
+from procrastinate.job_context import AbortReason
 from procrastinate.worker import Worker as QueueWorker
 from psycopg_pool import AsyncConnectionPool
 
@@ -175,9 +176,12 @@ def _queue_app(dsn: str, attempts: Attempts, turns: Turns) -> App:
 
     # An exception that gets out means that the story could not be written: the entry comes back,
     # and the attempt is then found to be lost.
-    @app.task(name=TASK, retry=RetryStrategy(wait=_RETRY))
-    async def attempt(job_id: str, attempt: int) -> None:
+    @app.task(name=TASK, retry=RetryStrategy(wait=_RETRY), pass_context=True)
+    async def attempt(context: JobContext, job_id: str, attempt: int) -> None:
+        def handing_on() -> bool:
+            return context.abort_reason() is AbortReason.SHUTDOWN
+
         await turns.taken()
-        await attempts.make(job_id, attempt)
+        await attempts.make(job_id, attempt, handing_on)
 
     return app

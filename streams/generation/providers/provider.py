@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -119,6 +120,18 @@ class GivenUp(Exception):
     """
 
 
+HANDED_ON = "handed on"  # message of a cancel by a worker that is told to stop
+
+
+def leaves_work(error: BaseException) -> bool:
+    """Whether work elsewhere is left as it is by whoever is stopped by that exception.
+
+    So it is where another worker will wait for it. Otherwise whoever is cancelled calls it off.
+    """
+    handed_on = isinstance(error, asyncio.CancelledError) and HANDED_ON in error.args
+    return handed_on or isinstance(error, GivenUp)
+
+
 class Telling(Protocol):
     """What a provider tells while it works. Let its exceptions through."""
 
@@ -155,6 +168,9 @@ class Provider(Protocol):
 
     async def generate(self, order: Order, folder: Path, telling: Telling) -> Rendering:
         """Make a video. Cancelling this stops the work, the provider's too.
+
+        What was told as `submitted` goes on where `leaves_work` says so: the next attempt at this
+        provider finds its name in the order, and waits for it.
 
         Raises:
             ProviderError: no video was made.

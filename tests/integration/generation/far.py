@@ -9,7 +9,13 @@ import time
 import uuid
 from pathlib import Path
 
-from streams.generation.providers.provider import Abilities, Order, Rendering, Telling
+from streams.generation.providers.provider import (
+    Abilities,
+    Order,
+    Rendering,
+    Telling,
+    leaves_work,
+)
 
 
 class Far:
@@ -38,9 +44,11 @@ class Far:
             self.note("wait", order.key, name)
         try:
             while not (self.home / "done").exists():
+                await telling.progress(50.0, "waiting")
                 await asyncio.sleep(0.02)
-        except asyncio.CancelledError:
-            self.note("cancel", order.key, name)
+        except BaseException as error:
+            if not leaves_work(error):
+                self.note("cancel", order.key, name)
             raise
         return made(order, folder)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from streams.artifacts import Artifacts
 from streams.generation import commands
@@ -96,7 +97,8 @@ def test_garbage_is_a_failed_attempt_and_the_next_one_may_do_better(
         for job_id in ids:
             await ask(prepared, job_id)
         provider = Answering(*GARBAGE)
-        await do_all(prepared, provider, artifacts, scratch=scratch)
+        with capture_logs():  # tracebacks
+            await do_all(prepared, provider, artifacts, scratch=scratch)
         for job_id in ids:
             assert await types(prepared, job_id) == [
                 *("JobQueued", "AttemptStarted", "AttemptFailed", "RetryScheduled"),
@@ -324,6 +326,40 @@ class Fallback:
         self.told.append((provider, outcome))
         if not outcome.ok:
             self.down.add(provider)
+
+
+def test_a_job_that_no_provider_can_make_fails_at_once(prepared: str, artifacts: Artifacts) -> None:
+    class Unable(Fallback):
+        async def pick(self, job: Job) -> ProviderChosen:
+            raise ProviderError("too long for any provider", retryable=False)
+
+    async def scenario() -> None:
+        await ask(prepared, "j")
+        await do_all(prepared, Stub(), artifacts, router=Unable({}))
+        assert await types(prepared, "j") == ["JobQueued", "Failed"]
+
+    asyncio.run(scenario())
+
+
+def test_work_that_was_lost_sight_of_is_waited_for(prepared: str, artifacts: Artifacts) -> None:
+    class Losing(Stub):
+        async def generate(self, order: Order, folder: Path, telling: Telling) -> Rendering:
+            self.orders.append(order)
+            if order.submitted is not None:
+                return made(order, folder)
+            await telling.submitted("r1")
+            raise ProviderError("no answer", retryable=True, kind="unreachable", left=True)
+
+    async def scenario() -> None:
+        await ask(prepared, "j")
+        provider = Losing()
+        for _ in range(2):
+            due_now(prepared)
+            await do_all(prepared, provider, artifacts)
+        assert [order.submitted for order in provider.orders] == [None, "r1"]
+        assert (await job(prepared)).status is Status.COMPLETED
+
+    asyncio.run(scenario())
 
 
 class Second(Answering):

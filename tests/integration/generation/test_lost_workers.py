@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 
 from streams.artifacts import Artifacts
 from streams.generation import commands
+from streams.generation.job_commands import LoseAttempt
 from streams.generation.worker import Pulse, work
 from tests.integration.generation.far import Far
 from tests.integration.generation.stories import connect, ended, story, types, until
@@ -102,6 +104,64 @@ def test_work_whose_client_was_killed_is_waited_for_and_not_paid_twice(
         assert [r.body["provider_job_id"] for r in rows if r.type == "Submitted"] == [name, name]
         chosen = [row.body for row in rows if row.type == "ProviderChosen"]
         assert [(one["provider"], one["cost_usd"]) for one in chosen] == [("far", 0.25)]
+
+    asyncio.run(scenario())
+
+
+def test_work_of_a_worker_that_is_told_to_stop_is_left_to_the_next_one(
+    prepared: str, artifacts: Artifacts, far: Far
+) -> None:
+    async def called(times: int) -> None:
+        async def enough() -> bool:
+            return len(far.calls()) >= times
+
+        await until(enough)
+
+    async def scenario() -> None:
+        await ask(prepared, "j")
+        async with another(prepared, far, artifacts):
+            await called(1)
+        rows = await story(prepared, "j")
+        assert [(row.type, row.body.get("left")) for row in rows[-2:]] == [
+            ("AttemptFailed", True),
+            ("RetryScheduled", None),
+        ]
+        async with another(prepared, far, artifacts):
+            await called(2)
+            async with await connect(prepared) as conn:
+                await commands.cancel(conn, "j", "enough")
+            await called(3)
+        assert [call[:2] for call in far.calls()] == [
+            ["submit", "j:1"],
+            ["wait", "j:2"],
+            ["cancel", "j:2"],
+        ]
+
+    asyncio.run(scenario())
+
+
+def test_an_attempt_that_was_given_up_leaves_its_work_to_the_one_that_waits_for_it(
+    prepared: str, artifacts: Artifacts, far: Far
+) -> None:
+    async def scenario() -> None:
+        await ask(prepared, "j")
+        async with another(prepared, far, artifacts):
+
+            async def submitted() -> bool:
+                return "Submitted" in await types(prepared, "j")
+
+            await until(submitted)
+            async with await connect(prepared) as conn:  # as if it had been silent for too long
+                lost = LoseAttempt(dt.datetime.now(dt.UTC), 1, "the worker was lost", left=True)
+                await commands.decide(conn, "j", lost)
+
+            async def waited_for() -> bool:
+                return ["wait", "j:2"] in [call[:2] for call in far.calls()]
+
+            await until(waited_for)
+            (far.home / "done").touch()
+            await till_ended(prepared)
+        assert [call[0] for call in far.calls()] == ["submit", "wait"]
 
     asyncio.run(scenario())
 

@@ -78,7 +78,10 @@ async def do_all(dsn: str, provider: Provider, artifacts: Artifacts, **options: 
 
 def due_now(dsn: str) -> None:
     with psycopg.connect(dsn) as conn:
-        conn.execute("UPDATE procrastinate_jobs SET scheduled_at = now() WHERE status = 'todo'")
+        conn.execute(
+            "UPDATE procrastinate_jobs SET scheduled_at = now() - interval '1 h'"
+            " WHERE status = 'todo'"
+        )
 
 
 def statuses(dsn: str) -> list[str]:
