@@ -1,8 +1,9 @@
 """The choice of a provider: pure, and with its reasons in words.
 
 Able first: a provider that cannot make the size, the length or the same video again for a seed
-that was asked for is out; whoever asks for a provider by name gets it for any seed. Of the able, in this order: not held back; not to be avoided; asked for;
-well (healthy and unknown before degraded before unhealthy); cheap, or early in the list.
+that was asked for is out; whoever asks for a provider by name gets it for any seed. Of the able,
+in this order: not held back; not to be avoided; asked for; well (healthy and unknown before
+degraded before unhealthy); cheap, or early in the list.
 """
 
 from __future__ import annotations
