@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from procrastinate.jobs import Job as Entry
@@ -19,7 +18,7 @@ from streams.decisions.decider import Refused
 from streams.decisions.execution import Besides, Decision, Effect
 from streams.generation import hooks, queue
 from streams.generation.events import Cancelled, JobEvent, JobQueued, RetryScheduled, Snoozed
-from streams.generation.job import JOBS, Job, Status, seed_of
+from streams.generation.job import JOBS, Job, Status, asked_again
 from streams.generation.job_commands import Cancel, JobCommand, Queue
 from streams.generation.quotas import ledger
 from streams.generation.quotas.limits import Quotas
@@ -171,7 +170,7 @@ async def retry(conn: AsyncConnection[Any], job_id: str, quotas: Quotas = UNLIMI
     if not job.status.ended:
         raise Refused("not_ended", f"the job is {job.status}: it goes on by itself")
     again = str(uuid.uuid5(_RETRIES, job_id))
-    request = replace(job.asked, seed=seed_of(job_id, job.asked))
+    request = asked_again(job_id, job.asked, job.choice)
     async with conn.transaction():
         if again not in await states(conn, [again]):
             await _queue_within(conn, quotas, again, request)

@@ -363,6 +363,17 @@ def _remote(state: Job) -> RemoteWork | None:
     return RemoteWork(state.provider_used, state.provider_job_id)
 
 
+def asked_again(job_id: str, request: JobQueued, choice: ProviderChosen | None) -> JobQueued:
+    """The request for the same video once more: its seed, and its provider where that keeps none.
+
+    Args:
+        job_id: of the job that made no video.
+        choice: who was to make it.
+    """
+    provider = request.provider or (choice.provider if choice is not None else None)
+    return replace(request, seed=seed_of(job_id, request), provider=provider)
+
+
 def _queued(command: Queue) -> list[JobEvent]:
     events: list[JobEvent] = [command.request]
     if command.choice is not None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
 from typing import Any
 
 from psycopg import AsyncConnection
 
 from streams.generation import commands
 from streams.generation.events import JobQueued
-from streams.generation.job import Status, seed_of
+from streams.generation.job import Status, asked_again
 
 _REDRIVES = uuid.UUID("0c5a3a7e-41a1-4d59-9d3b-6f0a8d2f7b16")  # names jobs made by a redrive
 
@@ -30,4 +29,4 @@ async def anew(
     job = (await commands.states(conn, [job_id])).get(job_id)
     if job is None or job.status is not Status.FAILED:
         return job_id, request
-    return str(uuid.uuid5(_REDRIVES, of)), replace(request, seed=seed_of(job_id, request))
+    return str(uuid.uuid5(_REDRIVES, of)), asked_again(job_id, request, job.choice)

@@ -1,8 +1,9 @@
 """The choice of a provider: pure, and with its reasons in words.
 
 Able first: a provider that cannot make the size, the length or the same video again for a seed
-that was asked for is out. Of the able, in this order: not held back; not to be avoided; asked for;
-well (healthy and unknown before degraded before unhealthy); cheap, or early in the list.
+that was asked for is out; whoever asks for a provider by name gets it for any seed. Of the able,
+in this order: not held back; not to be avoided; asked for; well (healthy and unknown before
+degraded before unhealthy); cheap, or early in the list.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ def choose(
     able: list[_Candidate] = []
     for place, (name, offer) in enumerate(providers.items()):
         cost = offer.abilities.cost_usd(asked.duration_s)
-        reason = _inability(asked, offer.abilities, cost, budget_usd)
+        reason = _inability(name, asked, offer.abilities, cost, budget_usd)
         if reason is not None:
             unable[name] = reason
             continue
@@ -110,7 +111,7 @@ def choose(
 
 
 def _inability(
-    asked: JobQueued, abilities: Abilities, cost: float, budget_usd: float | None
+    name: str, asked: JobQueued, abilities: Abilities, cost: float, budget_usd: float | None
 ) -> str | None:
     if abilities.sizes is not None and (asked.width, asked.height) not in abilities.sizes:
         return f"does not make {asked.width}x{asked.height}"
@@ -118,7 +119,7 @@ def _inability(
         return f"makes at most {abilities.most_seconds:g} s"
     if not abilities.can_make(asked.prompt, asked.width, asked.height, asked.duration_s):
         return f"takes prompts of at most {abilities.prompt_max} characters"
-    if asked.seed is not None and not abilities.seeded:
+    if asked.seed is not None and not abilities.seeded and name != asked.provider:
         return "does not make the same video again for a seed"
     if budget_usd is not None and cost > budget_usd:
         return f"costs {cost:.2f} USD, and {max(budget_usd, 0.0):.2f} USD are left"

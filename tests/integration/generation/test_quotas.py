@@ -225,6 +225,21 @@ def test_a_job_asked_for_again_counts_again(prepared: str) -> None:
     assert usage(prepared).jobs_day == 1
 
 
+def test_a_video_asked_for_again_is_asked_of_the_same_provider(prepared: str) -> None:
+    router = Router({"far": Offering()}, Well())  # type: ignore[arg-type]
+    dispatch(prepared, Assigner(router), [request_bytes("a", seed=None)])
+
+    async def scenario() -> None:
+        async with await connect(prepared) as conn:
+            await commands.cancel(conn, "a", "no")
+            again = await commands.retry(conn, "a")
+        asked = (await story(prepared, again))[0].body
+        assert asked["provider"] == "far"
+        assert asked["seed"] is not None
+
+    asyncio.run(scenario())
+
+
 def test_earlier_months_are_forgotten(prepared: str) -> None:
     dispatch(prepared, Assigner(quotas=FIVE_A_DAY), [request_bytes("a"), request_bytes("b")])
 
