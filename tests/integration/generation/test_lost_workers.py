@@ -21,7 +21,7 @@ from tests.integration.generation.far import Far
 from tests.integration.generation.stories import connect, ended, story, types, until
 from tests.integration.generation.test_worker import Stub, ask, do_all
 
-RESCUER = Pulse(heartbeat=0.2, silence=1.0, rescue=0.2, grace=1.0)
+RESCUER = Pulse(heartbeat=0.2, silence=1.0, rescue=0.2, grace=0.2)
 
 
 @pytest.fixture
