@@ -23,6 +23,7 @@ def test_a_good_request_has_no_problems() -> None:
         ("prompt", ""),
         ("prompt", "  \n\t "),
         ("prompt", "x" * 5001),
+        ("prompt", "x" * 1_000_000),
         ("prompt", "a\0b"),
         ("prompt", "half \ud83d"),
         ("prompt", None),

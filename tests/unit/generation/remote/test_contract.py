@@ -498,16 +498,22 @@ def test_a_second_answer_to_the_same_question_is_not_heard(
 def test_a_probe_costs_nothing_and_tells_of_trouble(play: Callable[..., Any]) -> None:
     async def scenario(studio: Studio, provider: RemoteProvider) -> Studio:
         await provider.probe()
-        studio.mishaps["probe"] = [answers(401), hangs]
+        studio.mishaps["probe"] = [answers(401)]
         with pytest.raises(ProviderError, match="refuses the key"):
             await provider.probe()
-        hasty = RemoteProvider(studio.api(), bounds=Bounds(answer=0.1))
-        with pytest.raises(ProviderError, match="in time"):
-            await hasty.probe()
         return studio
 
     studio = play(scenario)
     assert {(asked.step, asked.method) for asked in studio.asked} == {("probe", "GET")}
+
+
+def test_a_probe_that_hangs_is_given_up(play_any: Callable[..., Any]) -> None:
+    async def scenario(studio: Studio, provider: RemoteProvider) -> None:
+        studio.mishaps["probe"] = [hangs]
+        with pytest.raises(ProviderError, match="in time"):
+            await provider.probe()
+
+    play_any(scenario, bounds=SHORT)
 
 
 def test_a_provider_that_is_not_there_is_out_of_reach(play_any: Callable[..., Any]) -> None:
