@@ -121,6 +121,8 @@ def judged(
     """
     titles = _OF_TITLES if "title_length" in ranges else ()
     changes = (*changes_within(ranges), *titles)
+    if not changes:
+        return [[] for _ in range(moments.height)]
     rows = together([as_is, other, _with_titles(as_is, titles)])
     asked = [part.reshape(-1, moments.height) for part in members(rows)]
     # The least that a member of the model says: they all have to agree.
