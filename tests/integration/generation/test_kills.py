@@ -11,12 +11,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from streams.decisions.store import append
+from streams.generation import commands
+from streams.generation.job_commands import Complete, Queue, StartAttempt
 from tests.chaos.jobs.subject import struck
+from tests.chaos.jobs.verdict import judge
 from tests.integration.generation.seats import NOW, Taken
 from tests.integration.generation.stories import connect, until
+from tests.unit.generation.requests import queued
 
 _WRITERS, _EVENTS = 8, 40  # events of each writer
 _KILLS = 2
@@ -74,6 +79,24 @@ def test_a_relay_that_is_killed_may_repeat_and_skips_nothing(prepared: str, tmp_
         assert latest == dict.fromkeys(streams, _EVENTS)
 
     asyncio.run(scenario())
+
+
+def test_the_verdict_sees_what_is_wrong(prepared: str) -> None:
+    async def scenario() -> None:
+        async with await connect(prepared) as conn:
+            start = StartAttempt(NOW, "noop", "none", "token", "w")
+            for job in ("done", "running"):
+                await commands.decide(conn, job, Queue(NOW, queued()))
+                await commands.decide(conn, job, start)
+            made = Complete(NOW, "token", "a", "t", 1, "0", 1.0, 1.0)
+            await commands.decide(conn, "done", made)
+
+    asyncio.run(scenario())
+    with psycopg.connect(prepared) as conn:
+        verdict = judge(conn, ["done", "running", "lost"], ["done:1", "done:1", "running:2"])
+        assert (verdict.unfinished, verdict.called_again, verdict.unannounced) == (2, 1, 1)
+        assert (verdict.ended_again, verdict.torn, verdict.left) == (0, 0, 2)
+        assert judge(conn, ["done"], ["done:1"]).wrong == []
 
 
 @pytest.mark.slow
