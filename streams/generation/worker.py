@@ -22,8 +22,10 @@ from streams.artifacts import Artifacts
 from streams.decisions.connections import connections
 from streams.generation.attempt import Attempts, Inspect
 from streams.generation.playable import playable
+from streams.generation.providers.callbacks import callback_url
 from streams.generation.providers.catalogue import configured
 from streams.generation.providers.provider import Provider
+from streams.generation.providers.waking import Wakes
 from streams.generation.queue import QUEUES, TASK
 from streams.generation.rescue import Rescuer
 from streams.generation.retention import Sweeper, sweeping
@@ -74,7 +76,11 @@ def main(settings: Settings) -> None:
 
 
 async def _main(settings: Settings, artifacts: Artifacts, scratch: Path) -> None:
-    providers = configured(settings)
+    providers = configured(
+        settings,
+        wakes=Wakes(settings.dsn),
+        callback=lambda name: callback_url(settings, name),
+    )
     sweeper = Sweeper(settings.dsn, artifacts, keep_days=settings.artifact_retention_days)
     async with routed(settings, providers) as router:
         working = work(

@@ -55,6 +55,19 @@ def test_what_was_put_is_read_back_whole_and_in_part(artifacts: Artifacts, sourc
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("size", [0, 1, 1024 * 1024 + 1, 12 * 1024 * 1024])
+def test_files_of_any_size_arrive_whole(artifacts: Artifacts, tmp_path: Path, size: int) -> None:
+    async def scenario() -> None:
+        path = tmp_path / "some.bin"
+        path.write_bytes(bytes(size))
+        stored = await artifacts.put_file(path, "some")
+        assert stored.bytes == size
+        assert stored.sha256 == hashlib.sha256(bytes(size)).hexdigest()
+        assert await artifacts.read("some") == bytes(size)
+
+    asyncio.run(scenario())
+
+
 def test_a_name_that_is_not_there_is_missing(artifacts: Artifacts) -> None:
     async def scenario() -> None:
         with pytest.raises(MissingArtifactError, match="nothing/here"):
