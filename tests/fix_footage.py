@@ -1,3 +1,5 @@
+"""A video for those who need one to send or to cut."""
+
 from __future__ import annotations
 
 import subprocess
