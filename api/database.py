@@ -12,8 +12,8 @@ from psycopg_pool import AsyncConnectionPool
 from api.errors import ApiError
 from api.statements import statement
 from projections.status import Lag, projection_lag_async
+from streams.generation.jobs.queue import Depth, depths
 from streams.generation.policy.ledger import Outcome, outcomes
-from streams.generation.queue import Depth, depths
 
 CONNECTIONS = 10  # of one API process; PostgreSQL's own limit is shared with all other processes
 WAIT_SECONDS = 3.0  # for a free connection, before the client is told to come back

@@ -26,10 +26,10 @@ from api.services import Services
 from schemas.catalogue import GENERATION_REQUESTS
 from schemas.publisher import Position, new_event_id
 from streams.decisions.decider import Refused
-from streams.generation import commands
-from streams.generation.job import Job as JobState
+from streams.generation.jobs import commands
+from streams.generation.jobs.job import Job as JobState
+from streams.generation.jobs.validation import DEFAULTS, PROMPT_MAX, problems
 from streams.generation.quotas.limits import Quotas
-from streams.generation.validation import DEFAULTS, PROMPT_MAX, problems
 
 REMEMBERED_SECONDS = 24 * 3600
 SETTLE_SECONDS = 2.0  # that a write waits for the tables, so that a list read has it too

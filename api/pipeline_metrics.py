@@ -20,8 +20,8 @@ from prometheus_client.registry import Collector
 from api.database import Database, Row
 from api.predictions.drifting import Drifting
 from projections.status import Lag
+from streams.generation.jobs.queue import QUEUES, Depth
 from streams.generation.policy.ledger import Outcome
-from streams.generation.queue import QUEUES, Depth
 from streams.virality.drift.alarm import Drift
 
 # Seconds. A render of a few seconds here, minutes with a provider elsewhere.

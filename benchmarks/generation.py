@@ -23,7 +23,7 @@ from schemas.catalogue import GENERATION_EVENTS
 from schemas.codec import Codec
 from schemas.publisher import Publisher
 from schemas.registry import Registry
-from streams.generation.events import JobQueued
+from streams.generation.jobs.events import JobQueued
 from streams.generation.schema import prepare
 
 _STARTED_WITHIN_S = 60.0

@@ -12,7 +12,7 @@ import uvloop
 
 from benchmarks.noop import Noop
 from streams.artifacts import Artifacts
-from streams.generation.worker import work
+from streams.generation.work.worker import work
 
 
 def main(dsn: str, artifacts: str, calls: str, concurrency: int) -> None:

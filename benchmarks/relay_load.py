@@ -22,9 +22,9 @@ from psycopg import AsyncConnection
 
 from benchmarks.generation import a_job
 from streams.decisions.execution import Decision, execute
-from streams.generation.events import JobEvent
-from streams.generation.job import JOBS, Job
-from streams.generation.job_commands import (
+from streams.generation.jobs.events import JobEvent
+from streams.generation.jobs.job import JOBS, Job
+from streams.generation.jobs.job_commands import (
     Complete,
     JobCommand,
     Queue,

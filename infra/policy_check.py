@@ -14,10 +14,10 @@ import psycopg
 from infra.replay.frame import source as log_of
 from infra.replay.source import Tally
 from infra.settings import Settings
+from streams.generation.jobs.validation import problems
 from streams.generation.policy.facts import facts_frame, facts_statement
 from streams.generation.policy.rule import Rule
 from streams.generation.policy.sources import SOURCES, Source
-from streams.generation.validation import problems
 
 _HOUR = dt.timedelta(hours=1)
 

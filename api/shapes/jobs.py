@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from streams.generation.validation import WEBHOOK_URL_MAX
+from streams.generation.jobs.validation import WEBHOOK_URL_MAX
 
 Status = Literal["queued", "processing", "completed", "failed", "cancelled"]
 Priority = Literal["high", "default", "low"]

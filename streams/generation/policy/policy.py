@@ -21,12 +21,12 @@ from schemas.chunks import Chunk
 from schemas.deadletters import DeadLetter, dead_letter
 from schemas.frames import FrameDecoder
 from schemas.publisher import Publisher
-from streams.generation import offsets
+from streams.generation.dispatch import offsets
+from streams.generation.jobs.validation import problems
 from streams.generation.policy import ledger
 from streams.generation.policy.facts import Facts
 from streams.generation.policy.rule import Rule
 from streams.generation.policy.sources import Source
-from streams.generation.validation import problems
 
 CONSUMER = "policy"
 

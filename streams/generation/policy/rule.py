@@ -12,9 +12,9 @@ from typing import Any
 
 import polars as pl
 
+from streams.generation.jobs.validation import DEFAULTS
 from streams.generation.policy.prompt import Prompt
 from streams.generation.policy.sources import Source
-from streams.generation.validation import DEFAULTS
 
 _JOBS = uuid.UUID("2b0c6f1e-6a4b-4f43-9a2f-6e2d6c9d0f5a")  # names the policy's jobs
 _TALL = {"width": 288, "height": 512}

@@ -12,10 +12,10 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from infra.settings import NoStackError, Settings
+from streams.generation.jobs.validation import PROMPT_MAX, problems
 from streams.generation.policy.prompt import UNKNOWN, Prompt, PromptError
 from streams.generation.policy.rule import Condition, Rule
 from streams.generation.policy.sources import DETECTIONS, SOURCES, Source
-from streams.generation.validation import PROMPT_MAX, problems
 
 # A backfill can bring thousands of events within minutes. One worker renders a teaser in a few
 # seconds, so twenty an hour keep it free for people; what comes above them is passed over, for a

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from streams.generation.providers.provider import Abilities, Order, ProviderError, utf16_units
 
-# Sizes and proportions that a request may have (streams/generation/validation.py).
+# Sizes and proportions that a request may have (streams/generation/jobs/validation.py).
 _SIDES = range(256, 1025, 8)
 _ASPECT = (0.5, 2.0)
 

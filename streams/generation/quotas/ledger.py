@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import tuple_row
 
 from streams.decisions.queries import queries
-from streams.generation.events import Cancelled, Failed, JobEvent, JobQueued, ProviderChosen
+from streams.generation.jobs.events import Cancelled, Failed, JobEvent, JobQueued, ProviderChosen
 from streams.generation.quotas.limits import Usage
 
 _SQL = queries(Path(__file__).with_name("ledger.sql"))

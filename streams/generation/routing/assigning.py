@@ -12,17 +12,17 @@ from psycopg import AsyncConnection
 
 from infra.settings import Settings
 from streams.decisions.queries import queries
-from streams.generation.events import JobQueued, ProviderChosen
 from streams.generation.health.breakers import Breakers, Rules, connection
 from streams.generation.health.state import ProviderHealth
-from streams.generation.job import JOBS
-from streams.generation.job_commands import Queue
+from streams.generation.jobs.events import JobQueued, ProviderChosen
+from streams.generation.jobs.job import JOBS
+from streams.generation.jobs.job_commands import Queue
 from streams.generation.providers.catalogue import configured
 from streams.generation.quotas import ledger
 from streams.generation.quotas.ledger import Ledger
 from streams.generation.quotas.limits import Quotas, Usage
 from streams.generation.routing.choice import Refusal
-from streams.generation.routing.router import Router
+from streams.generation.routing.router import HealthRouter
 
 _SQL = queries(Path(__file__).with_name("assigning.sql"))
 
@@ -47,7 +47,7 @@ class Assigner:
         router: chooses; None: whoever makes the attempt does.
     """
 
-    def __init__(self, router: Router | None = None, quotas: Quotas | None = None) -> None:
+    def __init__(self, router: HealthRouter | None = None, quotas: Quotas | None = None) -> None:
         self._router = router
         self._quotas = quotas or Quotas()
 
@@ -122,7 +122,9 @@ def assigner(settings: Settings) -> Assigner:
     providers = configured(settings)
     redis = connection(settings.redis_url or "")
     breakers = Breakers(redis, providers, Rules.of(settings))
-    return Assigner(Router(providers, breakers, by=settings.provider_choice), Quotas.of(settings))
+    return Assigner(
+        HealthRouter(providers, breakers, by=settings.provider_choice), Quotas.of(settings)
+    )
 
 
 async def _known(conn: AsyncConnection[Any], job_ids: list[str]) -> set[str]:

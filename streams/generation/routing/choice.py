@@ -12,8 +12,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
-from streams.generation.events import JobQueued, ProviderChosen
 from streams.generation.health.state import UNKNOWN, ProviderHealth
+from streams.generation.jobs.events import JobQueued, ProviderChosen
 from streams.generation.providers.provider import Abilities
 
 _RANKS = {"healthy": 0, "unknown": 0, "degraded": 1, "unhealthy": 2}

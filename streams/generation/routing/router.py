@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from streams.generation.events import JobQueued, ProviderChosen
 from streams.generation.health.breakers import Breakers
 from streams.generation.health.state import UNKNOWN, Outcome, ProviderHealth
-from streams.generation.job import Job
+from streams.generation.jobs.events import JobQueued, ProviderChosen
+from streams.generation.jobs.job import Job
 from streams.generation.providers.provider import ProviderError
 from streams.generation.routing.choice import By, Offer, Refusal, choose
 
 SHORTEST_WAIT = 5.0  # seconds: a probe that somebody else makes has no end that is known
 
 
-class Router:
+class HealthRouter:
     """Chooses among some providers.
 
     Args:

@@ -16,14 +16,16 @@ from streams.generation.health.breakers import Breakers, Rules, connection
 from streams.generation.health.state import ProviderHealth
 from streams.generation.health.watch import HealthWatch
 from streams.generation.providers.provider import Provider
-from streams.generation.routing.router import Router
+from streams.generation.routing.router import HealthRouter
 
 LAST_WORDS_SECONDS = 2.0  # that a worker which ends waits for them
 SOURCE = "groundswell/generation-worker"
 
 
 @asynccontextmanager
-async def routed(settings: Settings, providers: Mapping[str, Provider]) -> AsyncIterator[Router]:
+async def routed(
+    settings: Settings, providers: Mapping[str, Provider]
+) -> AsyncIterator[HealthRouter]:
     """A router over those providers; while it is there, they are looked after."""
     redis = connection(settings.redis_url or "")
     with Registry(settings.registry_config()) as registry:
@@ -41,7 +43,7 @@ async def routed(settings: Settings, providers: Mapping[str, Provider]) -> Async
         watch = HealthWatch(breakers, providers, announce, every=settings.provider_check_seconds)
         watching = asyncio.create_task(watch.run(), name="health watch")
         try:
-            yield Router(providers, breakers, by=settings.provider_choice)
+            yield HealthRouter(providers, breakers, by=settings.provider_choice)
         finally:
             watching.cancel()
             with contextlib.suppress(asyncio.CancelledError):

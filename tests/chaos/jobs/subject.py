@@ -15,8 +15,8 @@ from psycopg import AsyncConnection, Connection
 
 from infra.settings import Settings
 from streams.decisions.queries import queries
-from streams.generation import commands
-from streams.generation.job_commands import Queue
+from streams.generation.jobs import commands
+from streams.generation.jobs.job_commands import Queue
 from streams.generation.schema import prepare
 from tests.chaos.broker import Broker
 from tests.chaos.jobs.verdict import Verdict, judge

@@ -12,9 +12,9 @@ import psycopg
 import pytest
 
 from schemas.catalogue import GENERATION_EVENTS
-from streams.generation import commands
-from streams.generation.events import JobQueued
-from streams.generation.job_commands import Queue
+from streams.generation.jobs import commands
+from streams.generation.jobs.events import JobQueued
+from streams.generation.jobs.job_commands import Queue
 from tests.integration.api.conftest import Api, moment, stored
 
 Make = Callable[[str], str]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from schemas.publisher import Position
-from streams.generation.webhook_worker import run
+from streams.generation.work.webhook_worker import run
 from tests.integration.api.conftest import Api, stored_events
 from tests.integration.api.test_predictions import DOCUMENTED
 from tests.integration.generation.a_webhook_worker import KEY

@@ -13,8 +13,8 @@ import pytest
 
 from api import generation
 from schemas.catalogue import PROVIDER_HEALTH
-from streams.generation import commands
-from streams.generation.job_commands import Queue
+from streams.generation.jobs import commands
+from streams.generation.jobs.job_commands import Queue
 from tests.integration.api.conftest import KEY, Api, serving
 from tests.integration.api.test_jobs import wish
 from tests.unit.generation.requests import queued

@@ -17,9 +17,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from projections.catalogue import PROJECTIONS
 from projections.store import Store
-from streams.generation import commands, queue
-from streams.generation.events import JobQueued
-from streams.generation.job_commands import Cancel, Queue
+from streams.generation.jobs import commands, queue
+from streams.generation.jobs.events import JobQueued
+from streams.generation.jobs.job_commands import Cancel, Queue
 from streams.generation.policy import ledger
 from streams.generation.policy.rules_file import teasers
 from tests.integration.api.conftest import Api, serving

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from streams.generation.webhook_worker import run
+from streams.generation.work.webhook_worker import run
 from tests.integration.generation.a_worker import PULSE
 from tests.integration.generation.test_dispatch import Outbox
 

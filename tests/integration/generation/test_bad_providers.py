@@ -13,11 +13,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from streams.artifacts import Artifacts
-from streams.generation import commands
-from streams.generation.events import ProviderChosen
 from streams.generation.health.state import Outcome
-from streams.generation.job import Job, Status
-from streams.generation.playable import playable
+from streams.generation.jobs import commands
+from streams.generation.jobs.events import ProviderChosen
+from streams.generation.jobs.job import Job, Status
 from streams.generation.providers.local import LocalProvider
 from streams.generation.providers.provider import (
     Order,
@@ -26,7 +25,8 @@ from streams.generation.providers.provider import (
     Rendering,
     Telling,
 )
-from streams.generation.worker import work
+from streams.generation.work.playable import playable
+from streams.generation.work.worker import work
 from tests.integration.generation.far import made
 from tests.integration.generation.stories import connect, story, types, until
 from tests.integration.generation.test_worker import Stub, ask, do_all, due_now

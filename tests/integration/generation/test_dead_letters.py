@@ -22,12 +22,12 @@ from schemas.registry import Registry
 from streams.artifacts import Artifacts
 from streams.columnar.kafka.log import Slice, chunks, slices
 from streams.decisions.relay import Relay, lag
-from streams.generation import commands
-from streams.generation.dispatch import Dispatcher
-from streams.generation.job import Status
-from streams.generation.letters import FailedRequests, _runs
+from streams.generation.dispatch.dispatch import Dispatcher
+from streams.generation.jobs import commands
+from streams.generation.jobs.job import Status
+from streams.generation.jobs.letters import FailedRequests, _runs
+from streams.generation.jobs.relay import publish_with
 from streams.generation.providers.provider import ProviderError
-from streams.generation.relay import publish_with
 from tests.integration.generation.stories import connect, story, until
 from tests.integration.generation.test_bad_providers import Answering
 from tests.integration.generation.test_worker import do_all

@@ -16,7 +16,7 @@ from schemas.codec import Codec
 from schemas.deadletters import DeadLetter, facts_of
 from schemas.publisher import Publisher
 from schemas.topic import Topic
-from streams.generation.dispatch import Dispatcher
+from streams.generation.dispatch.dispatch import Dispatcher
 from tests.integration.generation.stories import types
 from tests.unit.generation.requests import NOW, a_request
 from tests.unit.schemas.fake_registry import FakeRegistry

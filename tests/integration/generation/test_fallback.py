@@ -16,12 +16,12 @@ from infra.settings import Settings
 from schemas.catalogue import GENERATION_REQUESTS
 from streams.artifacts import Artifacts
 from streams.decisions.store import Recorded
-from streams.generation.dispatch import Dispatcher
+from streams.generation.dispatch.dispatch import Dispatcher
 from streams.generation.health.breakers import Breakers, connection
 from streams.generation.providers.provider import Abilities, Order, Rendering, Telling
 from streams.generation.routing.assigning import Assigner
-from streams.generation.routing.router import Router
-from streams.generation.worker import work
+from streams.generation.routing.router import HealthRouter
+from streams.generation.work.worker import work
 from tests.integration.generation.stories import story
 from tests.integration.generation.test_breakers import LONG, fail
 from tests.integration.generation.test_dispatch import Outbox, a_chunk, request_bytes
@@ -48,18 +48,18 @@ class Maker:
 PROVIDERS = {"p": Maker("p", 0.0), "q": Maker("q", 1.0)}
 
 
-def routers(redis: Any, prefix: str) -> tuple[Breakers, Router]:
+def routers(redis: Any, prefix: str) -> tuple[Breakers, HealthRouter]:
     breakers = Breakers(redis, PROVIDERS, LONG, prefix=prefix)
-    return breakers, Router(PROVIDERS, breakers)
+    return breakers, HealthRouter(PROVIDERS, breakers)
 
 
-async def dispatch(dsn: str, router: Router, *job_ids: str) -> None:
+async def dispatch(dsn: str, router: HealthRouter, *job_ids: str) -> None:
     chunk = a_chunk(GENERATION_REQUESTS, [request_bytes(job_id) for job_id in job_ids])
     async with AsyncConnectionPool(dsn, min_size=1, max_size=1, open=False) as pool:
         await Dispatcher(pool, Outbox(), Assigner(router)).handle(chunk)
 
 
-async def make(dsn: str, router: Router, folder: Path) -> None:
+async def make(dsn: str, router: HealthRouter, folder: Path) -> None:
     artifacts = Artifacts(folder.as_uri())
     await work(dsn, PROVIDERS, artifacts, router=router, until_idle=True)
 

@@ -15,8 +15,8 @@ import psycopg
 import pytest
 
 from streams.decisions.store import append
-from streams.generation import commands
-from streams.generation.job_commands import Complete, Queue, StartAttempt
+from streams.generation.jobs import commands
+from streams.generation.jobs.job_commands import Complete, Queue, StartAttempt
 from tests.chaos.jobs.subject import struck
 from tests.chaos.jobs.verdict import judge
 from tests.integration.generation.seats import NOW, Taken

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from streams.artifacts import Artifacts
-from streams.generation import commands
-from streams.generation.job_commands import LoseAttempt
-from streams.generation.worker import Pulse, work
+from streams.generation.jobs import commands
+from streams.generation.jobs.job_commands import LoseAttempt
+from streams.generation.work.worker import Pulse, work
 from tests.integration.generation.far import Far
 from tests.integration.generation.stories import connect, ended, story, types, until
 from tests.integration.generation.test_worker import Stub, ask, do_all

@@ -13,16 +13,16 @@ from psycopg_pool import AsyncConnectionPool
 from schemas.catalogue import GENERATION_REQUESTS
 from schemas.chunks import Chunk
 from streams.decisions.decider import Refused
-from streams.generation import commands
-from streams.generation.dispatch import Dispatcher
-from streams.generation.events import ProviderChosen
+from streams.generation.dispatch.dispatch import Dispatcher
 from streams.generation.health.state import ProviderHealth
-from streams.generation.job_commands import FailAttempt, StartAttempt
+from streams.generation.jobs import commands
+from streams.generation.jobs.events import ProviderChosen
+from streams.generation.jobs.job_commands import FailAttempt, StartAttempt
 from streams.generation.providers.provider import Abilities
 from streams.generation.quotas import ledger
 from streams.generation.quotas.limits import Quotas, Usage
 from streams.generation.routing.assigning import Assigner
-from streams.generation.routing.router import Router
+from streams.generation.routing.router import HealthRouter
 from tests.integration.generation.stories import connect, story, types
 from tests.integration.generation.test_dispatch import (
     Outbox,
@@ -151,7 +151,7 @@ def test_teasers_of_the_policy_are_nobodys_quota(prepared: str) -> None:
 
 
 def test_a_sum_of_money_is_not_exceeded_either(prepared: str) -> None:
-    router = Router({"far": Offering()}, Well())  # type: ignore[arg-type]
+    router = HealthRouter({"far": Offering()}, Well())  # type: ignore[arg-type]
     assigner = Assigner(router, Quotas(usd_per_day=2.5))
     dispatch(prepared, assigner, [request_bytes(f"j{n}") for n in range(3)])  # 0.5 s each
     assert queued_jobs(prepared) == ["j0", "j1"]
@@ -226,7 +226,7 @@ def test_a_job_asked_for_again_counts_again(prepared: str) -> None:
 
 
 def test_a_video_asked_for_again_is_asked_of_the_same_provider(prepared: str) -> None:
-    router = Router({"far": Offering()}, Well())  # type: ignore[arg-type]
+    router = HealthRouter({"far": Offering()}, Well())  # type: ignore[arg-type]
     dispatch(prepared, Assigner(router), [request_bytes("a", seed=None)])
 
     async def scenario() -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 import psycopg
 
 from streams.artifacts import Artifacts
-from streams.generation import commands
-from streams.generation.job_commands import Cancel
-from streams.generation.playable import playable
+from streams.generation.jobs import commands
+from streams.generation.jobs.job_commands import Cancel
 from streams.generation.providers.provider import Provider
 from streams.generation.providers.remote import Patience, RemoteProvider
-from streams.generation.worker import work
+from streams.generation.work.playable import playable
+from streams.generation.work.worker import work
 from tests.integration.generation.stories import connect, story, types, until
 from tests.integration.generation.test_worker import ask, due_now
 from tests.unit.generation.remote.studio import ReplicateStudio, answers

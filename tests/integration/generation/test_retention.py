@@ -12,9 +12,9 @@ import pytest
 
 from streams.artifacts import Artifacts
 from streams.decisions import store
-from streams.generation import commands
-from streams.generation.job_commands import Cancel, Complete, LoseAttempt, Queue, StartAttempt
-from streams.generation.retention import GRACE, Sweeper, Swept, sweeping
+from streams.generation.jobs import commands
+from streams.generation.jobs.job_commands import Cancel, Complete, LoseAttempt, Queue, StartAttempt
+from streams.generation.work.retention import GRACE, Sweeper, Swept, sweeping
 from tests.integration.generation.stories import connect, types, until
 from tests.unit.generation.requests import NOW, queued
 

@@ -11,10 +11,10 @@ from procrastinate.manager import JobManager
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from streams.generation import commands
-from streams.generation.job_commands import Queue
-from streams.generation.queue import QUEUES
-from streams.generation.turns import FIRST, Turns
+from streams.generation.jobs import commands
+from streams.generation.jobs.job_commands import Queue
+from streams.generation.jobs.queue import QUEUES
+from streams.generation.work.turns import FIRST, Turns
 from tests.integration.generation.stories import connect
 from tests.unit.generation.requests import queued
 

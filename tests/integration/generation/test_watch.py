@@ -13,9 +13,9 @@ from streams.generation.health.breakers import Breakers, Rules, connection
 from streams.generation.health.probing import probe
 from streams.generation.health.state import ProviderHealth
 from streams.generation.health.watch import HealthWatch
-from streams.generation.job import Job, Status
+from streams.generation.jobs.job import Job, Status
 from streams.generation.providers.provider import Abilities, ProviderError
-from streams.generation.routing.router import SHORTEST_WAIT, Router
+from streams.generation.routing.router import SHORTEST_WAIT, HealthRouter
 from tests.integration.generation.test_breakers import LONG, fail, outcome
 from tests.unit.generation.requests import queued
 
@@ -55,7 +55,7 @@ class House:
         self.watches = [
             HealthWatch(self.breakers, self.providers, self._hear, every=every) for _ in range(3)
         ]
-        self.router = Router(self.providers, self.breakers)
+        self.router = HealthRouter(self.providers, self.breakers)
 
     async def _hear(self, provider: str, health: ProviderHealth) -> None:
         self.told.append((provider, health.status))

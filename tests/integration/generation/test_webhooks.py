@@ -31,10 +31,10 @@ from schemas.publisher import Publisher, PublishError
 from schemas.registry import Registry
 from streams.columnar.kafka.log import chunks, slices
 from streams.decisions.decider import Refused
-from streams.generation import commands
-from streams.generation.job_commands import Cancel, Complete, FailAttempt, Queue, StartAttempt
-from streams.generation.redelivery import Redelivery
-from streams.generation.webhook_worker import main, run
+from streams.generation.dispatch.redelivery import Redelivery
+from streams.generation.jobs import commands
+from streams.generation.jobs.job_commands import Cancel, Complete, FailAttempt, Queue, StartAttempt
+from streams.generation.work.webhook_worker import main, run
 from streams.webhooks.delivery import QUEUE, Delivery, defer
 from streams.webhooks.signing import check
 from tests.integration.generation.a_webhook_worker import KEY
@@ -162,7 +162,7 @@ def test_a_delivery_is_tried_three_times_under_one_id_and_then_given_up(
     given_up: list[tuple[Delivery, int, str]] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "streams.generation.webhook_worker.give_up",
+            "streams.generation.work.webhook_worker.give_up",
             lambda _, wanted, tries, error: given_up.append((wanted, tries, error)),
         )
         for tries in (1, 2):
@@ -192,8 +192,8 @@ def test_while_the_log_is_away_a_delivery_that_failed_is_neither_sent_nor_lost(
         if len(calls) < 3:
             raise PublishError("Kafka is away")
 
-    monkeypatch.setattr("streams.generation.webhook_worker.give_up", away_twice)
-    monkeypatch.setattr("streams.generation.webhook_worker._FAULT_WAIT", 0.05)
+    monkeypatch.setattr("streams.generation.work.webhook_worker.give_up", away_twice)
+    monkeypatch.setattr("streams.generation.work.webhook_worker._FAULT_WAIT", 0.05)
 
     async def scenario() -> None:
         async def nothing_left() -> bool:

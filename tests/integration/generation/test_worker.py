@@ -17,9 +17,9 @@ import pytest
 
 from streams.artifacts import ArtifactError, Artifacts
 from streams.decisions.decider import Refused
-from streams.generation import commands, worker
-from streams.generation.job import Status
-from streams.generation.job_commands import Queue
+from streams.generation.jobs import commands
+from streams.generation.jobs.job import Status
+from streams.generation.jobs.job_commands import Queue
 from streams.generation.providers.local import LocalProvider
 from streams.generation.providers.provider import (
     Abilities,
@@ -29,9 +29,10 @@ from streams.generation.providers.provider import (
     Rendering,
     Telling,
 )
-from streams.generation.rescue import Rescuer
-from streams.generation.supervision import Limits
-from streams.generation.worker import Pulse, work
+from streams.generation.work import worker
+from streams.generation.work.rescue import Rescuer
+from streams.generation.work.supervision import Limits
+from streams.generation.work.worker import Pulse, work
 from tests.integration.generation.stories import connect, ended, story, types, until
 from tests.unit.generation.requests import queued
 from tests.unit.generation.telling import Heard

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from streams.generation.events import JobQueued
+from streams.generation.jobs.events import JobQueued
 
 NOW = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
 

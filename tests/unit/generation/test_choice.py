@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.generation.events import ProviderChosen
 from streams.generation.health.state import UNKNOWN, ProviderHealth, Status
+from streams.generation.jobs.events import ProviderChosen
 from streams.generation.providers.provider import Abilities
 from streams.generation.routing.choice import Refusal, choose
 from tests.unit.generation.requests import NOW, queued

@@ -7,7 +7,7 @@ from typing import Any
 
 from schemas.catalogue import GENERATION_REQUESTS, OUTLIER_DETECTIONS, Topic
 from schemas.chunks import Chunk
-from streams.generation.dispatcher import DispatchHandler
+from streams.generation.dispatch.dispatcher import DispatchHandler
 
 
 class Burying:

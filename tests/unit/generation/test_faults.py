@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from streams.artifacts import ArtifactError
-from streams.generation.faults import TEXT_MAX, Fault, fault_of, text
 from streams.generation.providers.provider import ProviderError
+from streams.generation.work.faults import TEXT_MAX, Fault, fault_of, text
 
 
 def test_what_a_provider_says_of_its_failure_is_kept() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.decisions.decider import Refused, fold
-from streams.generation.events import (
+from streams.generation.jobs.events import (
     ArtifactsExpired,
     AttemptFailed,
     AttemptStarted,
@@ -21,7 +21,7 @@ from streams.generation.events import (
     Snoozed,
     Submitted,
 )
-from streams.generation.job import (
+from streams.generation.jobs.job import (
     JOBS,
     RETRY_AFTER_CAP,
     RETRY_CAP,
@@ -33,7 +33,7 @@ from streams.generation.job import (
     seed_of,
     snooze_delay,
 )
-from streams.generation.job_commands import (
+from streams.generation.jobs.job_commands import (
     Cancel,
     Complete,
     ExpireArtifacts,

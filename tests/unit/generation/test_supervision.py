@@ -6,8 +6,8 @@ import contextlib
 import pytest
 
 from streams.generation.providers.provider import ProviderError
-from streams.generation.supervision import Limits, supervised
-from streams.generation.watchdog import Deadline
+from streams.generation.work.supervision import Limits, supervised
+from streams.generation.work.watchdog import Deadline
 
 FOREVER = 3600.0
 

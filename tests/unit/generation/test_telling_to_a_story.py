@@ -7,10 +7,10 @@ import psycopg
 import pytest
 
 from streams.decisions.decider import Refused
-from streams.generation import telling
-from streams.generation.job_commands import JobCommand, ReportProgress, ReportSubmitted
+from streams.generation.jobs.job_commands import JobCommand, ReportProgress, ReportSubmitted
 from streams.generation.providers.provider import GivenUp, ProviderError
-from streams.generation.telling import StoryTelling
+from streams.generation.work import telling
+from streams.generation.work.telling import StoryTelling
 
 
 class Story:

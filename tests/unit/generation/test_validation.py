@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from streams.generation.validation import METADATA_MAX, Problem, problems
+from streams.generation.jobs.validation import METADATA_MAX, Problem, problems
 from tests.unit.generation.requests import a_request
 
 

@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 
-from streams.generation.watchdog import Watchdog
+from streams.generation.work.watchdog import Watchdog
 
 
 def watched(stall: float) -> tuple[Watchdog, threading.Event]:

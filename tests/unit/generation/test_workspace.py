@@ -4,11 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from streams.generation.workspace import workspace
+from streams.generation.work.workspace import workspace
 
 HOLD = """
 import sys, pathlib
-from streams.generation.workspace import workspace
+from streams.generation.work.workspace import workspace
 with workspace(pathlib.Path(sys.argv[1])) as own:
     (own / "half a video").write_bytes(b"x")
     print(own, flush=True)

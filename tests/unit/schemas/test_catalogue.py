@@ -50,7 +50,7 @@ def test_an_unknown_topic_is_answered_with_those_that_exist() -> None:
 
 
 def test_agents_are_listed_with_what_they_read() -> None:
-    from streams.generation.dispatch import Dispatcher
+    from streams.generation.dispatch.dispatch import Dispatcher
     from streams.generation.policy.sources import SOURCES
     from streams.outliers import agent as outliers
     from streams.virality import agent as virality

@@ -9,11 +9,11 @@ from typing import Any
 import polars as pl
 import pytest
 
+from streams.generation.jobs.validation import problems
 from streams.generation.policy.prompt import Prompt
 from streams.generation.policy.rule import Condition, Rule
 from streams.generation.policy.rules_file import teasers
 from streams.generation.policy.sources import DETECTIONS, SCORES, Source
-from streams.generation.validation import problems
 from tests.unit.generation.policy.events import a_detection, a_score, detections, scores
 from tests.unit.generation.requests import NOW
 

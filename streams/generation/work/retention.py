@@ -24,9 +24,9 @@ from psycopg.rows import class_row
 from streams.artifacts import ArtifactError, Artifacts, Listed
 from streams.decisions.decider import Refused
 from streams.decisions.queries import queries
-from streams.generation import commands
-from streams.generation.job import JOBS
-from streams.generation.job_commands import ExpireArtifacts
+from streams.generation.jobs import commands
+from streams.generation.jobs.job import JOBS
+from streams.generation.jobs.job_commands import ExpireArtifacts
 
 FOLDER = "videos"
 EVERY = 3600.0  # seconds between two sweeps

@@ -17,8 +17,8 @@ from schemas.publisher import Publisher
 from schemas.registry import Registry
 from streams.decisions.relay import Publish, Relay
 from streams.decisions.store import Recorded
-from streams.generation.job import JOBS
-from streams.generation.letters import FailedRequests
+from streams.generation.jobs.job import JOBS
+from streams.generation.jobs.letters import FailedRequests
 from streams.generation.processes import run_until_stopped
 from streams.generation.schema import prepare
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
-from streams.generation import commands
-from streams.generation.events import JobQueued
-from streams.generation.job import Status, asked_again
+from streams.generation.jobs import commands
+from streams.generation.jobs.events import JobQueued
+from streams.generation.jobs.job import Status, asked_again
 
 _REDRIVES = uuid.UUID("0c5a3a7e-41a1-4d59-9d3b-6f0a8d2f7b16")  # names jobs made by a redrive
 

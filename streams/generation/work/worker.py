@@ -20,22 +20,22 @@ from procrastinate.worker import Worker as QueueWorker
 from infra.settings import Settings
 from streams.artifacts import Artifacts
 from streams.decisions.connections import connections
-from streams.generation.attempt import Attempts, Inspect
-from streams.generation.playable import playable
+from streams.generation.jobs.queue import QUEUES, TASK
 from streams.generation.providers.callbacks import callback_url
 from streams.generation.providers.catalogue import configured
 from streams.generation.providers.provider import Provider
 from streams.generation.providers.waking import Wakes
-from streams.generation.queue import QUEUES, TASK
-from streams.generation.rescue import Rescuer
-from streams.generation.retention import Sweeper, sweeping
-from streams.generation.router import Router
+from streams.generation.routing.preferred import Router
 from streams.generation.routing.wiring import routed
 from streams.generation.schema import prepare
-from streams.generation.supervision import Limits
-from streams.generation.turns import Turns
-from streams.generation.watchdog import Watchdog
-from streams.generation.workspace import workspace
+from streams.generation.work.attempt import Attempts, Inspect
+from streams.generation.work.playable import playable
+from streams.generation.work.rescue import Rescuer
+from streams.generation.work.retention import Sweeper, sweeping
+from streams.generation.work.supervision import Limits
+from streams.generation.work.turns import Turns
+from streams.generation.work.watchdog import Watchdog
+from streams.generation.work.workspace import workspace
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _RETRY = 5  # seconds until an attempt whose story could not be written is looked at again
@@ -112,7 +112,7 @@ async def work(
 ) -> None:
     """Make attempts until a signal, or with `until_idle` until nothing that is due waits.
 
-    Args: see [`Attempts`][streams.generation.attempt.Attempts].
+    Args: see [`Attempts`][streams.generation.work.attempt.Attempts].
 
     Raises:
         WorkerStoppedError: the connection to PostgreSQL was lost, for instance.

@@ -23,9 +23,9 @@ from infra.settings import NoStackError, Settings
 from schemas.codec import Codec
 from schemas.publisher import Publisher, PublishError
 from schemas.registry import Registry
-from streams.generation.rescue import Rescuer
 from streams.generation.schema import prepare
-from streams.generation.worker import Pulse, run_both
+from streams.generation.work.rescue import Rescuer
+from streams.generation.work.worker import Pulse, run_both
 from streams.webhooks.delivery import QUEUE, TASK, Delivery
 from streams.webhooks.given_up import give_up
 from streams.webhooks.sending import TIMEOUT, Sender, UndeliveredError

@@ -21,12 +21,13 @@ from schemas.deadletters import DeadLetter, dead_letter
 from schemas.frames import FrameDecoder
 from schemas.publisher import Position, Publisher
 from streams.decisions.decider import Refused
-from streams.generation import commands, offsets, redriven
-from streams.generation.events import JobQueued
+from streams.generation.dispatch import offsets, redriven
 from streams.generation.health.state import ProviderHealth
+from streams.generation.jobs import commands
+from streams.generation.jobs.events import JobQueued
+from streams.generation.jobs.validation import problems
 from streams.generation.quotas import ledger
 from streams.generation.routing.assigning import Assigner
-from streams.generation.validation import problems
 
 CONSUMER = "dispatcher"
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import structlog
 
 from streams.generation.providers.provider import HANDED_ON, ProviderError
-from streams.generation.watchdog import Deadline
+from streams.generation.work.watchdog import Deadline
 
 T = TypeVar("T")
 

@@ -12,9 +12,9 @@ import psycopg
 import structlog
 
 from streams.decisions.decider import Refused
-from streams.generation.faults import text
-from streams.generation.job_commands import JobCommand, ReportProgress, ReportSubmitted
+from streams.generation.jobs.job_commands import JobCommand, ReportProgress, ReportSubmitted
 from streams.generation.providers.provider import GivenUp, ProviderError
+from streams.generation.work.faults import text
 
 PROGRESS_SECONDS = 0.5  # between two progress events, at least
 PROGRESS_PERCENT = 10.0  # between two progress events, at least

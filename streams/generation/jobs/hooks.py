@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from streams.generation.events import Cancelled, Completed, Failed, JobEvent
-from streams.generation.job import Job
+from streams.generation.jobs.events import Cancelled, Completed, Failed, JobEvent
+from streams.generation.jobs.job import Job
 from streams.webhooks.delivery import Delivery, delivery
 
 _VIDEOS = "/api/v1/videos"

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from psycopg_pool import AsyncConnectionPool
 
-from streams.generation.queue import PRIORITIES, SQL, TASK
+from streams.generation.jobs.queue import PRIORITIES, SQL, TASK
 
 EVERY = 8
 FIRST = max(PRIORITIES.values()) + 1  # before all others

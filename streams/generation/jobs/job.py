@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from streams.decisions.decider import Refused
-from streams.generation.events import (
+from streams.generation.jobs.events import (
     ArtifactsExpired,
     AttemptFailed,
     AttemptStarted,
@@ -32,7 +32,7 @@ from streams.generation.events import (
     Snoozed,
     Submitted,
 )
-from streams.generation.job_commands import (
+from streams.generation.jobs.job_commands import (
     Cancel,
     Complete,
     ExpireArtifacts,

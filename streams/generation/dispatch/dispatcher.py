@@ -19,12 +19,12 @@ from streams.columnar.errors import BrokenGroundError
 from streams.columnar.handler import Ground, TopicPartition
 from streams.columnar.metrics import Metrics
 from streams.decisions.connections import connections
-from streams.generation import offsets
-from streams.generation.dispatch import Dispatcher
+from streams.generation.dispatch import offsets
+from streams.generation.dispatch.dispatch import Dispatcher
+from streams.generation.dispatch.redelivery import Redelivery
 from streams.generation.policy.policy import Policy
 from streams.generation.policy.rules_file import rules_of
 from streams.generation.policy.sources import SOURCES
-from streams.generation.redelivery import Redelivery
 from streams.generation.routing.assigning import assigner
 from streams.generation.schema import prepare
 from streams.workers import worker

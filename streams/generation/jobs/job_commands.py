@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from streams.generation.events import JobQueued, ProviderChosen
+from streams.generation.jobs.events import JobQueued, ProviderChosen
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from streams.generation.events import ProviderChosen
 from streams.generation.health.state import Outcome
-from streams.generation.job import Job
+from streams.generation.jobs.events import ProviderChosen
+from streams.generation.jobs.job import Job
 from streams.generation.providers.provider import Provider, ProviderError
 
 
@@ -37,7 +37,7 @@ class Preferred:
         self._providers = providers
 
     async def pick(self, job: Job) -> ProviderChosen:
-        """See [`Router`][streams.generation.router.Router].
+        """See [`Router`][streams.generation.routing.preferred.Router].
 
         Raises:
             ProviderError: there is no provider at all.

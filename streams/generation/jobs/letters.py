@@ -18,8 +18,8 @@ from schemas.deadletters import DeadLetter, dead_letter
 from schemas.publisher import Position
 from streams.columnar.kafka.log import Slice, chunks, slices
 from streams.decisions.store import Recorded, load
-from streams.generation.dispatch import CONSUMER
-from streams.generation.job import JOBS
+from streams.generation.dispatch.dispatch import CONSUMER
+from streams.generation.jobs.job import JOBS
 
 _GAP = 200  # records that are read in vain sooner than a connection is made for one more
 

@@ -23,12 +23,11 @@ from psycopg_pool import AsyncConnectionPool
 from streams.artifacts import ArtifactError, Artifacts
 from streams.decisions.decider import Refused
 from streams.decisions.execution import Decision
-from streams.generation import commands
-from streams.generation.events import JobEvent, ProviderChosen
-from streams.generation.faults import Fault, fault_of
 from streams.generation.health.state import Outcome
-from streams.generation.job import Job, Status, seed_of, snooze_delay
-from streams.generation.job_commands import (
+from streams.generation.jobs import commands
+from streams.generation.jobs.events import JobEvent, ProviderChosen
+from streams.generation.jobs.job import Job, Status, seed_of, snooze_delay
+from streams.generation.jobs.job_commands import (
     Complete,
     FailAttempt,
     JobCommand,
@@ -37,10 +36,11 @@ from streams.generation.job_commands import (
     StartAttempt,
 )
 from streams.generation.providers.provider import Order, Provider, ProviderError, Rendering
-from streams.generation.router import Preferred, Router, chosen_from
-from streams.generation.supervision import Limits, supervised
-from streams.generation.telling import StoryTelling
-from streams.generation.watchdog import Deadline, Watchdog
+from streams.generation.routing.preferred import Preferred, Router, chosen_from
+from streams.generation.work.faults import Fault, fault_of
+from streams.generation.work.supervision import Limits, supervised
+from streams.generation.work.telling import StoryTelling
+from streams.generation.work.watchdog import Deadline, Watchdog
 
 Inspect = Callable[[Rendering], Awaitable[None]]
 

@@ -17,7 +17,7 @@ from schemas.deadletters import DeadLetter, dead_letter
 from schemas.frames import FrameDecoder
 from schemas.publisher import Publisher
 from schemas.redrive import copy_of
-from streams.generation import offsets
+from streams.generation.dispatch import offsets
 from streams.webhooks.delivery import Delivery, defer
 from streams.webhooks.given_up import COMPONENT
 

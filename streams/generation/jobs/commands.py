@@ -16,10 +16,10 @@ from psycopg import AsyncConnection
 from streams.decisions import execution
 from streams.decisions.decider import Refused
 from streams.decisions.execution import Besides, Decision, Effect
-from streams.generation import hooks, queue
-from streams.generation.events import Cancelled, JobEvent, JobQueued, RetryScheduled, Snoozed
-from streams.generation.job import JOBS, Job, Status, asked_again
-from streams.generation.job_commands import Cancel, JobCommand, Queue
+from streams.generation.jobs import hooks, queue
+from streams.generation.jobs.events import Cancelled, JobEvent, JobQueued, RetryScheduled, Snoozed
+from streams.generation.jobs.job import JOBS, Job, Status, asked_again
+from streams.generation.jobs.job_commands import Cancel, JobCommand, Queue
 from streams.generation.quotas import ledger
 from streams.generation.quotas.limits import Quotas
 from streams.webhooks.delivery import Delivery, defer
@@ -45,7 +45,7 @@ async def decide(
         known: how the job was seen last, see `execution.execute`.
 
     Raises:
-        Refused: see [`JobDecider`][streams.generation.job.JobDecider].
+        Refused: see [`JobDecider`][streams.generation.jobs.job.JobDecider].
     """
     return await execution.execute(
         conn, JOBS, job_id, command, known=known, besides=_work(job_id, command)

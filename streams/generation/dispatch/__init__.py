@@ -1,0 +1,1 @@
+"""From requests in the log to queued jobs."""

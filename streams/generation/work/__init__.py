@@ -1,0 +1,1 @@
+"""Attempts at jobs: one worker's process and what keeps it honest."""
