@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from infra.generation_settings import GenerationSettings
 from infra.settings import Settings
 
 PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
@@ -16,7 +17,7 @@ _HEAD = """# Settings
 
 Every setting is a variable of the environment, or a line of a `.env` file where the command runs.
 An address that is unset means the embedded server. This page is made from `infra/settings.py`
-(`python -m infra.settings_page`); a test compares the two.
+and `infra/generation_settings.py` (`python -m infra.settings_page`); a test compares the two.
 
 | variable | default | what |
 |---|---|---|
@@ -25,9 +26,11 @@ An address that is unset means the embedded server. This page is made from `infr
 
 def page() -> str:
     """The page as it should be."""
+    fields = Settings.model_fields
     rows = [
-        f"| `{name.upper()}` | {_default(field.default)} | {field.description} |"
-        for name, field in Settings.model_fields.items()
+        f"| `{name.upper()}` | {_default(fields[name].default)} | {fields[name].description} |"
+        # What concerns everything first: a model's own fields stand behind those it inherits.
+        for name in sorted(fields, key=lambda name: name in GenerationSettings.model_fields)
     ]
     return _HEAD + "\n".join(rows) + "\n"
 
