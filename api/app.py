@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Security
-from fastapi.security import APIKeyHeader, HTTPBearer
+from fastapi import APIRouter, FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from api import errors
 from api.body_limit import BodyLimit
+from api.documented import Documented
 from api.errors import ErrorEnvelope, NoApiKeyError
 from api.metrics import Metrics
 from api.middleware import RequestContext
@@ -59,13 +59,6 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     )
 }
 
-# Only so that the documentation shows the keys: the door checks them, before the body is read.
-_SHOWN_KEYS = [
-    Security(APIKeyHeader(name="X-API-Key", auto_error=False)),
-    Security(HTTPBearer(auto_error=False)),
-]
-
-
 # Addresses are tried in this order: what is asked for most, and in a hurry, comes first.
 _DOMAINS = (
     predictions,
@@ -110,7 +103,7 @@ def create_app(settings: Settings, models: ServedModels | None = None) -> FastAP
         finally:
             await services.close()
 
-    app = FastAPI(
+    app = Documented(
         title="Groundswell",
         version=VERSION,
         description=_DESCRIPTION,
@@ -132,7 +125,7 @@ def create_app(settings: Settings, models: ServedModels | None = None) -> FastAP
 
 
 def _versioned() -> APIRouter:
-    router = APIRouter(dependencies=_SHOWN_KEYS, responses=_ERRORS)
+    router = APIRouter(responses=_ERRORS)
     for domain in _DOMAINS:
         router.include_router(domain.router)
     return router
