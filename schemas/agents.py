@@ -9,6 +9,7 @@ from schemas.catalogue import (
     VIDEO_SNAPSHOTS,
     VIRALITY_CHANNELS,
     VIRALITY_SCORES,
+    WEBHOOK_DELIVERIES,
 )
 from schemas.topic import Topic
 
@@ -17,7 +18,7 @@ AGENTS: dict[str, tuple[Topic, ...]] = {
     "outliers": (VIDEO_SNAPSHOTS,),
     "forecasts": (VIDEO_SNAPSHOTS,),
     "actuals": (VIRALITY_CHANNELS, VIRALITY_SCORES),
-    "dispatcher": (GENERATION_REQUESTS, OUTLIER_DETECTIONS, VIRALITY_SCORES),
+    "dispatcher": (GENERATION_REQUESTS, OUTLIER_DETECTIONS, VIRALITY_SCORES, WEBHOOK_DELIVERIES),
 }
 
 

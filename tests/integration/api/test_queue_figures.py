@@ -74,8 +74,13 @@ def test_depth_and_oldest_age_of_every_queue(api: Api, unique: Callable[[str], s
         queued(jobs[2], "low"),
         queued(jobs[3], "default"),
         # What is put off waits for its time, not for a worker; what is due waits for one.
-        lambda connection: queue.defer(connection, "x", attempt=2, priority="default", at=later),
-        lambda connection: queue.defer(connection, "y", attempt=2, priority="default", at=soon),
+        lambda connection: queue.defer_all(
+            connection,
+            [
+                queue.entry("x", 2, priority="default", at=later),
+                queue.entry("y", 2, priority="default", at=soon),
+            ],
+        ),
         lambda connection: connection.execute(
             "UPDATE procrastinate_events AS e SET at = now() - interval '100 seconds'"
             " FROM procrastinate_jobs AS j WHERE j.id = e.job_id AND j.args->>'job_id' = %s",

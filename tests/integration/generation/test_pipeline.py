@@ -139,8 +139,12 @@ def test_requests_and_detections_become_videos_and_stories(
         assert health(running, codec, "local")["status"] == "healthy"
 
     with psycopg.connect(running.dsn) as conn:
-        counts = conn.execute("SELECT rule, outcome, times FROM policy_outcomes ORDER BY 1")
-        assert {("hot", "would_ask", 1), ("teasers", "asked", 1)} <= set(counts.fetchall())
+        asked = conn.execute(
+            "SELECT rule, dry_run FROM policy_requests WHERE video_id = %s", [video_id]
+        )
+        assert set(asked.fetchall()) == {("hot", True), ("teasers", False)}
+        counts = conn.execute("SELECT rule, outcome FROM policy_outcomes WHERE times > 0")
+        assert {("hot", "would_ask"), ("teasers", "asked")} <= set(counts.fetchall())
     assert running.artifacts_url is not None
     completed = found[teaser_id][-1]
     content = asyncio.run(Artifacts(running.artifacts_url).read(completed["artifact"]))

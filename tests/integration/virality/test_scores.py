@@ -52,7 +52,7 @@ def test_known_videos_are_scored_by_the_model_and_a_promotion_needs_no_restart(
 
         assert versions() == {"a": Forecaster.default().version, "b": MODEL_VERSION}
         saved(tmp_path / "one", before=3.0)
-        one = desk.register(tmp_path / "one", {"metrics": {}}, shadow=False).version
+        one = desk.register(tmp_path / "one", {"metrics": {}}, shadow=False, force=True).version
         desk.promote(one, None, force=True, reason="a test")
         assert models.await_serving(one, 30)
         assert versions() == {"a": one, "b": MODEL_VERSION}

@@ -51,6 +51,7 @@ def test_an_unknown_topic_is_answered_with_those_that_exist() -> None:
 
 def test_agents_are_listed_with_what_they_read() -> None:
     from streams.generation.dispatch.dispatch import Dispatcher
+    from streams.generation.dispatch.redelivery import Redelivery
     from streams.generation.policy.sources import SOURCES
     from streams.outliers import agent as outliers
     from streams.virality import agent as virality
@@ -60,7 +61,7 @@ def test_agents_are_listed_with_what_they_read() -> None:
     names = {virality.NAME, outliers.NAME, forecasts.NAME, actuals.NAME, "dispatcher"}
     assert names == AGENTS.keys()
     sources = tuple(source.topic for source in SOURCES.values())
-    assert AGENTS["dispatcher"] == (Dispatcher.topic, *sources)
+    assert AGENTS["dispatcher"] == (Dispatcher.topic, *sources, Redelivery.topic)
 
 
 @TOPIC

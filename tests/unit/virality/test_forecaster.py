@@ -16,6 +16,7 @@ from streams.virality.models.forecaster import HORIZONS_H, Forecaster
 from streams.virality.models.reasons import GROUPS
 from streams.virality.models.stage import asked_at
 from streams.virality.moments import MOMENT
+from tests.unit.virality.bundles import saved
 from tests.unit.virality.moments import count, frame, moment, usual
 
 HOUSE = Forecaster.default()
@@ -187,6 +188,7 @@ def test_a_feature_table_for_another_age_is_the_one_made_for_it() -> None:
     assert np.array_equal(other, there, equal_nan=True)
 
 
+@pytest.mark.slow
 def test_compiled_it_says_the_same(tmp_path: Path) -> None:
     small = frame(*mixed().to_dicts())
     HOUSE.compile(tmp_path / "compiled")
@@ -198,6 +200,17 @@ def test_compiled_it_says_the_same(tmp_path: Path) -> None:
     for name in ours.columns[:-1]:
         one, other = (part[name].fill_null(-1).to_numpy() for part in (ours, theirs))
         assert np.allclose(np.log10(one + 2), np.log10(other + 2), rtol=0, atol=1e-9)
+
+
+def test_a_small_model_is_compiled_and_says_the_same(tmp_path: Path) -> None:
+    saved(tmp_path / "made", before=3.0, after=0.25)
+    plain = Forecaster.load(tmp_path / "made")
+    plain.compile(tmp_path / "compiled")
+    compiled = Forecaster.load(tmp_path / "made", compiled=tmp_path / "compiled")
+
+    assert compiled.is_compiled
+    assert not plain.is_compiled
+    assert compiled.forecast(mixed()).equals(plain.forecast(mixed()))
 
 
 def test_without_machine_code_it_warns_once(tmp_path: Path) -> None:
