@@ -6,18 +6,16 @@ is called, the attempt is in the story as started. The relay runs beside them; i
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import random
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.generation import a_job, calls_of, publisher, running, workers
+from benchmarks.generation import a_request, calls_of, publisher, running, workers
 from benchmarks.machine import machine
 from schemas.catalogue import GENERATION_REQUESTS
 from schemas.publisher import Publisher, new_event_id
@@ -66,14 +64,8 @@ def _published(door: Publisher, count: int) -> dict[str, float]:
     for number in range(count):
         time.sleep(chance.uniform(*_PAUSE_S))
         job_id = new_event_id()
-        request = {
-            "event_id": new_event_id(),
-            "occurred_at": dt.datetime.now(dt.UTC),
-            "job_id": job_id,
-            **asdict(a_job(number)),
-        }
         published[job_id] = time.time()
-        door.publish(GENERATION_REQUESTS, request)
+        door.publish(GENERATION_REQUESTS, a_request(number, job_id))
         door.flush()
     return published
 

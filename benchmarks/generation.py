@@ -3,11 +3,13 @@ the stories as they come out of their topic."""
 
 from __future__ import annotations
 
+import datetime as dt
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from infra.settings import Settings
 from infra.supervisor import Supervisor
 from schemas.catalogue import GENERATION_EVENTS
 from schemas.codec import Codec
-from schemas.publisher import Publisher
+from schemas.publisher import Publisher, new_event_id
 from schemas.registry import Registry
 from streams.generation.jobs.events import JobQueued
 from streams.generation.schema import prepare
@@ -104,6 +106,18 @@ def a_job(number: int) -> JobQueued:
         requested_by="producer",
         metadata=None,
     )
+
+
+def a_request(number: int, job_id: str) -> dict[str, Any]:
+    """The record of `generation.requests.v1` that asks for it."""
+    asked = asdict(a_job(number))
+    del asked["request_record"]  # the dispatcher's own: where it found the request
+    return {
+        "event_id": new_event_id(),
+        "occurred_at": dt.datetime.now(dt.UTC),
+        "job_id": job_id,
+        **asked,
+    }
 
 
 class Stories:

@@ -7,13 +7,11 @@ many workers, as many at once, on the same server.
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import sys
 import time
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from typing import Any
 from urllib.parse import quote
 
@@ -23,12 +21,11 @@ from procrastinate import App, PsycopgConnector
 from procrastinate.schema import SchemaManager
 from procrastinate.types import JSONDict
 
-from benchmarks.generation import Stories, a_job, publisher, running, workers
+from benchmarks.generation import Stories, a_request, publisher, running, workers
 from benchmarks.machine import machine
 from benchmarks.measured import measured_facts
 from infra.settings import Settings
 from schemas.catalogue import GENERATION_REQUESTS
-from schemas.publisher import new_event_id
 
 JOBS = 10_000
 WORKERS = 2
@@ -114,13 +111,7 @@ def _told(settings: Settings, mark: str, jobs: int) -> dict[str, Any]:
 def _publish(settings: Settings, mark: str, jobs: int) -> None:
     door = publisher(settings)
     for number in range(jobs):
-        request = {
-            "event_id": new_event_id(),
-            "occurred_at": dt.datetime.now(dt.UTC),
-            "job_id": f"{mark}{number:06d}",
-            **asdict(a_job(number)),
-        }
-        door.publish(GENERATION_REQUESTS, request)
+        door.publish(GENERATION_REQUESTS, a_request(number, f"{mark}{number:06d}"))
     door.flush()
 
 

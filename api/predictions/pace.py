@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-EVERY_S = 0.015
+EVERY_S = 0.05
 
 
 class Pace:
