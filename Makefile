@@ -56,8 +56,8 @@ lint: setup ## ruff, mypy --strict, the floors
 format: setup ## let ruff write
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
-bench: setup ## events/s beside the peers, in one run
-	@$(BIN)/groundswell bench engagement
+bench: setup ## a benchmark beside its peers (ONLY=jobs another than engagement, ONLY=all each)
+	@$(BIN)/groundswell bench $(or $(ONLY),engagement)
 
 lock: setup ## pin the set again
 	@uv=$$(command -v uv || echo $(BIN)/uv); \

@@ -36,7 +36,9 @@ BENCHMARKS = (
 
 
 def bench(
-    name: Annotated[str, typer.Argument(help=f"One of {', '.join(BENCHMARKS)}.")] = "engagement",
+    name: Annotated[
+        str, typer.Argument(help=f"One of {', '.join(BENCHMARKS)}; or all, which takes hours.")
+    ] = "engagement",
     json: Json = False,
 ) -> None:
     """Measure this machine against the peers; servers of its own are started for it.
@@ -44,10 +46,15 @@ def bench(
     Example: groundswell bench engagement --json
     """
     load_settings(resolved=False)
-    result: dict[str, Any] = _benchmark(name).run()
-    if json:
-        print_json(result)
-        return
+    for one in BENCHMARKS if name == "all" else (name,):
+        result: dict[str, Any] = _benchmark(one).run()
+        if json:
+            print_json(result)
+        else:
+            _print(result)
+
+
+def _print(result: dict[str, Any]) -> None:
     if "figures" in result:
         _print_figures(result)
         return
@@ -83,7 +90,7 @@ def _figure(value: float) -> str:
 
 def _benchmark(name: str) -> ModuleType:
     if name not in BENCHMARKS:
-        raise typer.BadParameter(f"{name!r} is none of {', '.join(BENCHMARKS)}")
+        raise typer.BadParameter(f"{name!r} is none of {', '.join(BENCHMARKS)}, all")
     try:
         return import_module(f"benchmarks.{name}")
     except ModuleNotFoundError as error:
