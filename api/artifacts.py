@@ -21,7 +21,7 @@ from streams.artifacts import (
 
 log = structlog.get_logger()
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
 async def serve(

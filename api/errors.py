@@ -158,6 +158,8 @@ def translate(error: Exception) -> ApiError:
             return unavailable("person_keys", f"personal fields cannot be sealed: {error}")
         case psycopg.errors.QueryCanceled():
             return unavailable("database", "the database took too long; ask for less")
+        case psycopg.DataError():
+            return validation_error("request", "a text has a NUL, or a number is out of range")
         case psycopg.OperationalError() | PoolTimeout():
             return unavailable("database", "the database does not answer; try again in a moment")
         case redis.exceptions.ConnectionError() | redis.exceptions.TimeoutError():

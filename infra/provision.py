@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import httpx
 import structlog
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic, TopicMetadata
 
 from infra.settings import Settings
 from schemas.catalogue import TOPICS
@@ -90,17 +90,14 @@ def _topics(settings: Settings, topics: list[Topic]) -> tuple[list[str], list[st
         raise ProvisionError(
             f"Kafka at {settings.kafka_bootstrap_servers} does not answer: {_text(error)}"
         ) from None
-    _check_partitions(
-        (name, new.num_partitions, len(found[name].partitions))
-        for name, new in wanted.items()
-        if name in found
-    )
+    _check_partitions(wanted, found)
     missing = [new for name, new in wanted.items() if name not in found]
     created = []
     if missing:
         answers = admin.create_topics(missing, operation_timeout=_KAFKA_TIMEOUT)
         created = [name for name, answer in answers.items() if _made(name, answer)]
-        _await_topics(admin, created)
+        # Somebody else may have made one meanwhile, or before, and the broker did not tell yet.
+        _check_partitions(wanted, _shown(admin, [new.topic for new in missing]))
     return created, [name for name in wanted if name not in created]
 
 
@@ -119,11 +116,12 @@ def _wanted(topics: list[Topic], settings: Settings) -> dict[str, NewTopic]:
     return wanted
 
 
-def _check_partitions(topics: Iterable[tuple[str, int, int]]) -> None:
+def _check_partitions(wanted: Mapping[str, NewTopic], found: Mapping[str, TopicMetadata]) -> None:
     wrong = [
-        f"{name} has {has} partitions, the catalogue says {wants}"
-        for name, wants, has in topics
-        if wants != has
+        f"{name} has {len(found[name].partitions)} partitions, the catalogue says "
+        f"{new.num_partitions}"
+        for name, new in wanted.items()
+        if name in found and len(found[name].partitions) != new.num_partitions
     ]
     if wrong:
         raise ProvisionError(
@@ -143,14 +141,14 @@ def _made(name: str, answer: Future[None]) -> bool:
     return True
 
 
-def _await_topics(admin: AdminClient, names: list[str]) -> None:
-    """Wait until the broker tells clients about topics that it has made."""
+def _shown(admin: AdminClient, names: list[str]) -> Mapping[str, TopicMetadata]:
+    """These topics, once the broker tells clients about them: it has made them."""
     deadline = time.monotonic() + _KAFKA_TIMEOUT
     while True:
         found = admin.list_topics(timeout=_KAFKA_TIMEOUT).topics
         absent = [name for name in names if name not in found or found[name].error is not None]
         if not absent:
-            return
+            return {name: found[name] for name in names}
         if time.monotonic() > deadline:
             raise ProvisionError(f"Kafka made {', '.join(absent)} but does not show them")
         time.sleep(0.02)

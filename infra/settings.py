@@ -24,7 +24,9 @@ class NoStackError(Exception):
 class Settings(GenerationSettings):
     """One page of everything that can be set; docs/settings.md is made from it."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     groundswell_home: Path = Field(Path(".groundswell"), description="Data directory.")
 

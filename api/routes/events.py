@@ -22,6 +22,7 @@ from schemas.catalogue import (
     VIRALITY_FORECASTS,
     VIRALITY_MODELS,
     VIRALITY_SCORES,
+    WEBHOOK_DELIVERIES,
     topic_named,
 )
 from schemas.errors import InvalidEventError, UnknownTopicError
@@ -42,6 +43,7 @@ OWNED = frozenset(
         OUTLIER_BASELINES,
         OUTLIER_DETECTIONS,
         GENERATION_EVENTS,
+        WEBHOOK_DELIVERIES,
         PROVIDER_HEALTH,
         EXPIRIES,
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from procrastinate.jobs import Job as Entry
@@ -170,7 +171,8 @@ async def retry(conn: AsyncConnection[Any], job_id: str, quotas: Quotas = UNLIMI
     if not job.status.ended:
         raise Refused("not_ended", f"the job is {job.status}: it goes on by itself")
     again = str(uuid.uuid5(_RETRIES, job_id))
-    request = asked_again(job_id, job.asked, job.choice)
+    # It is no record of the topic: its failure leaves no dead letter.
+    request = replace(asked_again(job_id, job.asked, job.choice), request_record=None)
     async with conn.transaction():
         if again not in await states(conn, [again]):
             await _queue_within(conn, quotas, again, request)

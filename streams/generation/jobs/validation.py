@@ -167,7 +167,7 @@ def _is_json_object(text: Any) -> bool:
         return False
     try:
         found = json.loads(text, parse_constant=_no_constant)
-        json.dumps(found, ensure_ascii=False).encode()
+        json.dumps(found, ensure_ascii=False, allow_nan=False).encode()  # 1e400 is infinite
     except (ValueError, RecursionError):
         return False
     return isinstance(found, dict)

@@ -17,7 +17,9 @@ from streams.generation.policy.sources import Kind
 TEXT_MAX = 200  # characters of a text that is filled in
 UNKNOWN = "unknown"
 
-_NUMBER = re.compile(r",?(\.\d)?[fg%]?")  # of Python's format specifications, what numbers need
+# Of Python's format specifications, what numbers need. A precision needs its letter: whole numbers
+# take none without.
+_NUMBER = re.compile(r",?((\.\d)?[fg%])?")
 
 
 class PromptError(ValueError):

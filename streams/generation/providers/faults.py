@@ -66,7 +66,7 @@ def retry_after(value: str | None, now: dt.datetime) -> float | None:
     except ValueError:
         try:
             at = parsedate_to_datetime(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return None
         if at.tzinfo is None:
             at = at.replace(tzinfo=dt.UTC)

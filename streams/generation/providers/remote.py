@@ -36,6 +36,7 @@ from streams.generation.providers.waking import ID_MAX, Wakes
 from streams.generation.providers.wire import Bounds, Wire
 
 _NAME = re.compile(r"[A-Za-z0-9._:-]+", re.ASCII)  # it becomes a part of paths
+_KEY_BEGINNING = 6  # characters: what of a key is shorter tells nothing of it
 _DOWNLOADS = 3  # tries to fetch a video that is done: to have it made again would cost
 _MADE = 90.0  # percent at which the provider is done
 
@@ -285,7 +286,7 @@ class RemoteProvider:
         """Count a question that went wrong; the work itself may well go on."""
         if not error.retryable or troubles + 1 >= self._patience.troubles:
             raise error
-        log.info("asked in vain", provider=self.name, reason=str(error))
+        log.info("asked in vain", provider=self.name, reason=self._hidden(str(error)))
         return troubles + 1
 
     async def _fetch(
@@ -302,7 +303,8 @@ class RemoteProvider:
                 if not left or not error.retryable:
                     error.left = error.retryable and error.kind != "failed"
                     raise
-                log.info("fetched in vain", provider=self.name, work=work, reason=str(error))
+                reason = self._hidden(str(error))
+                log.info("fetched in vain", provider=self.name, work=work, reason=reason)
             await asyncio.sleep(self._patience.first)
             with contextlib.suppress(ProviderError):  # addresses of files may have run out
                 seen = await self._api.look(wire, work)
@@ -336,12 +338,17 @@ class RemoteProvider:
             async with asyncio.timeout(self._patience.stop):
                 await stopping
         except (TimeoutError, ProviderError) as error:
-            reason = str(error) or "it took too long"
+            reason = self._hidden(str(error)) or "it took too long"
             log.warning("not called off", provider=self.name, reason=reason)
 
     def _without_key(self, error: ProviderError) -> NoReturn:
         """Whatever a provider says back, its key is not told on."""
-        key = self._api.account.key
-        if key and any(key in str(part) for part in error.args):
-            error.args = tuple(str(part).replace(key, "***") for part in error.args)
+        error.args = tuple(self._hidden(str(part)) for part in error.args)
         raise error
+
+    def _hidden(self, text: str) -> str:
+        """Words of a provider without its key, nor the beginning of one: long words are cut."""
+        key = self._api.account.key
+        for length in range(len(key), _KEY_BEGINNING - 1, -1):
+            text = text.replace(key[:length], "***")
+        return text

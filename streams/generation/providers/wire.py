@@ -119,7 +119,12 @@ class Wire:
             ProviderError: retryable; it did not come whole, or is too large.
             OSError: it could not be written.
         """
-        target = self._url.join(url)
+        try:
+            target = self._url.join(url)
+        except httpx.InvalidURL:
+            raise ProviderError(
+                f"{self._provider} names a file at no address", retryable=True
+            ) from None
         self._check(target)
         # The key goes to the API only; httpx drops it where it is sent on to another host.
         headers = {"Accept-Encoding": "identity"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import math
 import secrets
 import tempfile
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -170,6 +171,8 @@ class Attempts:
             left = handing_on()
             lost = LoseAttempt(_now(), number, "the worker was told to stop", left)
             await _to_its_end(begun.story.tell(lost))
+            if left:
+                return  # the next attempt is queued, and waits for this one's entry to end
             raise
         except Refused as refused:
             log.info("attempt given up", job_id=job_id, attempt=number, reason=refused.reason)
@@ -261,6 +264,8 @@ class Attempts:
         telling.begin()
         provider = self._providers[begun.choice.provider]
         rendering = await provider.generate(_order(begun), folder, telling)
+        if not (math.isfinite(rendering.seconds) and rendering.seconds > 0):
+            raise ProviderError(f"a video of {rendering.seconds} s is none", retryable=True)
         if self._inspect is not None:
             await self._inspect(rendering)
         return rendering

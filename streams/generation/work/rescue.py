@@ -50,7 +50,11 @@ class Rescuer:
             How many entries went back.
         """
         orphans = await self._orphans()
-        facts = {"orphans": list(orphans), "silent_s": self._silence}
+        facts = {
+            "orphans": list(orphans),
+            "silent_s": self._silence,
+            "worker_id": self._worker.worker_id,
+        }
         async with self._pool.connection() as conn:
             rows = await (await conn.execute(SQL["rescue"], facts)).fetchall()
         if rows:

@@ -12,6 +12,7 @@ import os
 import random
 import secrets
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, RetryDecision
@@ -90,6 +91,9 @@ async def run(
         WorkerStoppedError: the connection to PostgreSQL was lost, for instance.
     """
     pulse = pulse or Pulse()
+    # Names are looked up in threads, and a lookup that hangs keeps its own: with as many as there
+    # are deliveries, one receiver's nameserver keeps no other waiting.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2 * CONCURRENCY))
     sender = Sender(keys, private=private, timeout=limit)
     pool = AsyncConnectionPool(dsn, min_size=1, max_size=2, open=False)
     app = App(connector=PsycopgConnector(conninfo=dsn, min_size=1, max_size=4))

@@ -95,4 +95,4 @@ def compact(struck: Pipeline) -> None:
         left = sum(1 for _ in messages(struck.settings, struck.output.name, PARTITIONS))
         return left < all_rows / 2
 
-    until(compacted, "the broker to compact", 60)
+    until(compacted, "the broker to compact", 150)

@@ -57,6 +57,7 @@ def test_a_good_request_has_no_problems() -> None:
         ("source_video_id", ""),
         ("metadata", "[1]"),
         ("metadata", "{"),
+        ("metadata", '{"x": 1e400}'),  # infinite, which JSON cannot tell on
         ("metadata", "{}" + " " * METADATA_MAX),
         ("metadata", "[" * 20_000),
     ],

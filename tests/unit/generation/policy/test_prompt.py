@@ -56,6 +56,7 @@ def test_a_long_title_is_cut_and_a_missing_one_is_the_id() -> None:
         "{title:>9999999999}",
         "{multiple:{views}}",
         "{multiple:999999999}",
+        "{views:.1}",  # whole numbers take no precision without a letter
         "{nobody}",
         "{title",
         "title}",

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
 
 from streams.generation.providers.provider import (
     HANDED_ON,
@@ -190,6 +191,17 @@ def test_a_key_in_an_error_is_blotted_out(play_any: Callable[..., Any], tmp_path
     body = f'{{"detail": "what is {KEY}?"}}'.encode()
     error, _ = failing(play_any, tmp_path, {"submit": [answers(400, body)]})
     assert str(error).endswith("what is ***?")
+
+
+def test_a_key_in_what_a_provider_says_is_in_no_log_line(
+    play_any: Callable[..., Any], tmp_path: Path
+) -> None:
+    body = f'{{"error": {{"message": "{"x" * 280} sent {KEY}"}}}}'.encode()
+    with capture_logs() as said:
+        error, _ = failing(play_any, tmp_path, {"look": [answers(502, body)] * 20})
+    assert [line for line in said if line["event"] == "asked in vain"]
+    for told in (str(error), str(said)):
+        assert KEY[:8] not in told
 
 
 @pytest.mark.parametrize(
