@@ -1,6 +1,6 @@
 # Everything a fresh machine with Python 3.11 and make needs. `make help` lists the targets.
 PYTHON ?= python3.11
-JOBS ?= 3
+JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -35,7 +35,7 @@ down: setup ## stop what `make up` started
 status: setup ## what runs, where, how far behind
 	@$(BIN)/groundswell status
 
-test: setup ## unit, integration and acceptance tests on real servers (JOBS=3 at once)
+test: setup ## unit, integration and acceptance tests on real servers (JOBS=2 at once)
 	$(BIN)/pytest -m "not slow" -n $(JOBS) --dist worksteal $(ARGS)
 
 test-unit: setup ## tests that need no server
