@@ -264,7 +264,11 @@ def test_two_rebuilds_at_once_are_refused_and_a_long_query_is_waited_for(log: Lo
         assert differences(live(log), before) != []
 
 
-@pytest.mark.parametrize("original", [VIRALITY, VIDEOS], ids=lambda one: one.name)
+@pytest.mark.parametrize(
+    "original",
+    [pytest.param(VIRALITY, marks=pytest.mark.slow), VIDEOS],
+    ids=lambda one: one.name,
+)
 def test_a_rebuild_that_is_killed_again_and_again_gets_done(log: Log, original: Projection) -> None:
     projection = log.projection(original)
     with log.projecting(projection):

@@ -206,7 +206,7 @@ def publish(house: House, published: Sequence[dict[str, Any]]) -> None:
     publisher.flush()
 
 
-@pytest.mark.parametrize("horizon", [3, 5_000])
+@pytest.mark.parametrize("horizon", [3, pytest.param(5_000, marks=pytest.mark.slow)])
 def test_totals_are_right_after_a_redrive_that_was_killed(house: House, horizon: int) -> None:
     agent = house.agent
     agent.horizon = horizon

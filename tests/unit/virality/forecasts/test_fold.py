@@ -42,7 +42,9 @@ def observed(state: pl.DataFrame, video: str) -> list[dict[str, object]]:
     return []
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 5))]
+)
 def test_any_chunks_give_the_same_memory_and_the_same_last_forecasts(seed: int) -> None:
     snapshots = unruly(seed, 700)
     state, forecasts = folded(snapshots)
