@@ -23,6 +23,7 @@ from infra.settings import NoStackError
 from schemas.personal.errors import PersonalDataError
 from schemas.registry import SchemaRegistryError
 from streams.artifacts import ArtifactError, DamagedArtifactError, MissingArtifactError
+from streams.webhooks.signing import SecretError
 
 log = structlog.get_logger()
 
@@ -158,6 +159,8 @@ def translate(error: Exception) -> ApiError:
             return unavailable("person_keys", f"personal fields cannot be sealed: {error}")
         case psycopg.errors.QueryCanceled():
             return unavailable("database", "the database took too long; ask for less")
+        case SecretError():
+            return unavailable("secrets", f"a secret for signatures is set to none: {error}")
         case psycopg.DataError():
             return validation_error("request", "a text has a NUL, or a number is out of range")
         case psycopg.OperationalError() | PoolTimeout():

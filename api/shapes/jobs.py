@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from streams.generation.jobs.validation import WEBHOOK_URL_MAX
+from streams.webhooks.addresses import URL_MAX
 
 Status = Literal["queued", "processing", "completed", "failed", "cancelled"]
 Priority = Literal["high", "default", "low"]
@@ -47,7 +47,7 @@ class JobRequest(Camel):
         None, min_length=1, max_length=100, description="Preferred provider."
     )
     webhook_url: str | None = Field(
-        None, max_length=WEBHOOK_URL_MAX, description="Where the job's end is told (http, https)."
+        None, max_length=URL_MAX, description="Where the job's end is told (http, https)."
     )
 
 

@@ -11,7 +11,8 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
-from urllib.parse import urlsplit
+
+from streams.webhooks.addresses import url_problem
 
 PROMPT_MAX = 5000  # characters; the API of videos asks for less
 QUALITIES = ("low", "medium", "high")
@@ -20,7 +21,6 @@ HIGH_QUALITY_STEPS = 50  # at least
 LOW_QUALITY_STEPS = 30  # at most
 ASPECT = (0.5, 2.0)  # width / height
 METADATA_MAX = 64 * 1024  # characters
-WEBHOOK_URL_MAX = 2048  # characters
 SEED_MAX = 2**32 - 1
 
 # What a client may leave out. `seed` None means: made from the job's id.
@@ -41,8 +41,6 @@ DEFAULTS: Mapping[str, Any] = {
 
 # A job's id becomes a part of paths; nothing in it may mean something there.
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}", re.ASCII)
-# What an address is written with; a space or a line's end in one is somebody's trick or mistake.
-_ADDRESS = re.compile(r"[!-~]+")
 _WHOLE_NUMBERS = {
     "num_steps": (1, 100),
     "max_retries": (0, 10),
@@ -125,8 +123,10 @@ def _texts(request: Mapping[str, Any], prompt_max: int) -> Iterator[tuple[str, s
     if metadata is not None and not _is_json_object(metadata):
         yield "metadata", f"is a JSON object of at most {METADATA_MAX} characters"
     webhook = request["webhook_url"]
-    if webhook is not None and not _is_web_address(webhook):
-        yield "webhook_url", f"is an http or https address of at most {WEBHOOK_URL_MAX} characters"
+    if webhook is not None:
+        problem = url_problem(webhook) if isinstance(webhook, str) else "is a text"
+        if problem is not None:
+            yield "webhook_url", problem
 
 
 def _business(request: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -147,18 +147,6 @@ def _is_whole(value: Any) -> bool:
 def _storable(text: str) -> bool:
     """Whether PostgreSQL and UTF-8 can hold the text."""
     return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
-
-
-def _is_web_address(text: Any) -> bool:
-    """Whether somebody can be called there; whether they may be is decided at the call."""
-    if not isinstance(text, str) or len(text) > WEBHOOK_URL_MAX or not _ADDRESS.fullmatch(text):
-        return False
-    try:
-        parts = urlsplit(text)
-        _ = parts.port  # raises where it is no number of a port
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None
 
 
 def _is_json_object(text: Any) -> bool:

@@ -7,14 +7,12 @@ this machine that it is given by name, so that a playlist dressed up as a video 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from imageio_ffmpeg import get_ffmpeg_exe
-
 from streams.generation.providers.faults import one_line
+from streams.generation.providers.ffmpeg import ffmpeg
 from streams.generation.providers.provider import Order, ProviderError, Rendering
 
 _QUIET = ("-hide_banner", "-nostdin", "-y")
@@ -79,7 +77,7 @@ async def look_at(path: Path) -> Footage:
         ProviderError: retryable; it is no MP4 with a picture.
     """
     # ffmpeg fails for want of an output; what it knows of the input it has said by then.
-    _, said = await _ffmpeg(*_UNTRUSTED, "-i", str(path))
+    _, said = await ffmpeg(*_QUIET, *_UNTRUSTED, "-i", str(path), seconds=_TIMEOUT)
     length, picture = _DURATION.search(said), _PICTURE.search(said)
     if length is None or picture is None:
         raise ProviderError("what came is not a playable MP4", retryable=True)
@@ -97,8 +95,16 @@ async def look_at(path: Path) -> Footage:
 
 
 async def _decode(path: Path) -> None:
-    code, said = await _ffmpeg(
-        *("-loglevel", "error", "-xerror"), *_UNTRUSTED, "-i", str(path), "-f", "null", "-"
+    code, said = await ffmpeg(
+        *_QUIET,
+        *("-loglevel", "error", "-xerror"),
+        *_UNTRUSTED,
+        "-i",
+        str(path),
+        "-f",
+        "null",
+        "-",
+        seconds=_TIMEOUT,
     )
     if code != 0 or said.strip():
         raise _unplayable(said)
@@ -107,22 +113,26 @@ async def _decode(path: Path) -> None:
 async def _cut(raw: Path, order: Order, video: Path) -> None:
     size = f"{order.width}:{order.height}"
     fit = f"scale={size}:force_original_aspect_ratio=increase:flags=lanczos,crop={size},setsar=1"
-    code, said = await _ffmpeg(
+    code, said = await ffmpeg(
+        *_QUIET,
         *("-loglevel", "error", "-xerror", *_UNTRUSTED, "-i", str(raw)),
         *("-map", "0:v:0", "-map", "0:a:0?", "-t", f"{order.seconds:.3f}", "-vf", fit),
         *("-c:v", "libx264", "-preset", "veryfast", "-crf", str(_RATE_FACTORS[order.quality])),
         *("-pix_fmt", "yuv420p", "-c:a", "aac", "-b:a", "128k"),
         *("-map_metadata", "-1", "-movflags", "+faststart", str(video)),
+        seconds=_TIMEOUT,
     )
     if code != 0 or not await asyncio.to_thread(video.exists):
         raise _unplayable(said)
 
 
 async def _picture(video: Path, second: float, thumbnail: Path) -> None:
-    code, said = await _ffmpeg(
+    code, said = await ffmpeg(
+        *_QUIET,
         *("-loglevel", "error", "-ss", f"{second:.3f}", *_UNTRUSTED, "-i", str(video)),
         *("-frames:v", "1", "-q:v", "3", "-pix_fmt", "yuvj420p", "-strict", "unofficial"),
         *("-update", "1", "-map_metadata", "-1", str(thumbnail)),
+        seconds=_TIMEOUT,
     )
     if code != 0 or not await asyncio.to_thread(thumbnail.exists):
         raise _unplayable(said)
@@ -131,26 +141,3 @@ async def _picture(video: Path, second: float, thumbnail: Path) -> None:
 def _unplayable(said: str) -> ProviderError:
     last = one_line(said.strip().splitlines()[-1]) if said.strip() else "it said nothing"
     return ProviderError(f"what came cannot be played: {last}", retryable=True)
-
-
-async def _ffmpeg(*arguments: str) -> tuple[int, str]:
-    """Exit code and words of ffmpeg; it is ended when we are."""
-    child = await asyncio.create_subprocess_exec(
-        get_ffmpeg_exe(),
-        *_QUIET,
-        *arguments,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(_TIMEOUT):
-            _, said = await child.communicate()
-    except TimeoutError:
-        raise ProviderError("ffmpeg did not end in time", retryable=True) from None
-    finally:
-        if child.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                child.kill()
-            await asyncio.shield(child.wait())
-    return child.returncode or 0, said.decode(errors="replace")

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from pathlib import Path
 
-from imageio_ffmpeg import get_ffmpeg_exe
-
+from streams.generation.providers.ffmpeg import ffmpeg
 from streams.generation.providers.provider import ProviderError, Rendering
 
 _SECONDS = 60.0  # for looking through the largest video that may be asked for
@@ -33,26 +30,14 @@ async def playable(rendering: Rendering) -> None:
 
 async def _read(video: Path) -> str:
     """What ffmpeg has against the video; nothing if it plays."""
-    child = await asyncio.create_subprocess_exec(
-        get_ffmpeg_exe(),
+    code, words = await ffmpeg(
         *("-nostdin", "-v", "error", "-xerror", "-protocol_whitelist", "file", "-f", "mp4"),
         *("-i", str(video)),
         *("-map", "0:v:0", "-frames:v", "1", "-f", "null", "-"),
         *("-map", "0:v:0", "-c", "copy", "-f", "null", "-"),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
+        seconds=_SECONDS,
     )
-    try:
-        async with asyncio.timeout(_SECONDS):
-            _, errors = await child.communicate()
-    except TimeoutError:
-        return f"ffmpeg was not through with it after {_SECONDS:g} s"
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            child.kill()
-        await asyncio.shield(child.wait())
-    said = errors.decode(errors="replace").replace(str(video), "the file").strip()
-    if not said and child.returncode == 0:
+    said = words.replace(str(video), "the file").strip()
+    if not said and code == 0:
         return ""
-    return said.partition("\n")[0][:_SAID] or f"ffmpeg ended with {child.returncode}"
+    return said.partition("\n")[0][:_SAID] or f"ffmpeg ended with {code}"

@@ -28,7 +28,10 @@ from schemas.codec import Codec
 from schemas.publisher import Publisher
 from schemas.registry import Registry
 from streams.artifacts import Artifacts
+from streams.generation.dispatch.dispatch import CONSUMER as DISPATCH
+from streams.generation.policy.policy import CONSUMER as POLICY
 from streams.generation.policy.rules_file import teasers
+from streams.generation.schema import prepare
 from tests.unit.generation.policy.events import a_detection, a_score
 from tests.unit.generation.requests import NOW, a_request
 from tests.unit.generation.test_rendering import probe
@@ -55,6 +58,7 @@ def running(stack_settings: Settings, database: str, tmp_path: Path) -> Iterator
     policy = {"teaser_multiple": 4.0, "generation_rules": rules}
     settings = stack_settings.model_copy(update={**own, **policy})
     provision(settings)
+    from_now_on(settings)
     facts = settings.model_dump(mode="json", exclude_none=True)
     environment = {name.upper(): str(value) for name, value in facts.items()}
     processes = [
@@ -70,6 +74,27 @@ def running(stack_settings: Settings, database: str, tmp_path: Path) -> Iterator
             process.terminate()
         codes = [process.wait(timeout=60) for process in processes]
     assert codes == [0, 0, 0]
+
+
+def from_now_on(settings: Settings) -> None:
+    """Take what other tests asked for as done: a worker alone renders it for minutes."""
+    prepare(settings.dsn)
+    asker = Consumer({**settings.kafka_config(), "group.id": "unused"})
+    try:
+        with psycopg.connect(settings.dsn) as conn:
+            for consumer, topic in (
+                (DISPATCH, GENERATION_REQUESTS),
+                (POLICY, OUTLIER_DETECTIONS),
+                (POLICY, VIRALITY_SCORES),
+            ):
+                for part in range(topic.partitions):
+                    _, end = asker.get_watermark_offsets(TopicPartition(topic.name, part), 30)
+                    conn.execute(
+                        "INSERT INTO dispatcher_offsets VALUES (%s, %s, %s, %s)",
+                        [consumer, topic.name, part, end],
+                    )
+    finally:
+        asker.close()
 
 
 def stories(settings: Settings, codec: Codec, job_ids: set[str]) -> dict[str, list[dict[str, Any]]]:
