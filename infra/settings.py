@@ -15,13 +15,14 @@ from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from infra.generation_settings import GenerationSettings
+from infra.youtube_settings import YouTubeSettings
 
 
 class NoStackError(Exception):
     """An address is unset and no embedded stack runs in this home."""
 
 
-class Settings(GenerationSettings):
+class Settings(GenerationSettings, YouTubeSettings):
     """One page of everything that can be set; docs/settings.md is made from it."""
 
     model_config = SettingsConfigDict(

@@ -105,8 +105,39 @@ OUTLIER_BASELINES = Topic(
 OUTLIER_DETECTIONS = Topic(
     "outlier.detections.v1", "video_id", "Videos far above what is usual for their channel."
 )
+OUTLIER_GROWTH = Topic(
+    "outlier.growth.v1",
+    "growth_id",
+    "How views grow with age, as learned from the log.",
+    partitions=1,
+    compacted=True,
+)
+OUTLIER_SHIFTS = Topic(
+    "outlier.shifts.v1", "channel_id", "Channels whose usual views have changed."
+)
+OUTLIER_NICHES = Topic(
+    "outlier.niches.v1",
+    "niche_id",
+    "Topics in which several channels have outliers.",
+    partitions=1,
+    compacted=True,
+)
 OUTLIER_ANALYSES = Topic(
     "outlier.analyses.v1", "analysis_id", "The life stories of outlier analyses.", columnar=False
+)
+OUTLIER_CONTENT = Topic(
+    "outlier.content.v1",
+    "content_id",
+    "What outlier analyses search for, exclude and like.",
+    partitions=1,
+    compacted=True,
+)
+WATCHED_CHANNELS = Topic(
+    "youtube.watched-channels.v1",
+    "channel_id",
+    "Channels that are to be snapshotted.",
+    partitions=1,
+    compacted=True,
 )
 
 WEBHOOK_DELIVERIES = Topic(
@@ -135,7 +166,12 @@ TOPICS: dict[str, Topic] = {
         VIRALITY_MODELS,
         OUTLIER_BASELINES,
         OUTLIER_DETECTIONS,
+        OUTLIER_GROWTH,
+        OUTLIER_SHIFTS,
+        OUTLIER_NICHES,
         OUTLIER_ANALYSES,
+        OUTLIER_CONTENT,
+        WATCHED_CHANNELS,
         WEBHOOK_DELIVERIES,
     )
 }

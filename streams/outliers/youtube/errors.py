@@ -1,0 +1,46 @@
+"""What can go wrong with the Data API, told apart by what the caller can do."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+
+class YouTubeError(Exception):
+    """The Data API did not answer as asked; the message says what to do."""
+
+
+class QuotaExhaustedError(YouTubeError):
+    """The call was not made, or refused: the day's units are spent.
+
+    Attributes:
+        needed: units that the call costs.
+        left: units that were left for this purpose.
+        resets_at: when there are units again: the next midnight in Los Angeles (UTC).
+    """
+
+    def __init__(self, needed: int, left: int, resets_at: dt.datetime) -> None:
+        super().__init__(
+            f"the call costs {needed} units of the Data API and {left} are left; "
+            f"there are more from {resets_at:%Y-%m-%d %H:%M} UTC"
+        )
+        self.needed = needed
+        self.left = left
+        self.resets_at = resets_at
+
+
+class UnavailableError(YouTubeError):
+    """No answer, half an answer or 5xx, several times over: it may work later."""
+
+
+class RefusedError(YouTubeError):
+    """The request itself is wrong, or the key is: trying again changes nothing.
+
+    Attributes:
+        status: of the answer.
+        reason: as the API names it, such as keyInvalid.
+    """
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
