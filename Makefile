@@ -41,8 +41,9 @@ test: setup ## unit, integration and acceptance tests on real servers (JOBS=2 at
 test-unit: setup ## tests that need no server
 	$(BIN)/pytest tests/unit $(ARGS)
 
-test-slow: setup ## the long tests
+test-slow: setup ## the long tests, and many more examples for the properties
 	$(BIN)/pytest -m slow $(ARGS)
+	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest tests/unit $(ARGS)
 
 chaos: setup ## faults for minutes, then a recount (SHORT=1: a few minutes)
 	@$(BIN)/python -m tests.chaos $(if $(SHORT),--short,)

@@ -18,7 +18,7 @@ from streams.virality.models.forecaster import Forecaster
 from streams.virality.registry.models import DEFAULT
 from streams.virality.registry.watcher import ModelWatcher
 
-VIDEOS = 1200
+VIDEOS = 800
 # So few trees of so little data are mostly doubtful: their card says so, and it is registered.
 QUICK = ("--rounds", "15", "--force")
 

@@ -17,7 +17,7 @@ import fastavro
 import polars as pl
 import pytest
 from aiokafka.partitioner import murmur2
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.catalogue import ENGAGEMENT
@@ -337,7 +337,6 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("parked")
 
 
-@settings(max_examples=40)
 @given(
     st.integers(1, 3),
     st.sampled_from([None, 1_000, 10_000]),

@@ -145,7 +145,7 @@ class Table(RuleBasedStateMachine):
 
 
 TestTable = Table.TestCase
-TestTable.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
+TestTable.settings = settings(stateful_step_count=40, deadline=None)
 
 
 def numbers(values: dict[str, int]) -> pl.DataFrame:
