@@ -21,13 +21,14 @@ def test_it_serves_until_told_to_stop(tmp_path: Path) -> None:
         text=True,
         env={**os.environ, "GROUNDSWELL_HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"},
     )
+    assert process.stdout is not None
     try:
-        assert process.stdout is not None
         endpoint = process.stdout.readline().strip().removeprefix("YOUTUBE_API_ENDPOINT=")
 
         def answers() -> bool:
             try:
-                return httpx.get(f"{endpoint}/_local/quota?key=k").json()["limit"] == 7
+                quota = httpx.get(f"{endpoint}/_local/quota?key=k").json()
+                return bool(quota["limit"] == 7)
             except httpx.ConnectError:
                 return False
 
