@@ -12,4 +12,4 @@ settings.register_profile("groundswell", deadline=None, print_blob=True, max_exa
 settings.register_profile("thorough", deadline=None, print_blob=True, max_examples=200)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "groundswell"))
 
-pytest_plugins = ["tests.fix_footage", "tests.fix_servers"]
+pytest_plugins = ["tests.fix_footage", "tests.fix_servers", "tests.fix_youtube"]
