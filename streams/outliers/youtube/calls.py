@@ -31,14 +31,13 @@ GOOGLE = "https://youtube.googleapis.com"
 TRIES = 5
 FIRST_PAUSE = 0.5  # seconds at most, doubled with each try
 LONGEST_PAUSE = 30.0  # seconds; also the longest Retry-After that is waited for
-TIMEOUT = httpx.Timeout(20.0, connect=5.0)
+TIMEOUT = httpx.Timeout(20.0, connect=5.0, pool=None)  # seconds; in the queue for as long as it is
 CONNECTIONS = 16
 
 # Of these, and of no others, is it certain that the API did not get the request.
 _NOT_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
-    httpx.PoolTimeout,
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
 )

@@ -11,20 +11,18 @@ from urllib.parse import urlsplit
 
 import structlog
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from infra.settings import Settings
 from streams.outliers.youtube import answers
 from streams.outliers.youtube.cache import Cache, CacheFigures, Entry, Item, Kind, pairs
 from streams.outliers.youtube.calls import GOOGLE, TRIES, Calls, Method
+from streams.outliers.youtube.connection import connection
 from streams.outliers.youtube.errors import RefusedError
 from streams.outliers.youtube.names import names
 from streams.outliers.youtube.quota import ANALYSES, POLLER, Ledger, QuotaState
 from streams.outliers.youtube.shapes import Channel, ChannelHit, Video
 
 PAGE = 50  # items: the most that the API gives or takes at once
-REDIS_SECONDS = 2.0  # that an answer of Redis may take
 LOCAL_KEY = "local"  # for a server of this machine, where no key is set
 
 # Asked for, and nothing besides: thumbnails and translations are most of an answer.
@@ -93,12 +91,7 @@ class YouTubeClient:
         key = secret.get_secret_value() if secret else None
         if not key and endpoint != GOOGLE and _is_local(endpoint):
             key = LOCAL_KEY
-        redis = Redis.from_url(
-            settings.redis_url or "",
-            socket_timeout=REDIS_SECONDS,
-            socket_connect_timeout=REDIS_SECONDS,
-            retry=Retry(NoBackoff(), 1),  # a pooled connection may be of before a restart
-        )
+        redis = connection(settings.redis_url or "")
         # Another key has its own units; another server other channels. The key itself is nowhere.
         ledger = Ledger(
             redis,
