@@ -91,6 +91,7 @@ async def quota(here: Here) -> Quota:
         left=max(state.left.values()),
         exhausted=state.exhausted,
         resets_at=state.resets_at,
+        searches_left=state.searches_left,
         purposes={
             purpose: PurposeUnits(spent=units, left=state.left[purpose])
             for purpose, units in state.spent.items()

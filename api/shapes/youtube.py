@@ -89,5 +89,6 @@ class Quota(BaseModel):
     left: int
     exhausted: bool = Field(description="Whether the API itself said that nothing is left.")
     resets_at: dt.datetime
+    searches_left: int | None = Field(description="Null: searches are paid for with units.")
     purposes: dict[str, PurposeUnits]
     cache: CacheUse

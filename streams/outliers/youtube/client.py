@@ -98,6 +98,7 @@ class YouTubeClient:
             account=_digest(endpoint, key or ""),
             per_day=settings.youtube_quota_per_day,
             shares={POLLER: settings.youtube_poll_share},
+            searches=settings.youtube_searches_per_day,
         )
         calls = Calls(ledger, key=key, endpoint=endpoint, purpose=purpose, tries=tries)
         made = cls(calls, Cache(redis, origin=_digest(endpoint)), ledger, fresh=fresh)

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from infra.settings import Settings
 from streams.outliers.youtube.client import YouTubeClient
+from tests.fix_youtube import YouTubeLocal
 from tests.integration.youtube.stand_in import StandIn, standing_in
 
 
@@ -38,6 +39,17 @@ class Room:
 
 
 Scenario = Callable[[Room], Coroutine[Any, Any, Any]]
+
+
+@pytest.fixture
+def local_settings(stack_settings: Settings, youtube_local: YouTubeLocal) -> Settings:
+    """For a client of the local Data API, with a key that nobody else uses."""
+    return stack_settings.model_copy(
+        update={
+            "youtube_api_key": SecretStr(youtube_local.new_key()),
+            "youtube_api_endpoint": youtube_local.endpoint,
+        }
+    )
 
 
 @pytest.fixture

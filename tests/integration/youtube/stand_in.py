@@ -69,7 +69,7 @@ class StandIn:
         if isinstance(answer, bytes):
             return answer
         etag = hashlib.sha256(json.dumps(answer, sort_keys=True).encode()).hexdigest()[:20]
-        if asked.headers.get("if-none-match") == etag:
+        if asked.headers.get("if-none-match") == f'"{etag}"':
             return http(304, b"")
         return http(200, {"etag": etag, **answer})
 

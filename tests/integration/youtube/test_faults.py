@@ -162,6 +162,47 @@ def test_a_daily_limit_in_the_new_words_ends_the_day_too(run: Run) -> None:
     run(scenario)
 
 
+SEARCHES_GONE = (
+    "Quota exceeded for quota metric 'Search Queries' and limit 'Search Queries per day' of "
+    "service 'youtube.googleapis.com'"
+)
+
+
+@pytest.mark.parametrize(("searches", "units"), [(None, 101), (100, 1)])
+def test_searches_that_are_gone_leave_the_rest(run: Run, searches: int | None, units: int) -> None:
+    async def scenario(room: Room) -> None:
+        room.api.answers["videos"] = by_id(video)
+        room.api.faults = [refusal(429, "rateLimitExceeded", SEARCHES_GONE)]
+        async with room.client() as client:
+            for _ in range(2):
+                with pytest.raises(QuotaExhaustedError):
+                    await client.search_channels("x")
+            assert len(await client.videos(["a"])) == 1
+            state = await client.quota()
+        assert room.api.methods == ["search", "videos"]
+        assert sum(state.spent.values()) == units
+        assert not state.exhausted
+        assert state.searches_left == (None if searches is None else 0)
+
+    run(scenario, youtube_searches_per_day=searches)
+
+
+def test_searches_that_are_counted_apart_cost_no_units(run: Run) -> None:
+    async def scenario(room: Room) -> None:
+        room.api.answers["search"] = lambda query: {"items": []}
+        async with room.client() as client:
+            for number in range(2):
+                await client.search_channels(f"x{number}")
+            with pytest.raises(QuotaExhaustedError) as refused:
+                await client.search_channels("x2")
+            assert (refused.value.needed, refused.value.left) == (1, 0)
+            state = await client.quota()
+        assert (sum(state.spent.values()), state.searches_left) == (0, 0)
+        assert room.api.methods == ["search"] * 2
+
+    run(scenario, youtube_searches_per_day=2)
+
+
 @pytest.mark.parametrize(
     ("status", "reason", "advice"),
     [

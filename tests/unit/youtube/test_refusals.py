@@ -68,10 +68,34 @@ def test_what_may_pass_and_what_is_spent(
 
 
 @pytest.mark.parametrize(
-    ("limit", "spent"),
-    [("defaultPerDayPerProject", True), ("defaultPerMinutePerProject", False)],
+    ("limit", "spent", "only_searches"),
+    [
+        ("defaultPerDayPerProject", True, False),
+        ("SearchListPerDayPerProject", True, True),
+        ("defaultPerMinutePerProject", False, False),
+        ("SearchListPerMinutePerProject", False, False),
+    ],
 )
-def test_a_rate_of_a_day_is_the_quota_and_one_of_a_minute_is_not(limit: str, spent: bool) -> None:
+def test_a_rate_of_a_day_is_the_quota_and_one_of_a_minute_is_not(
+    limit: str, spent: bool, only_searches: bool
+) -> None:
     details = [{"reason": "RATE_LIMIT_EXCEEDED", "metadata": {"quota_limit": limit}}]
-    content = body(errors=reasons("rateLimitExceeded"), details=details)
-    assert read(429, content).quota_is_spent == spent
+    found = read(429, body(errors=reasons("rateLimitExceeded"), details=details))
+    assert (found.quota_is_spent, found.only_searches) == (spent, only_searches)
+
+
+@pytest.mark.parametrize(
+    ("metric", "limit", "spent", "only_searches"),
+    [
+        ("Queries", "Queries per day", True, False),
+        ("Search Queries", "Search Queries per day", True, True),
+        ("Queries", "Queries per minute per user", False, False),
+    ],
+)
+def test_the_limit_may_stand_in_the_message_alone(
+    metric: str, limit: str, spent: bool, only_searches: bool
+) -> None:
+    said = f"Quota exceeded for quota metric '{metric}' and limit '{limit}' of service 'x'."
+    found = read(429, body(message=said, errors=reasons("rateLimitExceeded")))
+    assert (found.quota_is_spent, found.only_searches) == (spent, only_searches)
+    assert found.may_pass  # which is asked only where nothing is spent
