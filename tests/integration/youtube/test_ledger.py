@@ -8,14 +8,18 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from infra.embedded.guard import Guard
+from infra.embedded.home import Home
+from infra.embedded.redis import Redis as RedisServer
 from infra.settings import Settings
 from streams.outliers.youtube.connection import connection
-from streams.outliers.youtube.errors import QuotaExhaustedError
+from streams.outliers.youtube.errors import QuotaExhaustedError, UnavailableError
 from streams.outliers.youtube.pacific import next_midnight
 from streams.outliers.youtube.quota import ANALYSES, POLLER, Ledger, counted
 
@@ -167,6 +171,40 @@ def test_the_apis_word_holds_until_midnight_but_early_in_a_day_for_minutes(
         assert (await ledger.state()).resets_at == next_midnight(soon)
 
     run(scenario)
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis of one's own, to be killed."""
+    home = Home(tmp_path / "home")
+    home.prepare()
+    guard = Guard()
+    one = RedisServer(home, guard)
+    one.start()
+    yield one
+    one.stop()
+    guard.close()
+
+
+def test_a_redis_that_is_killed_forgets_no_unit_and_lets_nobody_spend_meanwhile(
+    redis_server: RedisServer,
+) -> None:
+    async def scenario() -> None:
+        redis = connection(redis_server.address)
+        ledger = Ledger(redis, account="one", per_day=1000)
+        for _ in range(9):
+            await ledger.reserve(100, ANALYSES)
+        assert redis_server.pid is not None
+        os.kill(redis_server.pid, signal.SIGKILL)
+        redis_server.stop()
+        with pytest.raises(UnavailableError, match="Redis does not answer"):
+            await ledger.reserve(100, ANALYSES)
+        await asyncio.to_thread(redis_server.start)
+        await ledger.reserve(100, ANALYSES)
+        assert (await refused(ledger, 1)).left == 0
+        await redis.aclose()
+
+    asyncio.run(scenario())
 
 
 def spender(url: str, account: str, *arguments: object) -> subprocess.Popen[str]:
