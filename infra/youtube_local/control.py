@@ -36,7 +36,7 @@ class QuotaAsked(BaseModel):
 
 
 class ClockAsked(BaseModel):
-    """Body of `POST /_local/clock`: stand still at a time, go `ahead` of the real one, or neither."""
+    """Body of `POST /_local/clock`: a time to stand still at, or how far ahead to go."""
 
     model_config = ConfigDict(extra="forbid")
     key: str

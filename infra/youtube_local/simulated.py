@@ -22,7 +22,7 @@ from infra.youtube_local.uploads import (
     Uploads,
     count,
 )
-from infra.youtube_local.world import Channel, Counts, Live, Query, Status, Video
+from infra.youtube_local.world import Channel, Counts, Live, Query, Status, Video, within
 
 CHANNELS = 4000
 _MOST_FOUND = 500  # a search gives no more, however many match
@@ -105,7 +105,7 @@ class SimulatedWorld:
         found = [
             Found(self._published(index), score, index)
             for index, score in hits
-            if _within(self._published(index), query)
+            if within(self._published(index), query)
         ]
         best = sorted(found, key=lambda hit: (-hit.score, hit.item))[:_MOST_FOUND]
         if query.order in ("viewCount", "videoCount"):
@@ -127,7 +127,7 @@ class SimulatedWorld:
                 for index, _ in channels[:_SEARCHED_CHANNELS]
                 for video in self._newest(index, _SEARCHED_UPLOADS, now)
             ]
-        wanted = [v for v in videos if v.status == "public" and _within(v.published_at, query)]
+        wanted = [v for v in videos if v.status == "public" and within(v.published_at, query)]
         if query.text:
             words = Index((at, video.title) for at, video in enumerate(wanted))
             wanted = [wanted[at] for at, _ in words.find(query.text)]
@@ -336,24 +336,18 @@ class SimulatedWorld:
         index, number = int(uploads.channel[at]), int(uploads.number[at])
         flavour = int(self.plan.flavour[index])
         kind = FLAVOURS[_NAMES[flavour]]
-        pattern, thing = self._words_drawn(uploads)
-        chosen = _pick(kind.things, thing[at])
+        chosen = _pick(kind.things, uploads.thing[at])
         if uploads.trendy[at]:
             fortnight = int(uploads.published[at]) // (14 * DAY)
             drawn = self._draws.uniform("trend", np.array([fortnight]), flavour)
             chosen = _pick(TRENDS, drawn[0])
         script = self.plan.script[index]
         if script >= 0:
-            return _pick(SCRIPTS[_SCRIPTS[script]], pattern[at]).format(number=number + 1), chosen
-        title = _pick(kind.titles, pattern[at]).format(chosen, number=number + 1)
+            return _pick(SCRIPTS[_SCRIPTS[script]], uploads.pattern[at]).format(
+                number=number + 1
+            ), chosen
+        title = _pick(kind.titles, uploads.pattern[at]).format(chosen, number=number + 1)
         return title[0].upper() + title[1:], chosen
-
-    def _words_drawn(self, uploads: Uploads) -> tuple[np.ndarray, np.ndarray]:
-        drawn = uploads.__dict__.get("_words_drawn")
-        if drawn is None:
-            drawn = (uploads.drawn("title"), uploads.drawn("thing"))
-            uploads.__dict__["_words_drawn"] = drawn
-        return drawn
 
 
 def _pick(texts: Sequence[str], drawn: float) -> str:
@@ -362,9 +356,3 @@ def _pick(texts: Sequence[str], drawn: float) -> str:
 
 def _moment(micros: int | np.int64) -> dt.datetime:
     return dt.datetime.fromtimestamp(int(micros) // 1_000_000, dt.UTC)
-
-
-def _within(published: dt.datetime, query: Query) -> bool:
-    return (query.after is None or published >= query.after) and (
-        query.before is None or published < query.before
-    )
