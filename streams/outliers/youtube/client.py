@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from infra.settings import Settings
 from streams.outliers.youtube import answers
 from streams.outliers.youtube.cache import Cache, CacheFigures, Entry, Item, Kind, pairs
-from streams.outliers.youtube.calls import GOOGLE, TRIES, Calls, Method
+from streams.outliers.youtube.calls import COSTS, GOOGLE, TRIES, Calls, Method
 from streams.outliers.youtube.connection import connection
 from streams.outliers.youtube.errors import RefusedError
 from streams.outliers.youtube.names import names
@@ -271,13 +271,36 @@ class YouTubeClient:
     async def _answer(
         self, kind: Kind, method: Method, asked: Mapping[str, Any], *, afresh: bool = False
     ) -> Item | None:
-        """A whole answer, remembered or asked for; None where what is asked for is gone."""
+        """A whole answer, remembered or asked for; None where what is asked for is gone.
+
+        Args:
+            afresh: as if nothing were remembered.
+        """
         before = await self._cache.answer(kind, asked)
-        if before is not None and before.fresh and not (afresh or self._fresh):
-            await self._cache.count(kind, hits=1)
-            return before.value
+        if afresh:
+            return await self._look(kind, method, asked, None)
+        if self._fresh:
+            return await self._look(kind, method, asked, before)
+        if COSTS[method] > 1 and not (before and before.fresh):
+            # Many runs begin with the same searches: one pays for all.
+            async with self._cache.alone(kind, asked):
+                before = await self._cache.answer(kind, asked)
+                return await self._remembered(kind, method, asked, before)
+        return await self._remembered(kind, method, asked, before)
+
+    async def _remembered(
+        self, kind: Kind, method: Method, asked: Mapping[str, Any], before: Entry | None
+    ) -> Item | None:
+        if before is None or not before.fresh:
+            return await self._look(kind, method, asked, before)
+        await self._cache.count(kind, hits=1)
+        return before.value
+
+    async def _look(
+        self, kind: Kind, method: Method, asked: Mapping[str, Any], before: Entry | None
+    ) -> Item | None:
         await self._cache.count(kind, misses=1)
-        old = None if before is None or afresh else before.value
+        old = before.value if before else None
         try:
             body = await self._calls.ask(method, asked, etag=old.get("etag") if old else None)
         except RefusedError as error:

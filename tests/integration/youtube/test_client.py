@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -148,6 +149,34 @@ def test_a_search_pages_until_there_are_enough_and_resolves_entities(run: Run) -
         assert room.api.methods == ["search"] * 2
         assert room.api.asked[0].query["q"] == "family gaming"
         assert await room.spent() == 200
+
+    run(scenario)
+
+
+def test_runs_that_begin_with_the_same_search_pay_for_it_once(run: Run) -> None:
+    async def scenario(room: Room) -> None:
+        found = {"items": [{"id": {"channelId": CHANNEL}, "snippet": {"title": "t"}}]}
+        room.api.answers["search"] = lambda query: found
+        async with room.client() as one, room.client() as other:
+            both = [client.search_channels("same") for client in (one, other) for _ in range(10)]
+            each = await asyncio.gather(*both, one.search_channels("another"))
+            assert {hit.channel_id for hits in each for hit in hits} == {CHANNEL}
+        assert sorted(asked.query["q"] for asked in room.api.asked) == ["another", "same"]
+        assert await room.spent() == 200
+
+    run(scenario)
+
+
+def test_a_search_that_failed_lets_the_next_one_try(run: Run) -> None:
+    async def scenario(room: Room) -> None:
+        room.api.answers["search"] = lambda query: {"items": []}
+        room.api.faults = [refusal(400, "invalidParameter")]
+        async with room.client() as client:
+            ends = await asyncio.gather(
+                client.search_channels("x"), client.search_channels("x"), return_exceptions=True
+            )
+        assert sorted(type(end).__name__ for end in ends) == ["RefusedError", "list"]
+        assert len(room.api.asked) == 2
 
     run(scenario)
 
