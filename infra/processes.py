@@ -18,11 +18,11 @@ class ProcessSpec:
     Attributes:
         argv: the command line.
         env: variables beside the settings, which every process gets.
-        health: a path of the API, or at its own address, that answers 200 once this process
-            serves; None where running is all there is to see.
+        address: the setting with the URL at which it serves, its health too; where that is unset,
+            the supervisor chooses a port on loopback.
+        health: a path of the API that answers 200 once this process serves; None where running
+            is all there is to see.
         agent: the agent whose worker this is; it gets a METRICS_PORT and serves its metrics there.
-        address: the setting with the URL at which it serves; the supervisor chooses a port on
-            loopback where that is unset.
     """
 
     name: str

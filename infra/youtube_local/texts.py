@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -244,3 +245,8 @@ SCRIPTS = MappingProxyType(
 )
 
 COUNTRIES = ("US", "GB", "DE", "BR", "IN", "JP", "MX", "FR", "KR", "EG")
+
+
+def pick(texts: Sequence[str], drawn: float) -> str:
+    """One of the texts, by a number from 0 to below 1."""
+    return texts[int(drawn * len(texts))]

@@ -412,6 +412,8 @@ def test_an_answer_is_cut_garbled_or_never_comes(
         ("faults", {"kind": "cut", "calls": 0}, "calls"),
         ("quota", {"limit": 5}, "key"),
         ("clock", {"key": "k", "at": "noon"}, "at"),
+        ("clock", {"key": "k", "at": "2999-01-01T00:00:00Z"}, "at"),
+        ("clock", {"key": "k", "ahead_seconds": 1e300}, "ahead_seconds"),
         ("clock", {"key": "k", "more": 1}, "more"),
     ],
 )
@@ -429,3 +431,30 @@ def test_other_paths_are_not_found(youtube_local: YouTubeLocal) -> None:
 
     assert answer.status_code == 404
     assert answer.json()["error"]["code"] == 404
+
+
+@pytest.mark.parametrize("at", ["2005-01-02T00:00:00Z", "2039-12-31T00:00:00Z"])
+def test_it_answers_at_any_time_that_can_be_set(
+    client: Any, key: str, youtube_local: YouTubeLocal, at: str
+) -> None:
+    youtube_local.clock(key, at=dt.datetime.fromisoformat(at))
+    ids = ",".join(youtube_local.world.channel_ids()[:50])
+
+    answer = client.channels().list(part="snippet,statistics", id=ids, maxResults=50).execute()
+
+    assert len(answer["items"]) == 50
+
+
+def test_a_search_in_a_channel_is_for_its_own_words(
+    client: Any, youtube_local: YouTubeLocal
+) -> None:
+    music = client.search().list(part="id", q="official music", type="channel").execute()
+    channel = music["items"][0]["id"]["channelId"]
+
+    def found(q: str) -> list[Any]:
+        search = client.search().list(part="id", q=q, type="channel", channelId=channel)
+        items: list[Any] = search.execute()["items"]
+        return items
+
+    assert [hit["id"]["channelId"] for hit in found("music")] == [channel]
+    assert found("horror") == []

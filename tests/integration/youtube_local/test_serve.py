@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -20,22 +21,23 @@ def test_it_serves_until_told_to_stop(tmp_path: Path) -> None:
         text=True,
         env={**os.environ, "GROUNDSWELL_HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"},
     )
+    assert process.stdout is not None
     try:
-        assert process.stdout is not None
         endpoint = process.stdout.readline().strip().removeprefix("YOUTUBE_API_ENDPOINT=")
 
         def answers() -> bool:
             try:
-                return httpx.get(f"{endpoint}/_local/quota?key=k").json()["limit"] == 7
+                quota = httpx.get(f"{endpoint}/_local/quota?key=k").json()
+                return bool(quota["limit"] == 7)
             except httpx.ConnectError:
                 return False
 
         until(answers, "the server")
     finally:
-        process.terminate()
+        process.send_signal(signal.SIGINT)
         process.wait(30)
         process.stdout.close()
-    assert process.returncode == 0
+    assert process.returncode == 0  # Ctrl-C is how it is ended
 
 
 def test_a_directory_without_charts_is_one_line(tmp_path: Path) -> None:
