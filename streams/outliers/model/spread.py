@@ -35,7 +35,7 @@ _HITS, _HIT_SCALE = 0.01, 4.0  # share of videos that are out by so many times t
 _LENGTHS = (3, 5, 10, 20, HISTORY)  # of histories, in turn: short ones matter as well
 _FORGETTING = (1.0, 0.98, 0.96, 0.94, 0.92, 0.9, 0.87, 0.84, 0.8, 0.75)
 _DF = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0, 40.0, 80.0)
-_FACTORS = (0.35, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5)
+_FACTORS = (0.35, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15, 1.2, 1.3, 1.4, 1.6, 2.0, 2.5)
 
 
 class Described(NamedTuple):
