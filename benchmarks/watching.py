@@ -10,6 +10,7 @@ Both fill their batches across channels.
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import itertools
 import json
 import math
@@ -17,7 +18,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import datetime as dt
 import numpy as np
 
 from benchmarks.machine import machine
@@ -48,6 +48,7 @@ class MadeUp:
     wave: float  # views of it, as a share of the first
 
     def views(self, now: float) -> int:
+        """Views by then."""
         age = max(0.0, now - self.published) / HOUR
         grown = 1 - math.exp(-((age / self.scale_h) ** self.shape))
         again = 1 - math.exp(-max(0.0, age - self.wave_h) / 24) if age > self.wave_h else 0.0
@@ -63,6 +64,7 @@ class World:
 
     @classmethod
     def made(cls, seed: int, channels: int, days: float) -> World:
+        """The same for the same seed."""
         random = np.random.default_rng(seed)
         uploads: dict[str, list[MadeUp]] = {}
         told: dict[str, float] = {}
@@ -73,7 +75,9 @@ class World:
             count = random.poisson(per_day * (PAST_D + days))
             whole_days = random.integers(-PAST_D, math.ceil(days), count)
             habitual = random.random(count) < 0.6
-            hours = np.where(habitual, random.normal(hour, 1.5, count), random.uniform(0, 24, count))
+            hours = np.where(
+                habitual, random.normal(hour, 1.5, count), random.uniform(0, 24, count)
+            )
             times = np.sort(START + whole_days * DAY + hours * HOUR)
             level = float(random.lognormal(math.log(20_000), 1.6))
             uploads[channel_id] = []
@@ -95,6 +99,7 @@ class World:
         return cls(uploads, told)
 
     def channel(self, channel_id: str, now: float) -> Channel:
+        """A channel as the API would tell it then."""
         count = sum(self.told_at[v.video_id] <= now for v in self.uploads[channel_id])
         since = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
         return Channel(
@@ -111,6 +116,7 @@ class World:
         return there[:MOST_FOLLOWED], len(there) > MOST_FOLLOWED
 
     def video(self, made: MadeUp, now: float) -> Video:
+        """A video as the API would tell it then."""
         at = dt.datetime.fromtimestamp(made.published, dt.UTC)
         views = made.views(now)
         return Video(
@@ -140,7 +146,7 @@ def run_through(world: World, next_looks: Next, *, days: float, per_day: float) 
     for channel_id in world.uploads:
         watch.saw_channels([channel_id], [world.channel(channel_id, START)], START)
         ids, cut = world.newest(channel_id, START)
-        watch.saw_uploads(channel_id, ids, START, cut=cut, units=0)
+        watch.saw_uploads(channel_id, ids, START, cut=cut)
         watch.saw_videos(ids, [world.video(made[one], START) for one in ids], START)
     ticks = int(days * DAY / TICK_S)
     for tick in range(1, ticks + 1):
@@ -167,7 +173,7 @@ def _look(
     elif look.kind == "uploads":
         [channel_id] = look.ids
         ids, cut = world.newest(channel_id, now)
-        watch.saw_uploads(channel_id, ids[:BATCH], now, cut=cut, units=1)
+        watch.saw_uploads(channel_id, ids[:BATCH], now, cut=cut)
     else:
         for one in look.ids:
             state, video = watch.videos[one], made[one]

@@ -38,9 +38,7 @@ def log_share(age_h: Floats) -> Floats:
     return shares
 
 
-def upload_rates(
-    channel: NDArray[np.int64], age_h: Floats, known_for_h: Floats
-) -> Floats:
+def upload_rates(channel: NDArray[np.int64], age_h: Floats, known_for_h: Floats) -> Floats:
     """Uploads an hour of each channel: the mean of a Gamma-Poisson posterior with forgetting.
 
     With a prior Gamma(a, b), n uploads in a time T give Gamma(a + n, b + T). Here an upload counts
@@ -54,7 +52,7 @@ def upload_rates(
     Returns:
         float64, one per channel, above 0.
     """
-    counted = (age_h <= known_for_h[channel])
+    counted = age_h <= known_for_h[channel]
     weights = np.exp2(-age_h / HABIT_HALF_LIFE_H) * counted
     uploads = np.bincount(channel, weights, len(known_for_h))
     time = HABIT_HALF_LIFE_H / np.log(2) * (1 - np.exp2(-known_for_h / HABIT_HALF_LIFE_H))

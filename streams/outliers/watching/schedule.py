@@ -13,7 +13,6 @@ listed without it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +23,14 @@ from streams.outliers.watching.expectation import (
     upload_rates,
     waiting,
 )
-from streams.outliers.watching.watch import HOUR, MOST_FOLLOWED, FollowedState, Watch, WatchedState
+from streams.outliers.watching.watch import (
+    HOUR,
+    MOST_FOLLOWED,
+    FollowedState,
+    Kind,
+    Watch,
+    WatchedState,
+)
 
 BATCH = 50  # ids that a unit buys the counts of
 # A unit that buys less is kept: news x hours. For one upload a day, a look every 40 minutes.
@@ -40,7 +46,6 @@ _AT_ONCE = 1e6
 # Where a look found nothing there, it is looked at again once a day.
 _GONE_PAUSE_H = 24.0
 
-Kind = Literal["channels", "uploads", "videos"]
 Floats = NDArray[np.float64]
 
 
@@ -52,11 +57,13 @@ class Look:
         kind: channels: counts of channels; uploads: one channel's newest; videos: their counts.
         ids: channels or videos, at most 50; one channel for uploads.
         worth: news x hours that it is expected to end.
+        least: the part of the id with the least of it.
     """
 
     kind: Kind
     ids: tuple[str, ...]
     worth: float
+    least: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +131,27 @@ def rates_of(watch: Watch, channels: list[WatchedState], now: float) -> Floats:
     )
 
 
+def foresee(watch: Watch, look: Look, now: float, pause_s: float) -> None:
+    """Write down when the channels of a look at counts are expected to be looked at next.
+
+    Of a full batch, when a channel's worth is again that of the least one in it; of one that has
+    all channels, when it is again worth a unit. News, and a lack of units, change that.
+    """
+    channels = [watch.channels[one] for one in look.ids if one in watch.channels]
+    if look.kind != "channels" or not channels:
+        return
+    growth = rates_of(watch, channels, now) * trust(channels) + CHANNEL_NEWS / 24
+    if len(look.ids) < BATCH:
+        hours = np.full(len(channels), np.sqrt(2 * WORTH / growth.sum()))
+    else:
+        hours = np.sqrt(2 * max(look.least, WORTH / BATCH) / growth)
+    for channel, pause_h in zip(channels, hours.tolist(), strict=True):
+        if channel.gone:
+            pause_h = _GONE_PAUSE_H
+        channel.next_look_at = now + max(pause_s, pause_h * HOUR)
+        watch.changed_channels.add(channel.channel_id)
+
+
 def trust(channels: list[WatchedState]) -> float:
     """Share of uploads that the number of videos tells of before they are listed."""
     told = _TRUST[0] + sum(one.foretold for one in channels)
@@ -155,7 +183,9 @@ def _of_videos(videos: list[FollowedState], now: float, pause_s: float) -> Float
         return np.zeros(0)
     looked = _hours_since([one.looked_at for one in videos], now)
     never = np.array([one.published_at is None or one.looked_at is None for one in videos])
-    age = np.array([0.0 if v.published_at is None else (now - v.published_at) / HOUR for v in videos])
+    age = np.array(
+        [0.0 if v.published_at is None else (now - v.published_at) / HOUR for v in videos]
+    )
     start = np.maximum(age - np.where(np.isinf(looked), age, looked), 0.0)
     grown = np.array([one.grown for one in videos])
     expected = np.array([one.expected for one in videos])
@@ -190,7 +220,8 @@ def _batches(kind: Kind, ids: list[str], worth: Floats) -> list[Look]:
         total = float(worth[chosen].sum())
         if total <= WORTH:
             break
-        looks.append(Look(kind, tuple(ids[at] for at in chosen), total))
+        least = float(worth[chosen[-1]])
+        looks.append(Look(kind, tuple(ids[at] for at in chosen), total, least))
     return looks
 
 

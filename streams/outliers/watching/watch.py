@@ -7,9 +7,9 @@ waits or stores. Times are seconds since 1970.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import structlog
@@ -27,6 +27,7 @@ GONE_AFTER = 2
 log = structlog.get_logger()
 
 Event = tuple[Topic, dict[str, Any]]
+Kind = Literal["channels", "uploads", "videos"]  # of a look
 
 
 @dataclass(slots=True)
@@ -38,6 +39,7 @@ class WatchedState:
         looked_at: when its counts were last asked for; None: never.
         listed_at: when its uploads were last asked for; None: never.
         known_from: from then on all its uploads are known; None before the first list.
+        next_look_at: when the next look is expected; None: at once.
         videos: public videos at the last look.
         told: whether the number of videos says that there are uploads that are not known here.
         missing: answers in a row that did not have it.
@@ -53,6 +55,7 @@ class WatchedState:
     looked_at: float | None = None
     listed_at: float | None = None
     known_from: float | None = None
+    next_look_at: float | None = None
     videos: int | None = None
     told: bool = False
     missing: int = 0
@@ -171,14 +174,13 @@ class Watch:
             Events to publish.
         """
         events: list[Event] = []
-        share = 1 / len(asked) if asked else 0.0
         found = {channel.channel_id: channel for channel in answer}
         for channel_id in asked:
             state = self.channels.get(channel_id)
             if state is None:  # it is watched no more
                 continue
             self.changed_channels.add(channel_id)
-            state.looked_at, state.units = at, state.units + share
+            state.looked_at = at
             channel = found.get(channel_id)
             if channel is None:
                 self._missed(state)
@@ -192,7 +194,7 @@ class Watch:
         return events
 
     def saw_uploads(
-        self, channel_id: str, video_ids: Sequence[str], at: float, *, cut: bool, units: float
+        self, channel_id: str, video_ids: Sequence[str], at: float, *, cut: bool
     ) -> list[str]:
         """Take a list of a channel's newest uploads in.
 
@@ -220,14 +222,13 @@ class Watch:
             # Where the list was cut, its oldest video says how far back all are known: its look
             # moves this forward.
             state.known_from = at if cut else at - FOLLOWED_H * HOUR
-        state.listed_at, state.told, state.units = at, False, state.units + units
+        state.listed_at, state.told = at, False
         self.changed_channels.add(channel_id)
         return new
 
     def saw_videos(self, asked: Sequence[str], answer: Sequence[Video], at: float) -> list[Event]:
         """Take the counts of videos in; as `saw_channels`."""
         events: list[Event] = []
-        share = 1 / len(asked) if asked else 0.0
         found = {video.video_id: video for video in answer}
         for video_id in asked:
             state = self.videos.get(video_id)
@@ -236,7 +237,6 @@ class Watch:
                 continue
             self.changed_videos.add(video_id)
             self.changed_channels.add(channel.channel_id)
-            channel.units += share
             video = found.get(video_id)
             if video is None:
                 self._missed_video(state, at)
@@ -252,12 +252,33 @@ class Watch:
             events.append(video_snapshot(video, at))
         return events
 
+    def spent(self, kind: Kind, ids: Sequence[str], units: int) -> None:
+        """Share the units of a look among the channels that it was about."""
+        for one in ids:
+            video = self.videos.get(one) if kind == "videos" else None
+            state = self.channels.get(video.channel_id if video else one)
+            if state is not None:
+                state.units += units / len(ids)
+                self.changed_channels.add(state.channel_id)
+
+    def refused(self, kind: Kind, ids: Sequence[str], at: float) -> None:
+        """A look was refused: others come first."""
+        for one in ids:
+            if kind == "videos" and one in self.videos:
+                self.videos[one].looked_at = at
+                self.changed_videos.add(one)
+            elif kind != "videos" and one in self.channels:
+                state = self.channels[one]
+                if kind == "channels":
+                    state.looked_at = at
+                else:
+                    state.listed_at, state.told = at, False
+                self.changed_channels.add(one)
+
     def _missed(self, state: WatchedState) -> None:
         state.missing += 1
         if state.missing == GONE_AFTER:
-            log.warning(
-                "watched channel is gone", channel_id=state.channel_id, title=state.title
-            )
+            log.warning("watched channel is gone", channel_id=state.channel_id, title=state.title)
 
     def _missed_video(self, state: FollowedState, at: float) -> None:
         state.missing, state.looked_at = state.missing + 1, at
