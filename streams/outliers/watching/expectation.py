@@ -18,8 +18,9 @@ HABIT_HALF_LIFE_H = 21 * 24.0
 # How a usual video grows, as shares of its views at 120 days: 8, 25, 39 and 68 % at 1, 3, 7 and
 # 30 days, measured on 14,041 videos. Between them straight lines of logarithms, views by age;
 # before the first day in proportion to the age.
-_AGES_H = np.log10([1.0, 24.0, 72.0, 168.0, 720.0, 2880.0])
-_LOG_SHARES = np.log10([0.08 / 24, 0.08, 0.25, 0.39, 0.68, 1.0])
+_YOUNGEST_H = 0.25
+_AGES_H = np.log10([_YOUNGEST_H, 24.0, 72.0, 168.0, 720.0, 2880.0])
+_LOG_SHARES = np.log10([0.08 * _YOUNGEST_H / 24, 0.08, 0.25, 0.39, 0.68, 1.0])
 
 # What a video did counts against what was expected of it. The expectation has the weight of so
 # much growth (log10), and what was seen a day earlier counts half.
@@ -32,9 +33,9 @@ def log_share(age_h: Floats) -> Floats:
     """Log10 of the share of its later views that a usual video has at an age.
 
     Args:
-        age_h: float64; below an hour counts as an hour.
+        age_h: float64; below a quarter of an hour counts as that.
     """
-    shares: Floats = np.interp(np.log10(np.maximum(age_h, 1.0)), _AGES_H, _LOG_SHARES)
+    shares: Floats = np.interp(np.log10(np.maximum(age_h, _YOUNGEST_H)), _AGES_H, _LOG_SHARES)
     return shares
 
 
