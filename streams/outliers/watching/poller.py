@@ -46,8 +46,8 @@ from streams.outliers.youtube.source import Source
 TICK_S = 20.0  # between two looks at the schedule, where nothing is worth a unit
 CLAIM_S = 1.0  # between two tries to be the one poller
 BACKOFF_S = 5.0, 600.0  # after the first fault of the API, and at most
-REFUSED_S = 900.0  # after the API refused several looks in a row: a key does not mend itself
-REFUSALS = 3
+REFUSED_S = 900.0  # after the API refused a batch: a key does not mend itself
+REFUSALS = 3  # or uploads of so many channels in a row
 OVERLAP_S = 86_400.0  # a video may be listed with a time before that of a known one
 TIDY_S = 3600.0
 LIST_S = 60.0  # until the topic of watched channels is read; then it is said, and waited on
@@ -183,12 +183,12 @@ class Poller:
                 self._refusals = 0
             except RefusedError as error:
                 self._refusals += 1
-                if self._refusals >= REFUSALS:
+                if look.kind != "uploads" or self._refusals >= REFUSALS:
                     raise
-                # Of one channel, perhaps: the others go on.
-                log.error("look refused", look=look.kind, ids=look.ids[:3], reason=str(error))
+                # Perhaps of this channel only: the others go on.
+                log.error("uploads refused", channel_id=look.ids[0], reason=str(error))
                 self.metrics.faults.labels("refused").inc()
-                self._watch.refused(look.kind, look.ids, self.clock())
+                self._watch.refused(look.ids[0], self.clock())
                 events = []
             finally:
                 self._pacing.spent(units.spent)

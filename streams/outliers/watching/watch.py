@@ -16,7 +16,7 @@ import structlog
 
 from schemas.topic import Topic
 from streams.outliers.watching.expectation import FOLLOWED_H, forgotten, log_share
-from streams.outliers.watching.observed import channel_snapshot, video_snapshot
+from streams.outliers.watching.observed import channel_snapshot, text, video_snapshot
 from streams.outliers.youtube.shapes import Channel, Video
 
 HOUR = 3600.0
@@ -187,7 +187,7 @@ class Watch:
                 continue
             if state.videos is not None and (channel.videos or 0) > state.videos:
                 state.told = True
-            state.missing, state.title, state.videos = 0, channel.title, channel.videos
+            state.missing, state.title, state.videos = 0, text(channel.title), channel.videos
             state.snapshots += 1
             self.playlists[channel_id] = channel
             events.append(channel_snapshot(channel, at))
@@ -261,19 +261,12 @@ class Watch:
                 state.units += units / len(ids)
                 self.changed_channels.add(state.channel_id)
 
-    def refused(self, kind: Kind, ids: Sequence[str], at: float) -> None:
-        """A look was refused: others come first."""
-        for one in ids:
-            if kind == "videos" and one in self.videos:
-                self.videos[one].looked_at = at
-                self.changed_videos.add(one)
-            elif kind != "videos" and one in self.channels:
-                state = self.channels[one]
-                if kind == "channels":
-                    state.looked_at = at
-                else:
-                    state.listed_at, state.told = at, False
-                self.changed_channels.add(one)
+    def refused(self, channel_id: str, at: float) -> None:
+        """A list of a channel's uploads was refused: it is asked for later, like one that was got."""
+        state = self.channels.get(channel_id)
+        if state is not None:
+            state.listed_at, state.told = at, False
+            self.changed_channels.add(channel_id)
 
     def _missed(self, state: WatchedState) -> None:
         state.missing += 1

@@ -66,6 +66,8 @@ def test_watch_look_list_unwatch(bench: Bench, youtube_local: YouTubeLocal) -> N
         at = one["occurred_at"]
         [before] = youtube_local.world.videos([one["video_id"]], at - dt.timedelta(seconds=30))
         [after] = youtube_local.world.videos([one["video_id"]], at)
+        assert before.views is not None
+        assert after.views is not None
         low, high = sorted((before.views, after.views))
         assert low <= one["views"] <= high
         assert (one["title"], one["published_at"]) == (after.title, after.published_at)

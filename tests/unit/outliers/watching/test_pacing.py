@@ -7,7 +7,8 @@ DAY = 86_400.0
 
 def spend_all(budget: int, until: float = DAY, step: float = 60.0) -> list[int]:
     """Everything that is allowed is spent, minute by minute."""
-    pacing, spent, now = Pacing(), [], 0.0
+    pacing, now = Pacing(), 0.0
+    spent: list[int] = []
     while now < until:
         units = pacing.allowed(now, budget - sum(spent), DAY)
         pacing.spent(units)
