@@ -262,7 +262,7 @@ class Watch:
                 self.changed_channels.add(state.channel_id)
 
     def refused(self, channel_id: str, at: float) -> None:
-        """A list of a channel's uploads was refused: it is asked for later, like one that was got."""
+        """A list of a channel's uploads was refused: it is asked for again later."""
         state = self.channels.get(channel_id)
         if state is not None:
             state.listed_at, state.told = at, False

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -87,13 +86,17 @@ class Bench:
 
 @pytest.fixture
 def provisioned(stack_settings: Settings) -> Settings:
+    said = ""
     for _ in range(10):
-        # Another worker of the run may be at it too, and the registry answers one of the two "409".
-        with suppress(ProvisionError):
+        try:
             provision(stack_settings)
+        except ProvisionError as error:
+            # Another worker of the run may be at it too: the registry answers one of the two "409".
+            said = str(error)
+            time.sleep(0.3)
+        else:
             return stack_settings
-        time.sleep(0.3)
-    raise AssertionError("the servers cannot be provisioned")
+    raise AssertionError(f"the servers cannot be provisioned: {said}")
 
 
 @pytest.fixture

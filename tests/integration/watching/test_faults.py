@@ -1,10 +1,10 @@
-"""What the poller does when units, the API or the broker are not to be had; one of several works."""
+"""What the poller does without units, API or broker; one of several works."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 import datetime as dt
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
