@@ -24,6 +24,7 @@ from infra.cli import (
     topics,
     train,
     up,
+    youtube,
 )
 
 app = typer.Typer(
@@ -51,6 +52,7 @@ app.add_typer(train.app, name="train")
 app.add_typer(models.app, name="models")
 app.add_typer(channels.app, name="channels")
 app.add_typer(policy.app, name="policy")
+app.add_typer(youtube.app, name="youtube")
 app.command("expire")(expire.expire)
 app.command("forget")(forget.forget)
 app.command("bench")(bench.bench)

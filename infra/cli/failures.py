@@ -11,6 +11,7 @@ _SPEAK_FOR_THEMSELVES = frozenset(
         "ArtifactError",
         "BehindError",
         "BundleError",
+        "ChartsError",
         "CommandError",
         "DemoError",
         "EmbeddedError",
