@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import math
 import random
 import signal
 import time
@@ -130,13 +131,12 @@ class Poller:
         now = self.clock()
         if now - self._tidied > TIDY_S:
             self._tidied = now
-            self._watch.tidy(now)
-            if self.rhythm.data:
-                await self.store.forget_views(now - self.rhythm.data)
+            self._watch.tidy(now, self.rhythm.data or math.inf)
         wanted = {name: (one.title, one.at.timestamp()) for name, one in self.wanted().items()}
         came, went = self._watch.only(wanted)
-        if came or went or self._watch.dropped_videos:
+        if went or self._watch.changed:
             await self.store.keep(self._watch, dropped_channels=went)
+        if came or went:
             log.info("watched channels", watched=len(wanted), new=len(came), gone=len(went))
 
     async def _pass(self) -> float:

@@ -106,10 +106,6 @@ class Store:
         """All up to that position are in the log."""
         await self._conn.execute(_SQL["published"], {"position": position})
 
-    async def forget_views(self, before: float) -> None:
-        """Forget counts of videos that were not looked at since."""
-        await self._conn.execute(_SQL["forget_views"], {"before": before})
-
     async def tell(self, state: str, reason: str, goes_on_at: float | None) -> None:
         """Write down what the poller is doing, for whoever asks."""
         facts = {"state": state, "reason": reason, "goes_on_at": goes_on_at}

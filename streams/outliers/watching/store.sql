@@ -81,11 +81,6 @@ SELECT position, topic, event FROM watching_outbox ORDER BY position LIMIT %(lim
 -- name: published
 DELETE FROM watching_outbox WHERE position <= %(position)s
 
--- name: forget_views
--- The platform's terms: what was not refreshed for so long goes.
-UPDATE watching_videos SET views = NULL
-WHERE views IS NOT NULL AND looked_at < to_timestamp(%(before)s)
-
 -- name: tell
 INSERT INTO watching_poller (state, reason, goes_on_at, told_at)
 VALUES (%(state)s, %(reason)s, to_timestamp(%(goes_on_at)s), now())

@@ -154,11 +154,20 @@ class Watch:
             self.changed_videos.discard(video_id)
             self.dropped_videos.add(video_id)
 
-    def tidy(self, now: float) -> None:
-        """Forget what is followed no more, and what is more than can be followed."""
+    def tidy(self, now: float, kept_s: float = math.inf) -> None:
+        """Forget what is followed no more, and counts that nothing has refreshed.
+
+        Args:
+            kept_s: for so long a count may be kept that was not refreshed.
+        """
         old = now - FOLLOWED_H * HOUR
         # Not by when they were published: the same video would be found again, as a new one.
         self.drop([v.video_id for v in self.videos.values() if v.found_at < old])
+        for video in self.videos.values():
+            stale = video.looked_at is not None and now - video.looked_at > kept_s
+            if stale and video.views is not None:
+                video.views = None
+                self.changed_videos.add(video.video_id)
 
     def saw_channels(
         self, asked: Sequence[str], answer: Sequence[Channel], at: float
@@ -290,6 +299,11 @@ class Watch:
             if video.channel_id in counts and video.followed(now):
                 counts[video.channel_id] += 1
         return counts
+
+    @property
+    def changed(self) -> bool:
+        """Whether something is to be stored."""
+        return bool(self.changed_channels or self.changed_videos or self.dropped_videos)
 
     def stored(self) -> None:
         """Everything that changed is stored."""

@@ -72,6 +72,15 @@ def test_an_old_video_is_known_but_not_followed() -> None:
     assert "old" not in watch.videos
 
 
+def test_a_count_that_nothing_refreshes_is_forgotten() -> None:
+    watch = watching({"c": [5.0, 6.0]})
+    watch.saw_videos(["c-0"], [video("c-0", "c", 5.0)], NOW + 29 * DAY)
+    watch.stored()
+    watch.tidy(NOW + 30 * DAY, 30 * DAY)
+    assert (watch.videos["c-0"].views, watch.videos["c-1"].views) == (100, None)
+    assert watch.changed_videos == {"c-1"}
+
+
 def test_of_very_many_uploads_the_newest_are_taken() -> None:
     watch = watching({"c": []})
     found = watch.saw_uploads("c", [f"v{n}" for n in range(5_000)], NOW, cut=True)
