@@ -269,7 +269,7 @@ def figures(world: World, seen: Seen, days: float) -> dict[str, float]:
 
 
 def compared(
-    *, seed: int = 1, channels: int = 1_000, days: float = 2.0, per_day: float = 6_000
+    *, seed: int = 1, channels: int = 1_000, days: float = 1.0, per_day: float = 6_000
 ) -> dict[str, dict[str, float]]:
     """The figures of the schedule and of its peers, by name."""
     world = World.made(seed, channels, days)
@@ -315,7 +315,7 @@ def _ratio(ours: dict[str, float], peer: dict[str, float], what: str) -> float |
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--channels", type=int, default=1_000)
-    parser.add_argument("--days", type=float, default=2.0)
+    parser.add_argument("--days", type=float, default=1.0)
     parser.add_argument("--per-day", type=float, default=6_000)
     parser.add_argument("--seeds", type=int, default=1)
     options = parser.parse_args()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from schemas.catalogue import CHANNEL_SNAPSHOTS, VIDEO_SNAPSHOTS
+from streams.outliers.watching.store import listed
 from tests.fix_youtube import YouTubeLocal
 from tests.integration.infra.waiting import until
 from tests.integration.watching.conftest import Bench, events_of
@@ -46,15 +47,13 @@ def test_watch_look_list_unwatch(bench: Bench, youtube_local: YouTubeLocal) -> N
     keys = {first.channel_id, second.channel_id}
 
     def seen() -> bool:
-        mine = [
-            one for one in bench.facts("channels", "list")["channels"] if one["channel_id"] in keys
-        ]
-        return len(mine) == 2 and all(one["snapshots"] > 1 for one in mine)
+        mine = [row for row in listed(bench.settings.dsn)[0] if row["channel_id"] in keys]
+        return len(mine) == 2 and all(row["snapshots"] > 1 for row in mine)
 
     until(seen, "both channels to be looked at", 60)
-    listed = bench.facts("channels", "list")
-    assert listed["poller"]["state"] in ("looking", "resting")
-    mine = {one["channel_id"]: one for one in listed["channels"] if one["channel_id"] in keys}
+    said = bench.facts("channels", "list")
+    assert said["poller"]["state"] in ("looking", "resting")
+    mine = {one["channel_id"]: one for one in said["channels"] if one["channel_id"] in keys}
     for one in mine.values():
         assert one["requested_by"] == "cli"
         assert one["last_look"] < one["next_look"]
@@ -84,7 +83,7 @@ def test_watch_look_list_unwatch(bench: Bench, youtube_local: YouTubeLocal) -> N
         assert observed >= public - {videos[0].video_id}
         assert mine[channel.channel_id]["videos_followed"] == len(observed)
     # To the unit: what the server counted is what the list says.
-    units = sum(one["units"] for one in bench.facts("channels", "list")["channels"])
+    units = sum(row["units"] for row in listed(bench.settings.dsn)[0])
     assert units == pytest.approx(youtube_local.spent(bench.key) - spent_before)
 
     [gone] = bench.facts("channels", "unwatch", first.channel_id)
