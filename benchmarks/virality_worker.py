@@ -20,11 +20,11 @@ from schemas.chunks import Chunk
 from schemas.registry import Registry
 from streams.columnar.app import WorkerApp, run_worker
 from streams.columnar.handler import TopicPartition
+from streams.follower import TopicFollower
 from streams.virality.agent import app
 from streams.virality.engaged import EngagedForecasts
 from streams.virality.models.forecaster import Forecaster
 from streams.virality.reference.channels import Channels
-from streams.virality.reference.follower import TopicFollower
 from streams.virality.reference.uploads import Uploads
 
 _EVERY = 1_000_000  # events between two looks at the memory

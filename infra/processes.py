@@ -22,7 +22,8 @@ class ProcessSpec:
             the supervisor chooses a port on loopback.
         health: a path of the API that answers 200 once this process serves; None where running
             is all there is to see.
-        agent: the agent whose worker this is; it gets a METRICS_PORT and serves its metrics there.
+        agent: the agent whose worker this is, or what else measures itself; it gets a METRICS_PORT
+            and serves its metrics there.
     """
 
     name: str
@@ -55,6 +56,7 @@ PROCESSES: tuple[ProcessSpec, ...] = (
     _ours("outlier-agent", "folds snapshots into baselines and finds outliers", agent="outliers"),
     _ours("forecast-agent", "folds snapshots into forecasts of views", agent="forecasts"),
     _ours("actuals-agent", "observes what became of predictions", agent="actuals"),
+    _ours("poller", "looks at watched channels of YouTube", agent="poller"),
     _ours("dispatcher", "turns generation requests into queued jobs", agent="dispatcher"),
     _ours("relay", "publishes decided events in commit order"),
     _ours("generation-worker", "renders queued jobs"),

@@ -17,6 +17,7 @@ ENTRY_POINTS = {
     "outlier-agent": "streams.outliers.agent:main",
     "forecast-agent": "streams.virality.forecasts.agent:main",
     "actuals-agent": "streams.virality.actuals.agent:main",
+    "poller": "streams.outliers.watching.poller:main",
     "dispatcher": "streams.generation.dispatch.dispatcher:main",
     "relay": "streams.generation.jobs.relay:main",
     "generation-worker": "streams.generation.work.worker:main",

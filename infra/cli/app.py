@@ -6,6 +6,7 @@ import typer
 
 from infra.cli import (
     bench,
+    channels,
     demo,
     dlq,
     down,
@@ -49,6 +50,7 @@ app.add_typer(dlq.app, name="dlq")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(train.app, name="train")
 app.add_typer(models.app, name="models")
+app.add_typer(channels.app, name="channels")
 app.add_typer(policy.app, name="policy")
 app.add_typer(youtube.app, name="youtube")
 app.command("expire")(expire.expire)

@@ -9,6 +9,7 @@ FAILURE = 1  # exit code; 2 is wrong use, which the parser of the command line a
 _SPEAK_FOR_THEMSELVES = frozenset(
     {
         "ArtifactError",
+        "BehindError",
         "BundleError",
         "ChartsError",
         "CommandError",
@@ -31,6 +32,7 @@ _SPEAK_FOR_THEMSELVES = frozenset(
         "SchemaError",
         "TooLittleDataError",
         "UnusableTableError",
+        "YouTubeError",
     }
 )
 _ADVICE = {

@@ -9,10 +9,10 @@ from schemas.catalogue import ENGAGEMENT, VIDEO_UPLOADS, VIRALITY_CHANNELS, VIRA
 from schemas.registry import Registry
 from streams.columnar.app import WorkerApp, run_worker
 from streams.columnar.folding import AgentSpec
+from streams.follower import TopicFollower
 from streams.virality.engaged import EngagedForecasts
 from streams.virality.fold import Forecasts, ViralityFold
 from streams.virality.reference.channels import Channels
-from streams.virality.reference.follower import TopicFollower
 from streams.virality.reference.uploads import Uploads
 from streams.virality.registry.watcher import ModelWatcher
 from streams.workers import folding_worker, parking

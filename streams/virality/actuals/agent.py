@@ -14,9 +14,9 @@ from schemas.codec import Codec
 from schemas.publisher import Publisher
 from schemas.registry import Registry
 from streams.columnar.app import run_worker
+from streams.follower import TopicFollower
 from streams.virality.actuals.handler import NAME, ActualsHandler
 from streams.virality.actuals.pending import Pending
-from streams.virality.reference.follower import TopicFollower
 from streams.virality.reference.uploads import Uploads
 from streams.workers import worker
 

@@ -11,9 +11,9 @@ from schemas.catalogue import VIDEO_SNAPSHOTS, VIDEO_UPLOADS, VIRALITY_CHANNELS
 from schemas.registry import Registry
 from streams.columnar.app import WorkerApp, run_worker
 from streams.columnar.folding import AgentSpec
+from streams.follower import TopicFollower
 from streams.virality.forecasts.fold import ForecastFold, Forecasts
 from streams.virality.forecasts.rows import ForecastRows
-from streams.virality.reference.follower import TopicFollower
 from streams.virality.reference.uploads import Uploads
 from streams.virality.registry.watcher import ModelWatcher
 from streams.workers import folding_worker

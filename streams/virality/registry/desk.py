@@ -16,8 +16,8 @@ from schemas.codec import Codec
 from schemas.publisher import Publisher
 from schemas.registry import Registry
 from schemas.topic import Topic
+from streams.follower import BehindError, TopicFollower
 from streams.virality.models.forecaster import Forecaster
-from streams.virality.reference.follower import BehindError, TopicFollower
 from streams.virality.registry import events
 from streams.virality.registry.admission import doubts
 from streams.virality.registry.comparison import Comparison

@@ -20,7 +20,7 @@ log = structlog.get_logger()
 class ModelLog:
     """What the topic says so far; safe between threads.
 
-    Its one partition is followed by a [`TopicFollower`][streams.virality.reference.follower], which
+    Its one partition is followed by a [`TopicFollower`][streams.follower], which
     after a fault begins again: what was folded once is passed over.
     """
 

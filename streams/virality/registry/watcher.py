@@ -17,8 +17,8 @@ from schemas.catalogue import VIRALITY_MODELS
 from schemas.codec import Codec
 from schemas.registry import Registry
 from schemas.topic import Topic
+from streams.follower import TopicFollower
 from streams.virality.models.forecaster import Forecaster
-from streams.virality.reference.follower import TopicFollower
 from streams.virality.registry.log import ModelLog
 from streams.virality.registry.models import DEFAULT, Models
 from streams.virality.registry.store import ModelStore

@@ -15,7 +15,7 @@ from schemas.codec import Codec
 from schemas.publisher import Publisher
 from schemas.registry import Registry
 from schemas.topic import Topic
-from streams.virality.reference.follower import BehindError, TopicFollower
+from streams.follower import BehindError, TopicFollower
 from tests.integration.columnar.topics import create
 from tests.integration.infra.waiting import until
 from tests.unit.virality.test_engaged import upload

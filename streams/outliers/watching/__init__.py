@@ -1,0 +1,1 @@
+"""Watched channels: looked at on a schedule that spends its units where news is likely."""
