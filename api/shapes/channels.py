@@ -1,4 +1,4 @@
-"""Channels, their baselines, and outliers."""
+"""Channels and their baselines."""
 
 from __future__ import annotations
 
@@ -40,27 +40,3 @@ class Baseline(BaseModel):
     snapshots: int
     baselines: list[Usual]
 
-
-class Outlier(BaseModel):
-    """A video far above what is usual for its channel at its age."""
-
-    event_id: str
-    detected_at: dt.datetime = Field(description="Time of the observation that tipped it.")
-    video_id: str
-    channel_id: str
-    title: str | None
-    channel_title: str | None = None
-    format: str
-    published_at: dt.datetime
-    age_s: int
-    age_from_h: int
-    views: int
-    expected_views: float
-    multiple: float
-    z: float
-    tail_probability: float
-    too_recent: bool
-    insufficient_history: bool
-    baseline_n: int
-    baseline_median_log10: float
-    baseline_mad_log10: float
