@@ -11,10 +11,13 @@ and nothing is said of that day. Snapshots from before the mark came late, and m
 their MAD, drawn half-way to `TYPICAL_SCALE` (the MAD of 8 values is off by half now and then).
 From then on both follow with exponential forgetting: location += 0.05 r scale with r the residual
 (x - location) / scale held within +-2.5, and the scale's square by the residuals that are within.
+While a sum stands above `MOVING` both stand still: what may be a shift is not learned as usual.
 
 **The sums** (E. S. Page, "Continuous inspection schemes", Biometrika 41, 1954), for either direction:
-S = max(0, S + r - 1), an alarm at S > 12. A single hit, however high, adds at most 1.5; it takes nine
-days in a row, and a channel that only doubled for a few days is back before.
+S = max(0, S + r - 1). An alarm is S > 12 **and** that the move has settled: of the medians of three
+days in a row, the last is at least 0.8 of the largest, as log distances from what was usual. So one
+hit does not trip it: a single day adds at most 1.5, and one that lives for weeks falls as it ages,
+while a new level stays.
 """
 
 from __future__ import annotations
@@ -37,6 +40,8 @@ LEAST_SCALE = 0.05  # a factor of 1.12: some channels hardly vary
 WINSOR = 2.5
 SLACK = 1.0
 ALARM = 12.0
+MOVING = 3.0
+SETTLED = 0.8
 # E[z^2 given |z| <= 2.5] of a normal z: what a scale that fits sees of residuals within bounds.
 _WITHIN = 0.9113
 
@@ -136,6 +141,8 @@ class ChannelViews:
         if shift is not None:
             self.location, self.sums = shift.after, {}
             return shift
+        if any(cusum.value > MOVING for cusum in self.sums.values()):
+            return None
         self.location += FORGETTING * held * self.scale
         if held == residual:
             grown = 1 + FORGETTING * (residual * residual / _WITHIN - 1)
@@ -153,10 +160,17 @@ class ChannelViews:
         self.sums[direction] = cusum
         cusum.value = value
         cusum.values = [*cusum.values, x][-MOST_VALUES:]
-        if value <= ALARM:
+        if value <= ALARM or not _settled(cusum):
             return None
         after = statistics.median(cusum.values)
         return Shift(direction, cusum.before, after, len(cusum.values), cusum.since, value)
+
+
+def _settled(cusum: Cusum) -> bool:
+    """Whether the newest days are nearly as far away as any: a level, not a hit on its way down."""
+    away = [abs(value - cusum.before) for value in cusum.values]
+    middles = [statistics.median(away[at : at + 3]) for at in range(max(len(away) - 2, 1))]
+    return middles[-1] >= SETTLED * max(middles)
 
 
 def _usual(values: list[float]) -> tuple[float, float]:
