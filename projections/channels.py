@@ -16,7 +16,15 @@ from schemas.catalogue import CHANNEL_SNAPSHOTS, EXPIRIES, OUTLIER_BASELINES
 from schemas.sql import beside
 
 # What readers want of a baseline. The counts it was made from are the agent's own business.
-_BASELINE = ("format", "age_from_h", "n", "median_log10_views", "mad_log10_views")
+_BASELINE = (
+    "format",
+    "age_from_h",
+    "n",
+    "median_log10_views",
+    "mad_log10_views",
+    "scale_log10",
+    "df",
+)
 
 
 def fold_snapshots(events: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -51,7 +59,7 @@ def fold_baselines(events: pl.DataFrame) -> dict[str, pl.DataFrame]:
             baseline_snapshots="snapshots",
             baseline_applied_offset="applied_offset",
             baseline_log_offset="_offset",
-        )
+        ),
     }
 
 
@@ -63,7 +71,7 @@ def _tests(events: pl.DataFrame) -> pl.DataFrame:
     return (
         days.unnest("days")
         .with_columns(pl.col("day").dt.date())
-        .sort("applied_offset", "_offset")
+        .sort("applied_offset", "_offset", maintain_order=True)
         .unique(["channel_id", "day"], keep="last", maintain_order=True)
         .select(
             "channel_id",

@@ -13,7 +13,8 @@ CREATE TABLE IF NOT EXISTS channels (
     last_observed_at timestamptz,
     observed_stored_at timestamptz, -- of the newest snapshot: when the log received it, and where
     observed_offset bigint,
-    -- [{"format", "age_from_h", "n", "median_log10_views", "mad_log10_views"}], ordered by both
+    -- [{"format", "age_from_h", "n", "median_log10_views", "mad_log10_views", "scale_log10", "df"}],
+    -- ordered by the first two
     baselines jsonb NOT NULL DEFAULT '[]',
     baseline_as_of timestamptz,
     baseline_snapshots bigint, -- video snapshots that the baselines have seen

@@ -16,11 +16,12 @@ from schemas.sql import beside
 RETRACTED = "retracted"
 
 _COLUMNS = tuple(field["name"] for field in OUTLIER_DETECTIONS.schema["fields"])
-_DETECTION = tuple(name for name in _COLUMNS if name not in ("verdict", "retracts"))
+_DETECTION = tuple(name for name in _COLUMNS if name not in ("verdict", "retracts", "reason"))
 _RETRACTION = (
     "video_id",
     "event_id",
     "retracts",
+    "reason",
     "occurred_at",
     "views",
     "expected_views",

@@ -26,6 +26,9 @@ CREATE TABLE IF NOT EXISTS outlier_detections (
     baseline_median_log10 double precision NOT NULL,
     baseline_mad_log10 double precision NOT NULL,
     growth text NOT NULL, -- version of the curves and priors; empty: of before there were any
+    scale_log10 double precision, -- of the Student's t that was expected, on log10(views + 1)
+    df double precision,
+    confirms text, -- event_id of the doubtful detection that this one takes the place of
     source_partition integer NOT NULL,
     source_offset bigint NOT NULL, -- of the snapshot that tipped it
     PRIMARY KEY (video_id, event_id)
@@ -34,10 +37,13 @@ CREATE INDEX IF NOT EXISTS outlier_detections_newest ON outlier_detections (occu
 CREATE INDEX IF NOT EXISTS outlier_detections_of_channel
     ON outlier_detections (channel_id, occurred_at DESC);
 CREATE INDEX IF NOT EXISTS outlier_detections_of_day ON outlier_detections (day);
+CREATE INDEX IF NOT EXISTS outlier_detections_confirming
+    ON outlier_detections (video_id, confirms) WHERE confirms IS NOT NULL;
 CREATE TABLE IF NOT EXISTS outlier_retractions (
     video_id text NOT NULL,
     event_id text NOT NULL,
     retracts text, -- event_id of the detection that does not hold any more
+    reason text, -- recount or rejudged
     occurred_at timestamptz NOT NULL,
     views bigint NOT NULL,
     expected_views double precision NOT NULL,
@@ -58,23 +64,23 @@ INSERT INTO outlier_detections (
     video_id, event_id, day, channel_id, occurred_at, title, category, format, published_at, age_s,
     age_from_h, views, expected_views, expected_low, expected_high, multiple, z, tail_probability,
     too_recent, insufficient_history, baseline_n, baseline_median_log10, baseline_mad_log10, growth,
-    source_partition, source_offset
+    scale_log10, df, confirms, source_partition, source_offset
 )
 SELECT
     video_id, event_id, day, channel_id, occurred_at, title, category, format, published_at, age_s,
     age_from_h, views, expected_views, expected_low, expected_high, multiple, z, tail_probability,
     too_recent, insufficient_history, baseline_n, baseline_median_log10, baseline_mad_log10, growth,
-    source_partition, source_offset
+    scale_log10, df, confirms, source_partition, source_offset
 FROM staged_detections
 ON CONFLICT DO NOTHING;
 
 -- name: insert_retractions
 INSERT INTO outlier_retractions (
-    video_id, event_id, retracts, occurred_at, views, expected_views, multiple, tail_probability,
-    source_partition, source_offset
+    video_id, event_id, retracts, reason, occurred_at, views, expected_views, multiple,
+    tail_probability, source_partition, source_offset
 )
 SELECT
-    video_id, event_id, retracts, occurred_at, views, expected_views, multiple, tail_probability,
-    source_partition, source_offset
+    video_id, event_id, retracts, reason, occurred_at, views, expected_views, multiple,
+    tail_probability, source_partition, source_offset
 FROM staged_retractions
 ON CONFLICT DO NOTHING;

@@ -40,10 +40,15 @@ async def outliers(
         bool, Query(description="Also those that are too recent, or have too little history.")
     ] = False,
     verdict: Annotated[
-        Literal["outlier", "retracted"],
-        Query(description="Those that stand, or those that a recount took back."),
+        Literal["outlier", "retracted", "confirmed"],
+        Query(
+            description="Those that stand; those that were taken back; or doubtful ones whose "
+            "place one without doubts has taken."
+        ),
     ] = "outlier",
-    include_retracted: Annotated[bool, Query(description="Both of them.")] = False,
+    include_retracted: Annotated[
+        bool, Query(description="Also those that were taken back.")
+    ] = False,
     sort: Literal["newest", "multiple"] = "newest",
     limit: Limit = 50,
     offset: Offset = 0,
@@ -58,8 +63,9 @@ async def outliers(
         "max_probability": max_probability,
         "since": since,
         "uncertain": include_uncertain,
-        "standing": include_retracted or verdict == "outlier",
+        "standing": verdict == "outlier",
         "retracted": include_retracted or verdict == "retracted",
+        "confirmed": verdict == "confirmed",
         **await _discovered(here, fdr, since, channel_id),
     }
     after: list[Any] = [None] * 4 if cursor is None else _sort_key(cursor)
@@ -101,7 +107,8 @@ async def shifts(
     offset: Offset = 0,
     cursor: Cursor = None,
 ) -> Page[Shift]:
-    """Channels whose usual views have changed, newest first: not one hit, but many videos or days."""
+    """Channels whose usual views have changed, newest first: not by one hit, but by many videos
+    or days."""
     await at_least.of(here.database, "shifts")
     asked = {
         "channel_id": channel_id,
@@ -137,9 +144,7 @@ async def niches(
     here: Here,
     at_least: MinPosition,
     channel_id: str | None = None,
-    since: Annotated[
-        dt.datetime | None, Query(description="With a detection at or after.")
-    ] = None,
+    since: Annotated[dt.datetime | None, Query(description="With a detection at or after.")] = None,
     include_closed: Annotated[bool, Query(description="Also those that fell apart.")] = False,
     limit: Limit = 50,
     offset: Offset = 0,
@@ -223,7 +228,9 @@ async def _shaped(here: Here, rows: list[Row]) -> list[Outlier]:
             reasons["q_value"] = "how many videos were judged that day is not known"
         else:
             q_value = _q_of(row, q_values)
-        verdict = "outlier" if row["retracted_at"] is None else "retracted"
+        verdict = "outlier" if row["confirmed_by"] is None else "confirmed"
+        if row["retracted_at"] is not None:
+            verdict = "retracted"
         items.append(
             Outlier(**row, **figures, verdict=verdict, q_value=q_value, not_computed=reasons)
         )
@@ -231,7 +238,7 @@ async def _shaped(here: Here, rows: list[Row]) -> list[Outlier]:
 
 
 def _q_of(row: Row, q_values: dict[tuple[dt.date, float], float]) -> float | None:
-    """The q-value of a detection; of a video's later one that day, that of the smaller p or more."""
+    """The q-value of a detection."""
     exact = q_values.get((row["day"], row["tail_probability"]))
     if exact is not None:
         return exact

@@ -22,14 +22,18 @@ class Channel(BaseModel):
 
 
 class Usual(BaseModel):
-    """What is usual for one format at one age."""
+    """What is usual for one format at one age: the posterior for the channel's next video."""
 
     format: str
-    age_from_h: int
-    n: int = Field(description="Videos it is made of, at most 20.")
-    median_views: float
-    median_log10_views: float
-    mad_log10_views: float
+    age_from_h: int = Field(description="The age in hours.")
+    n: int = Field(description="Videos it is made of.")
+    median_views: float = Field(description="10^median_log10_views - 1.")
+    median_log10_views: float = Field(description="Location: log10(views + 1) that is expected.")
+    mad_log10_views: float = Field(description="Median absolute deviation that is expected.")
+    scale_log10: float | None = Field(
+        description="Scale of the Student's t; null in rows of before there was one."
+    )
+    df: float | None = Field(description="Its degrees of freedom.")
 
 
 class Baseline(BaseModel):
@@ -39,4 +43,3 @@ class Baseline(BaseModel):
     as_of: dt.datetime
     snapshots: int
     baselines: list[Usual]
-

@@ -15,12 +15,17 @@ class Outlier(BaseModel):
     """A video far above what is usual for its channel at its age."""
 
     event_id: str
-    verdict: Literal["outlier", "retracted"] = Field(
-        description="retracted: a recount took the detection back."
+    verdict: Literal["outlier", "retracted", "confirmed"] = Field(
+        description="retracted: the detection was taken back; confirmed: one without doubts has "
+        "taken its place."
     )
     detected_at: dt.datetime = Field(description="Time of the observation that tipped it.")
     retracted_at: dt.datetime | None = Field(description="Time of the one that took it back.")
     retracted_views: int | None = Field(description="Views then.")
+    retracted_because: str | None = Field(
+        description="recount: fewer views; rejudged: usual by its age or the other videos."
+    )
+    confirmed_by: str | None = Field(description="event_id of what has taken its place.")
     video_id: str
     channel_id: str
     title: str | None
@@ -43,6 +48,8 @@ class Outlier(BaseModel):
     baseline_n: int
     baseline_median_log10: float
     baseline_mad_log10: float
+    scale_log10: float | None = Field(description="Of the Student's t that was expected.")
+    df: float | None = Field(description="Its degrees of freedom.")
     growth: str = Field(description="Version of the growth curves that the verdict used.")
     latest_views: int | None = Field(description="As last observed; null where hidden.")
     observed_at: dt.datetime | None = Field(description="When that was.")
@@ -69,7 +76,7 @@ class Shift(BaseModel):
     channel_id: str
     channel_title: str | None
     measure: str = Field(
-        description="videos: views of its videos at matched age; channel: of the whole channel a day."
+        description="videos: its videos at matched age; channel: views of all of it a day."
     )
     format: str | None = Field(description="Null where the measure is the channel's.")
     direction: str = Field(description="up or down.")

@@ -7,16 +7,23 @@ SELECT
     c.title AS channel_title, d.format, d.published_at, d.age_s, d.age_from_h, d.views,
     d.expected_views, d.expected_low, d.expected_high, d.multiple, d.z, d.tail_probability,
     d.too_recent, d.insufficient_history, d.baseline_n, d.baseline_median_log10,
-    d.baseline_mad_log10, d.growth,
-    r.occurred_at AS retracted_at, r.views AS retracted_views
+    d.baseline_mad_log10, d.growth, d.scale_log10, d.df,
+    r.occurred_at AS retracted_at, r.views AS retracted_views, r.reason AS retracted_because,
+    n.event_id AS confirmed_by
 FROM outlier_detections AS d
 LEFT JOIN channels AS c USING (channel_id)
 LEFT JOIN LATERAL (
-    SELECT t.occurred_at, t.views
+    SELECT t.occurred_at, t.views, t.reason
     FROM outlier_retractions AS t
     WHERE t.video_id = d.video_id AND t.retracts = d.event_id
     ORDER BY t.source_offset, t.event_id LIMIT 1
 ) AS r ON true
+LEFT JOIN LATERAL (
+    SELECT x.event_id
+    FROM outlier_detections AS x
+    WHERE x.video_id = d.video_id AND x.confirms = d.event_id
+    ORDER BY x.source_offset, x.event_id LIMIT 1
+) AS n ON true
 WHERE (%(channel_id)s::text IS NULL OR d.channel_id = %(channel_id)s)
     AND (%(format)s::text IS NULL OR d.format = %(format)s)
     AND (%(min_multiple)s::double precision IS NULL OR d.multiple >= %(min_multiple)s)
@@ -25,7 +32,11 @@ WHERE (%(channel_id)s::text IS NULL OR d.channel_id = %(channel_id)s)
     )
     AND (%(since)s::timestamptz IS NULL OR d.occurred_at >= %(since)s)
     AND (%(uncertain)s OR NOT (d.too_recent OR d.insufficient_history))
-    AND (%(standing)s AND r.occurred_at IS NULL OR %(retracted)s AND r.occurred_at IS NOT NULL)
+    AND CASE
+        WHEN r.occurred_at IS NOT NULL THEN %(retracted)s
+        WHEN n.event_id IS NOT NULL THEN %(confirmed)s
+        ELSE %(standing)s
+    END
     AND (
         %(fdr_days)s::date[] IS NULL
         OR r.occurred_at IS NULL AND d.tail_probability <= (
@@ -61,6 +72,12 @@ LEFT JOIN LATERAL (
     WHERE t.video_id = d.video_id AND t.retracts = d.event_id
     LIMIT 1
 ) AS r ON true
+LEFT JOIN LATERAL (
+    SELECT x.event_id
+    FROM outlier_detections AS x
+    WHERE x.video_id = d.video_id AND x.confirms = d.event_id
+    LIMIT 1
+) AS n ON true
 WHERE (%(channel_id)s::text IS NULL OR d.channel_id = %(channel_id)s)
     AND (%(format)s::text IS NULL OR d.format = %(format)s)
     AND (%(min_multiple)s::double precision IS NULL OR d.multiple >= %(min_multiple)s)
@@ -69,7 +86,11 @@ WHERE (%(channel_id)s::text IS NULL OR d.channel_id = %(channel_id)s)
     )
     AND (%(since)s::timestamptz IS NULL OR d.occurred_at >= %(since)s)
     AND (%(uncertain)s OR NOT (d.too_recent OR d.insufficient_history))
-    AND (%(standing)s AND r.occurred_at IS NULL OR %(retracted)s AND r.occurred_at IS NOT NULL)
+    AND CASE
+        WHEN r.occurred_at IS NOT NULL THEN %(retracted)s
+        WHEN n.event_id IS NOT NULL THEN %(confirmed)s
+        ELSE %(standing)s
+    END
     AND (
         %(fdr_days)s::date[] IS NULL
         OR r.occurred_at IS NULL AND d.tail_probability <= (

@@ -13,7 +13,7 @@ From then on both follow with exponential forgetting: location += 0.05 r scale w
 (x - location) / scale held within +-2.5, and the scale's square by the residuals that are within.
 While a sum stands above `MOVING` both stand still: what may be a shift is not learned as usual.
 
-**The sums** (E. S. Page, "Continuous inspection schemes", Biometrika 41, 1954), for either direction:
+**The sums** (E. S. Page, "Continuous inspection schemes", Biometrika 41, 1954), either direction:
 S = max(0, S + r - 1). An alarm is S > 12 **and** that the move has settled: of the medians of three
 days in a row, the last is at least 0.8 of the largest, as log distances from what was usual. So one
 hit does not trip it: a single day adds at most 1.5, and one that lives for weeks falls as it ages,

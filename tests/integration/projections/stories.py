@@ -129,7 +129,7 @@ def _value(name: str, avro: Any, rng: np.random.Generator) -> Any:
     match name, avro:
         case "verdict", _:
             return str(rng.choice(["outlier", "retracted"]))
-        case "retracts", _:
+        case "retracts" | "confirms", "string":
             return f"e{rng.integers(5)}"
     match avro:
         case "string":

@@ -56,9 +56,7 @@ def folded(
         if start == end:
             continue
         keys, chunk = numbered(events[start:end], "channel_id")
-        rows = pl.DataFrame([keys]).join(
-            state, on="channel_id", how="left", maintain_order="left"
-        )
+        rows = pl.DataFrame([keys]).join(state, on="channel_id", how="left", maintain_order="left")
         one = FOLD(rows, chunk)
         state = pl.concat([state.join(one.rows, on="channel_id", how="anti"), one.rows])
         found.append(one.emitted[OUTLIER_SHIFTS])

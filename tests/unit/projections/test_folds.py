@@ -97,6 +97,8 @@ def test_of_baselines_the_one_that_has_seen_most_counts_without_its_working_stat
         "n",
         "median_log10_views",
         "mad_log10_views",
+        "scale_log10",
+        "df",
     }
 
 

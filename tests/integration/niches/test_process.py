@@ -1,0 +1,166 @@
+"""The processes of niches and of channel shifts, which are killed on the way."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from schemas.catalogue import (
+    CHANNEL_SNAPSHOTS,
+    OUTLIER_CHANNEL_VIEWS,
+    OUTLIER_DETECTIONS,
+    OUTLIER_NICHES,
+    OUTLIER_SHIFTS,
+)
+from schemas.publisher import Publisher
+from schemas.topic import Topic
+from streams.outliers.niches.process import Follower
+from tests.integration.infra.waiting import until
+from tests.integration.virality.conftest import Agents
+
+Read = Callable[[Topic], list[dict[str, Any]]]
+
+NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
+
+
+def detection(name: str, video: int, title: str, **facts: Any) -> dict[str, Any]:
+    return {
+        "event_id": f"{name}-e{video}",
+        "occurred_at": NOW + dt.timedelta(seconds=video),
+        "video_id": f"{name}-v{video}",
+        "channel_id": f"{name}-c{video}",
+        "title": title,
+        "format": "long",
+        "published_at": NOW - dt.timedelta(days=2),
+        "age_s": 2 * 86_400,
+        "age_from_h": 24,
+        "views": 9_000,
+        "expected_views": 900.0,
+        "multiple": 4.0 + video,
+        "z": 5.0,
+        "tail_probability": 0.001,
+        "too_recent": False,
+        "insufficient_history": False,
+        "baseline_n": 9,
+        "baseline_median_log10": 2.95,
+        "baseline_mad_log10": 0.1,
+        "source_partition": 0,
+        "source_offset": video,
+        **facts,
+    }
+
+
+@pytest.mark.timeout(200)
+def test_niches_survive_a_kill_and_nothing_is_told_twice(
+    agents: Agents, publisher: Publisher, log_of: Read, unique: Callable[[str], str]
+) -> None:
+    name = unique("n")
+    topic = f"glow{name[-6:]}worm keeping"  # that no other test's titles have
+
+    def tell(*events: dict[str, Any]) -> None:
+        for event in events:
+            publisher.publish(OUTLIER_DETECTIONS, event)
+        publisher.flush()
+
+    def rows() -> list[dict[str, Any]]:
+        return [row for row in log_of(OUTLIER_NICHES) if f"{name}-v0" in row["videos"]]
+
+    def videos() -> set[str]:
+        return set(rows()[-1]["videos"]) if rows() else set()
+
+    def named(*numbers: int) -> set[str]:
+        return {f"{name}-v{number}" for number in numbers}
+
+    tell(*(detection(name, number, f"{topic} {word}") for number, word in enumerate("abc")))
+    first = agents.start("niches")
+    until(lambda: videos() == named(0, 1, 2), "a niche of three channels", 90)
+    first.kill()
+    first.wait()
+    tell(detection(name, 3, f"my {topic}"))
+    second = agents.start("niches")
+    until(lambda: videos() == named(0, 1, 2, 3), "the fourth channel", 60)
+    second.kill()
+    second.wait()
+    back = {"verdict": "retracted", "event_id": f"{name}-r"}
+    tell(
+        detection(name, 1, topic, **back, retracts=f"{name}-e1"),
+        detection(name, 2, topic, **back | {"event_id": f"{name}-s"}, retracts=f"{name}-e2"),
+    )
+    agents.start("niches")
+    until(lambda: rows()[-1]["open"] is False, "two channels are no niche", 60)
+    told = rows()
+    assert len({row["niche_id"] for row in told}) == 1
+    assert [row["open"] for row in told] == [True, True, False]
+    assert len({row["event_id"] for row in told}) == len(told)
+    assert told[1]["median_multiple"] == 5.5
+    assert told[1]["first_seen"] == NOW
+
+
+def test_niches_of_a_log_that_is_read_anew_are_the_same(
+    agents: Agents, publisher: Publisher, log_of: Read, unique: Callable[[str], str]
+) -> None:
+    name = unique("m")
+    days = [
+        detection(name, 10 * day + one, f"{word} {name[-6:]} {'abc'[one]}")
+        | {"occurred_at": NOW - dt.timedelta(days=60 - day, seconds=one)}
+        for day, word in ((0, "origami"), (3, "curling"), (30, "sourdough"))
+        for one in range(3)
+    ]
+    kafka, registry = agents.settings.kafka_config(), publisher.codec.registry
+    for event in days:
+        publisher.publish(OUTLIER_DETECTIONS, event)
+    publisher.flush()
+
+    def follow() -> list[dict[str, Any]]:
+        """What a process says that finds the topic as it is."""
+        before = len(log_of(OUTLIER_NICHES))
+        Follower(kafka, registry, OUTLIER_DETECTIONS, OUTLIER_NICHES).step()
+        return log_of(OUTLIER_NICHES)[before:]
+
+    follow()
+    assert [row for row in follow() if name in row["videos"][0]] == []
+
+
+def test_a_shift_of_a_channel_is_told_once_though_its_agent_is_killed(
+    agents: Agents, publisher: Publisher, log_of: Read, unique: Callable[[str], str]
+) -> None:
+    name = unique("c")
+    views = [10**6]
+    for day in range(1, 26):
+        views.append(views[-1] + (10_000 if day < 12 else 60_000) + 137 * (day % 5))
+    events = [
+        {
+            "event_id": f"{name}-{day}",
+            "occurred_at": NOW - dt.timedelta(days=25 - day),
+            "channel_id": name,
+            "title": None,
+            "subscribers": None,
+            "views": count,
+            "videos": 3,
+        }
+        for day, count in enumerate(views)
+    ]
+
+    def tell(some: list[dict[str, Any]]) -> None:
+        for event in some:
+            publisher.publish(CHANNEL_SNAPSHOTS, event)
+        publisher.flush()
+
+    def seen() -> int:
+        own = [row for row in log_of(OUTLIER_CHANNEL_VIEWS) if row["channel_id"] == name]
+        return max((row["snapshots"] for row in own), default=0)
+
+    tell(events[:15])
+    first = agents.start("channel-shift-agent")
+    until(lambda: seen() == 15, "the first snapshots", 90)
+    first.kill()
+    first.wait()
+    tell(events[15:] + events[20:])
+    agents.start("channel-shift-agent")
+    until(lambda: seen() == 26, "all snapshots, repeated ones once", 90)
+    told = [event for event in log_of(OUTLIER_SHIFTS) if event["channel_id"] == name]
+    assert len({event["event_id"] for event in told}) == 1
+    assert (told[0]["direction"], round(told[0]["factor"])) == ("up", 6)
