@@ -93,7 +93,7 @@ def _best(vectors: object, names: NDArray[np.object_], most: int) -> list[str]:
     titles = (own > 0).sum(axis=0)
     means = own.mean(axis=0)
     chosen: list[int] = []
-    order = sorted(np.flatnonzero(titles >= 2), key=lambda at: (-means[at], names[at]))
+    order = sorted(np.flatnonzero(titles >= 2).tolist(), key=lambda at: (-means[at], names[at]))
     for at in order:
         if not any(_part_of(at, other, names, titles) for other in order):
             chosen.append(at)
