@@ -3,9 +3,11 @@
 Log views of a channel's videos are normal around its level, whose prior, and that of the variance,
 are normal-inverse-gamma (K. P. Murphy, "Conjugate Bayesian analysis of the Gaussian distribution",
 2007, section 3). Three things are added: videos count less the longer ago they are (forgetting);
-figures count less the farther they were carried along a growth curve; and residuals are cut at
-`CUT` standard deviations, so that earlier hits neither lift the level nor widen the range (P. J.
-Huber, "Robust estimation of a location parameter", Annals of Mathematical Statistics 35, 1964).
+figures count less the farther they were carried along a growth curve, and the range is the wider
+the farther they were on average, for a channel as a whole may grow in another way; and residuals
+are cut at `CUT` standard deviations, so that earlier hits neither lift the level nor widen the
+range (P. J. Huber, "Robust estimation of a location parameter", Annals of Mathematical Statistics
+35, 1964).
 
 Every figure of a row follows from that row alone, to the last bit: sums run over the history in a
 fixed order, and only operations that IEEE 754 rounds exactly are used (+ - * /, comparisons).
@@ -27,6 +29,8 @@ Integers = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
 
 CUT = 2.5  # standard deviations; beyond, a residual counts as if it were there
+# Mean square of a standard normal value that is cut there: sums of squares fall short by it.
+_CUT_SQUARE = 0.9775
 _STEPS = 2  # of the reweighted mean; it starts at the median
 _BLOCK = 4096  # rows at a time: their matrices stay in the processor's cache
 
@@ -112,7 +116,8 @@ def _block(
     # The newest valid one has rank 0.
     rank = np.cumsum(inside[::-1], axis=0, dtype=np.int64)[::-1] - 1
     weight = np.where(inside, fading[np.maximum(rank, 0)], 0.0)
-    weight *= usual / (usual + growth.tau2 * np.where(inside, carried.T, 0.0))
+    far = growth.tau2 * np.where(inside, carried.T, 0.0)
+    weight *= usual / (usual + far)
     n = _sum(weight)
     variance = usual
     for _ in range(_STEPS):
@@ -120,12 +125,12 @@ def _block(
         residual = np.minimum(np.maximum(values - location, -within), within)
         # The prior's mean is one more observation, of `strength` videos; it is not cut.
         pull = _sum(weight * residual) + strength * (mean - location)
-        moved = location + pull / (n + strength)
-        residual = np.minimum(np.maximum(values - moved, -within), within)
-        spread = _sum(weight * residual * residual)
+        location = location + pull / (n + strength)
+        residual = np.minimum(np.maximum(values - location, -within), within)
+        spread = _sum(weight * residual * residual) / _CUT_SQUARE
         variance = (df * usual + spread) / (df + n)
-        location = moved
-    scale = np.sqrt(variance * (1 + 1 / (n + strength)))
+    carrying = _sum(weight * far) / (n + strength)
+    scale = np.sqrt(variance * (1 + 1 / (n + strength)) + carrying)
     return Posterior(n, location, scale, df + n)
 
 
