@@ -73,13 +73,10 @@ class OutlierFold:
         stands = snapshots.group_by("_channel").agg(
             pl.col("as_of").max(), pl.len().cast(pl.Int64).alias("_more")
         )
-        after = (
-            pl.DataFrame({"_channel": pl.int_range(len(rows), eager=True)})
-            .join(stands, on="_channel", how="left", maintain_order="left")
+        after = pl.DataFrame({"_channel": pl.int_range(len(rows), eager=True)}).join(
+            stands, on="_channel", how="left", maintain_order="left"
         )
-        rows = rows.with_columns(
-            after["as_of"], pl.col("snapshots") + after["_more"].fill_null(0)
-        )
+        rows = rows.with_columns(after["as_of"], pl.col("snapshots") + after["_more"].fill_null(0))
         return self._judged(rows, counting(snapshots), growth)
 
     def render(self, rows: pl.DataFrame) -> pl.DataFrame:

@@ -89,9 +89,7 @@ def codes_of(channels: list[pl.Series], videos: list[pl.Series]) -> list[Integer
     ids = pl.concat(videos, rechunk=True).cast(pl.Categorical(pl.Categories.random()))
     channel = pl.concat([one.cast(pl.Int64) for one in channels]).to_numpy()
     places = ids.to_physical().to_numpy().astype(np.int64)
-    _, codes = np.unique(
-        places * (int(channel.max(initial=0)) + 1) + channel, return_inverse=True
-    )
+    _, codes = np.unique(places * (int(channel.max(initial=0)) + 1) + channel, return_inverse=True)
     cuts = np.cumsum([len(one) for one in videos])[:-1]
     return [part.astype(np.int64) for part in np.split(codes, cuts)]
 

@@ -117,7 +117,7 @@ def shifted(
     if not len(shifts.snapshot):
         return pl.DataFrame(schema=SHIFTS)
     order = np.argsort(shifts.snapshot)
-    shifts = Shifts(*(column[order] for column in shifts))
+    shifts = Shifts._make(column[order] for column in shifts)
     at = shifts.snapshot
     found = snapshots[at]
     own = found["log10_views"].to_numpy() - asked.share[at]
@@ -126,11 +126,13 @@ def shifted(
     ways = ["up" if up else "down" for up in shifts.up]
     where = found.select("_partition", "_offset").rows()
     return found.with_columns(
-        pl.Series("event_id", [identity("shift", *p, f) for p, f in zip(where, formats, strict=True)]),
+        pl.Series(
+            "event_id", [identity("shift", *p, f) for p, f in zip(where, formats, strict=True)]
+        ),
         pl.lit("videos").alias("measure"),
         pl.Series("format", formats),
         pl.Series("direction", ways),
-        pl.Series("factor", [10.0**float(step) for step in after - before]),
+        pl.Series("factor", [10.0 ** float(step) for step in after - before]),
         pl.Series("before_log10", before),
         pl.Series("after_log10", after),
         pl.Series("observations", shifts.videos),
@@ -182,9 +184,7 @@ def _figures(
     return [pl.Series(name, values, dtype=pl.Float64) for name, values in columns.items()]
 
 
-def _levels(
-    asked: Asked, since: Integers, own: Floats, history: History
-) -> tuple[Floats, Floats]:
+def _levels(asked: Asked, since: Integers, own: Floats, history: History) -> tuple[Floats, Floats]:
     """Medians of the history before and from each shift on, the tipping video in the latter."""
     before, after = np.empty(len(since)), np.empty(len(since))
     for window in history.windows(asked):

@@ -1,7 +1,7 @@
 """What is usual for a video: the newest contribution of each other video, at the same age.
 
-Contributions of a series lie beside each other in the order of the log. What a snapshot is set
-against are those before it (`end`), of each other video only the newest, of these the newest `MOST`.
+Contributions of a series lie beside each other in the order of the log. A snapshot is
+set against those before it (`end`): of each other video the newest, of these the newest `MOST`.
 The `KEPT` newest videos of a series are all that any later snapshot can ask for: a video that is
 not among them has that many in front of it, and only a contribution of its own brings it back.
 """
@@ -49,7 +49,7 @@ class Asked(NamedTuple):
 
     def at(self, rows: Integers) -> Asked:
         """Some of them."""
-        return Asked(*(column[rows] for column in self))
+        return Asked._make(column[rows] for column in self)
 
 
 class Expected(NamedTuple):
@@ -130,9 +130,7 @@ class History:
             rows = window.rows[enough]
             at, inside = window.at[:, enough], window.inside[:, enough]
             carried = np.abs(self.share[at] - asked.share[rows])
-            made = posterior(
-                self.level[at].T, carried.T, inside.T, asked.group[rows], self._growth
-            )
+            made = posterior(self.level[at].T, carried.T, inside.T, asked.group[rows], self._growth)
             found.location[rows] = made.location
             found.scale[rows] = made.scale
             found.df[rows] = made.df
@@ -168,9 +166,7 @@ class History:
             order = np.concatenate(short) if short else order[:0]
             width *= _WIDER
 
-    def _look_back(
-        self, asked: Asked, rows: Integers, width: int
-    ) -> tuple[Window, Booleans]:
+    def _look_back(self, asked: Asked, rows: Integers, width: int) -> tuple[Window, Booleans]:
         """Windows of so many contributions, and whether that was far enough."""
         start, end, code = asked.start[rows], asked.end[rows], asked.code[rows]
         at = end + np.arange(-width, 0)[:, None]
@@ -217,7 +213,7 @@ def ends_of(series: Integers, adds: Booleans, before: Integers) -> Integers:
         before: where the series ends before any of them.
     """
     order = np.argsort(series, kind="stable")
-    added = np.cumsum(adds[order]) - adds[order]
+    added: Integers = np.cumsum(adds[order]) - adds[order]
     ends = np.empty(len(series), dtype=np.int64)
     ends[order] = before[order] + added - added[starts_of(series[order])]
     return ends

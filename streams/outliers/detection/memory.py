@@ -128,9 +128,7 @@ class Memory:
         marked = entered | (~event & (signal > USUAL))
         place = np.maximum.accumulate(np.where(marked, np.arange(len(order)), -1))
         source = np.where(event, order - len(self._known), -2 - order)
-        prior = np.where(
-            before > USUAL, source[np.concatenate([[0], place[:-1]])], -1
-        )
+        prior = np.where(before > USUAL, source[np.concatenate([[0], place[:-1]])], -1)
         self._after, self._place = after, np.where(after > USUAL, place, -1)
         left = event & (signal == USUAL) & (before > USUAL)
         return Turns(*(self._by_snapshot(one) for one in (entered, left, before, prior)))

@@ -180,7 +180,9 @@ class Levels:
             sums.value[place[at]], sums.videos[place[at]] = 0, 0
             sums.since[place[at]] = NEVER
         up = runs["up"].value[at] >= alarm
-        chosen = [np.where(up, runs["up"][field][at], runs["down"][field][at]) for field in range(3)]
+        chosen = [
+            np.where(up, runs["up"][field][at], runs["down"][field][at]) for field in range(3)
+        ]
         self.since[place[at]] = chosen[2]
         return Shifts(at, chosen[2], chosen[1], chosen[0], up)
 
@@ -237,7 +239,8 @@ def _ranges(starts: Integers, ends: Integers) -> Integers:
     """All positions of ranges, one range after the other."""
     sizes = ends - starts
     offsets = np.cumsum(sizes) - sizes
-    return np.arange(sizes.sum()) + np.repeat(starts - offsets, sizes)
+    found: Integers = np.arange(sizes.sum()) + np.repeat(starts - offsets, sizes)
+    return found
 
 
 def _scattered(at: Integers, values: Integers, count: int, otherwise: int) -> Integers:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 
@@ -22,7 +24,7 @@ from streams.outliers.model.posterior import quantile
 
 AGES_H = (24, 72, 168, 720)
 
-_DTYPE = frame_schema(OUTLIER_BASELINES.schema)["baselines"]
+_DTYPE: Any = frame_schema(OUTLIER_BASELINES.schema)["baselines"]
 
 
 def with_baselines(rows: pl.DataFrame, growth: Growth) -> pl.DataFrame:
