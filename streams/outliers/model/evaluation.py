@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,7 @@ def evaluate(
     learned, note = _of_others(carried, channel % FOLDS, growth, said)
     said("judging")
     scored = _scored(videos["views"].to_numpy(), share, at, int(codes[0]), familiar)
-    results = [(None, scored)]
+    results: list[tuple[str | None, Scored]] = [(None, scored)]
     for name, growths in ((_OF_OTHERS, learned), (_SHIPPED, [growth] * FOLDS)):
         if growths is not None:
             results.append((name, _by_fold(videos, share, at, channel, int(codes[0]), growths)))
@@ -92,7 +93,7 @@ def evaluate(
         "rows": table.height,
         "left out": uploads.left_out,
         "channels": int(channel[-1]) + 1,
-        "channels judged": int(len(np.unique(channel[at]))),
+        "channels judged": len(np.unique(channel[at])),
         "uploads judged": len(at),
         "earlier uploads": {"long": LONG, "short": list(SHORT)},
         "views taken to be of": uploads.seen_at.isoformat(),
@@ -157,7 +158,7 @@ def _by_fold(
         mine = channel[at] % FOLDS == one
         if not mine.any():
             continue
-        some = _scored(views, share, at[mine], code, lambda part, g=growth: ours(part, g))
+        some = _scored(views, share, at[mine], code, partial(ours, growth=growth))
         for key, score in some.items():
             whole.setdefault(key, np.empty(len(at)))[mine] = score
     return whole
