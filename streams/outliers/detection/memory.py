@@ -123,12 +123,12 @@ class Memory:
         # A stretch begins with a story, and where a video stops being an outlier.
         stretch = np.cumsum(self._begins | (signal == USUAL))
         after = np.maximum.accumulate(stretch * 4 + np.maximum(signal, 0)) - stretch * 4
-        before = np.where(self._begins, USUAL, np.concatenate([[USUAL], after[:-1]]))
+        before = np.where(self._begins, USUAL, _one_later(after, USUAL))
         entered = event & (after > before)
         marked = entered | (~event & (signal > USUAL))
         place = np.maximum.accumulate(np.where(marked, np.arange(len(order)), -1))
         source = np.where(event, order - len(self._known), -2 - order)
-        prior = np.where(before > USUAL, source[np.concatenate([[0], place[:-1]])], -1)
+        prior = np.where(before > USUAL, source[_one_later(place, 0)], -1)
         self._after, self._place = after, np.where(after > USUAL, place, -1)
         left = event & (signal == USUAL) & (before > USUAL)
         return Turns(*(self._by_snapshot(one) for one in (entered, left, before, prior)))
@@ -233,6 +233,11 @@ class Memory:
         found = np.empty(len(self._snapshots), dtype=values.dtype)
         found[self._order[self._event] - len(self._known)] = values[self._event]
         return found
+
+
+def _one_later(values: Integers, first: int) -> Integers:
+    """The value before each, `first` before the first."""
+    return np.concatenate([[first], values])[: len(values)]
 
 
 def counting(snapshots: pl.DataFrame) -> pl.DataFrame:
