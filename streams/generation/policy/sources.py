@@ -29,12 +29,14 @@ class Source:
         name: what rules call it.
         time: the field that says when an event was true.
         doubts: fields that, where they are true, make an event too uncertain to act on.
+        only: what a field has to be for an event to call for anything, whatever a rule says.
     """
 
     name: str
     topic: Topic
     time: str
     doubts: tuple[str, ...] = ()
+    only: tuple[tuple[str, str], ...] = ()
 
     @cached_property
     def fields(self) -> Mapping[str, Kind]:
@@ -66,7 +68,11 @@ FACTS: Mapping[str, Kind] = {
 }
 
 DETECTIONS = Source(
-    "detections", OUTLIER_DETECTIONS, "occurred_at", ("too_recent", "insufficient_history")
+    "detections",
+    OUTLIER_DETECTIONS,
+    "occurred_at",
+    ("too_recent", "insufficient_history"),
+    only=(("verdict", "outlier"),),  # not a retraction, which takes one back
 )
 SCORES = Source("scores", VIRALITY_SCORES, "as_of")
 

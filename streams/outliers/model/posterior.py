@@ -3,9 +3,11 @@
 Log views of a channel's videos are normal around its level, whose prior, and that of the variance,
 are normal-inverse-gamma (K. P. Murphy, "Conjugate Bayesian analysis of the Gaussian distribution",
 2007, section 3). Three things are added: videos count less the longer ago they are (forgetting);
-figures count less the farther they were carried along a growth curve; and residuals are cut at
-`CUT` standard deviations, so that earlier hits neither lift the level nor widen the range (P. J.
-Huber, "Robust estimation of a location parameter", Annals of Mathematical Statistics 35, 1964).
+figures count less the farther they were carried along a growth curve, and the range is the wider
+the farther they were on average, for a channel as a whole may grow in another way; and residuals
+are cut at `CUT` standard deviations, so that earlier hits neither lift the level nor widen the
+range (P. J. Huber, "Robust estimation of a location parameter", Annals of Mathematical Statistics
+35, 1964).
 
 Every figure of a row follows from that row alone, to the last bit: sums run over the history in a
 fixed order, and only operations that IEEE 754 rounds exactly are used (+ - * /, comparisons).
@@ -27,8 +29,10 @@ Integers = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
 
 CUT = 2.5  # standard deviations; beyond, a residual counts as if it were there
+# Mean square of a standard normal value that is cut there: sums of squares fall short by it.
+_CUT_SQUARE = 0.9775
 _STEPS = 2  # of the reweighted mean; it starts at the median
-_BLOCK = 4096  # rows at a time: their matrices stay in the processor's cache
+_BLOCK = 512  # rows at a time: their matrices stay in the processor's cache
 
 
 class Posterior(NamedTuple):
@@ -60,13 +64,12 @@ def posterior(
         codes: (judged,) group of each judged video, from `Growth.codes`.
         growth: whose priors, tau2 and forgetting are used.
     """
-    judged, history = x.shape
+    judged = len(x)
     out = Posterior(*(np.empty(judged) for _ in Posterior._fields))
     priors = _PriorTable(growth)
-    fading = np.array([growth.forgetting**rank for rank in range(history + 1)])
     for start in range(0, judged, _BLOCK):
         part = slice(start, start + _BLOCK)
-        found = _block(x[part], carried[part], valid[part], codes[part], priors, fading, growth)
+        found = _block(x[part], carried[part], valid[part], codes[part], priors, growth)
         for whole, some in zip(out, found, strict=True):
             whole[part] = some
     return out
@@ -101,41 +104,61 @@ def _block(
     valid: Booleans,
     codes: Integers,
     priors: _PriorTable,
-    fading: Floats,
     growth: Growth,
 ) -> Posterior:
     mean, strength, df = priors.mean[codes], priors.strength[codes], priors.df[codes]
     inside = np.ascontiguousarray(valid.T)
     values = np.where(inside, x.T, 0.0)
-    location = _median(values, inside, mean)
+    location = _median(x, valid, mean)
     usual = variance_at(priors.variance[codes], location)
-    # The newest valid one has rank 0.
-    rank = np.cumsum(inside[::-1], axis=0, dtype=np.int64)[::-1] - 1
-    weight = np.where(inside, fading[np.maximum(rank, 0)], 0.0)
-    weight *= usual / (usual + growth.tau2 * np.where(inside, carried.T, 0.0))
+    weight = _fading(inside, growth.forgetting)
+    far = np.where(inside, carried.T, 0.0)
+    far *= growth.tau2
+    weight *= usual / (usual + far)
     n = _sum(weight)
-    variance = usual
+    variance, around = usual, np.empty_like(values)
     for _ in range(_STEPS):
         within = CUT * np.sqrt(variance)
-        residual = np.minimum(np.maximum(values - location, -within), within)
+        residual = _cut(values, location, within, out=around)
+        residual *= weight
         # The prior's mean is one more observation, of `strength` videos; it is not cut.
-        pull = _sum(weight * residual) + strength * (mean - location)
-        moved = location + pull / (n + strength)
-        residual = np.minimum(np.maximum(values - moved, -within), within)
-        spread = _sum(weight * residual * residual)
-        variance = (df * usual + spread) / (df + n)
-        location = moved
-    scale = np.sqrt(variance * (1 + 1 / (n + strength)))
+        pull = _sum(residual) + strength * (mean - location)
+        location = location + pull / (n + strength)
+        residual = _cut(values, location, within, out=around)
+        residual *= residual
+        residual *= weight
+        variance = (df * usual + _sum(residual) / _CUT_SQUARE) / (df + n)
+    far *= weight
+    carrying = _sum(far) / (n + strength)
+    scale = np.sqrt(variance * (1 + 1 / (n + strength)) + carrying)
     return Posterior(n, location, scale, df + n)
 
 
-def _median(values: Floats, inside: Booleans, otherwise: Floats) -> Floats:
-    """Of the values inside, by column; of an even number the lower of the middle two."""
+def _median(x: Floats, valid: Booleans, otherwise: Floats) -> Floats:
+    """Of the valid values of each row; of an even number the lower of the middle two."""
     # Infinity sorts behind every value.
-    ordered = np.sort(np.where(inside, values, np.inf), axis=0)
-    count = inside.sum(axis=0)
-    middle = ordered[np.maximum(count - 1, 0) // 2, np.arange(values.shape[1])]
+    ordered = np.ascontiguousarray(np.where(valid, x, np.inf))
+    ordered.sort(axis=1)
+    count = valid.sum(axis=1)
+    middle = ordered[np.arange(len(count)), np.maximum(count - 1, 0) // 2]
     return np.where(count > 0, middle, otherwise)
+
+
+def _fading(inside: Booleans, forgetting: float) -> Floats:
+    """Forgetting to the power of how many newer ones there are; 0 where there is none."""
+    weight = np.empty(inside.shape)
+    now = np.ones(inside.shape[1])
+    for one, there in zip(weight[::-1], inside[::-1], strict=True):
+        np.multiply(now, there, out=one)
+        np.multiply(now, forgetting, out=now, where=there)
+    return weight
+
+
+def _cut(values: Floats, location: Floats, within: Floats, *, out: Floats) -> Floats:
+    """Residuals, those beyond put at the limit."""
+    np.subtract(values, location, out=out)
+    np.maximum(out, -within, out=out)
+    return np.minimum(out, within, out=out)
 
 
 def _sum(rows: Floats) -> Floats:
