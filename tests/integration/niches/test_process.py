@@ -17,8 +17,11 @@ from schemas.catalogue import (
 )
 from schemas.publisher import Publisher
 from schemas.topic import Topic
+from streams.columnar.kafka.log import LogReadError
+from streams.outliers.niches.log import Tail
 from streams.outliers.niches.process import Follower
 from tests.integration.infra.waiting import until
+from tests.integration.projections.conftest import Log
 from tests.integration.virality.conftest import Agents
 
 Read = Callable[[Topic], list[dict[str, Any]]]
@@ -74,7 +77,8 @@ def test_niches_survive_a_kill_and_nothing_is_told_twice(
     def named(*numbers: int) -> set[str]:
         return {f"{name}-v{number}" for number in numbers}
 
-    tell(*(detection(name, number, f"{topic} {word}") for number, word in enumerate("abc")))
+    titles = [f"Is {topic} for you?", f"Why I gave up {topic}", f"{topic}: ten mistakes"]
+    tell(*(detection(name, number, title) for number, title in enumerate(titles)))
     first = agents.start("niches")
     until(lambda: videos() == named(0, 1, 2), "a niche of three channels", 90)
     first.kill()
@@ -99,29 +103,47 @@ def test_niches_survive_a_kill_and_nothing_is_told_twice(
     assert told[1]["first_seen"] == NOW
 
 
-def test_niches_of_a_log_that_is_read_anew_are_the_same(
-    agents: Agents, publisher: Publisher, log_of: Read, unique: Callable[[str], str]
-) -> None:
-    name = unique("m")
+def test_a_log_read_at_once_in_pieces_or_anew_gives_the_same_niches(log: Log) -> None:
     days = [
-        detection(name, 10 * day + one, f"{word} {name[-6:]} {'abc'[one]}")
+        detection(f"n{day}", one, title.format(topic))
         | {"occurred_at": NOW - dt.timedelta(days=60 - day, seconds=one)}
-        for day, word in ((0, "origami"), (3, "curling"), (30, "sourdough"))
-        for one in range(3)
+        for day, topic in (
+            (0, "paper origami cranes"),
+            (3, "granite curling stones"),
+            (30, "rye sourdough bread"),
+        )
+        for one, title in enumerate(["{} for beginners", "My first {}", "Ten mistakes with {}"])
     ]
-    kafka, registry = agents.settings.kafka_config(), publisher.codec.registry
-    for event in days:
-        publisher.publish(OUTLIER_DETECTIONS, event)
-    publisher.flush()
+    kafka, topic = log.settings.kafka_config(), log.topic(OUTLIER_NICHES)
+    source = log.topic(OUTLIER_DETECTIONS)
+    columns = tuple(field["name"] for field in OUTLIER_NICHES.schema["fields"])
+    told = Tail(kafka, log.registry, topic, columns)
 
-    def follow() -> list[dict[str, Any]]:
-        """What a process says that finds the topic as it is."""
-        before = len(log_of(OUTLIER_NICHES))
-        Follower(kafka, registry, OUTLIER_DETECTIONS, OUTLIER_NICHES).step()
-        return log_of(OUTLIER_NICHES)[before:]
+    def follower() -> Follower:
+        return Follower(kafka, log.registry, source, topic)
 
-    follow()
-    assert [row for row in follow() if name in row["videos"][0]] == []
+    log.publish(OUTLIER_DETECTIONS, *days)
+    follower().step()
+    whole = {row["niche_id"]: row for row in told.read()}
+    assert sorted(row["terms"][0] for row in whole.values()) == ["bread", "cranes", "curling"]
+    assert [row["open"] for row in whole.values()].count(True) == 1
+    # A second one finds nothing to say, nor does one that is told everything again.
+    again = follower()
+    assert again.step() == 0
+    log.publish(OUTLIER_DETECTIONS, *days)
+    assert (again.step(), follower().step(), told.read()) == (0, 0, [])
+    # In another log, a few at a time, with a restart after each.
+    log.make_anew(OUTLIER_DETECTIONS)
+    log.make_anew(OUTLIER_NICHES)
+    anew = Tail(kafka, log.registry, topic, columns)
+    for start in range(0, len(days), 3):
+        log.publish(OUTLIER_DETECTIONS, *days[start : start + 3])
+        follower().step()
+    assert {row["niche_id"]: row for row in anew.read()} == whole
+    # What was read is not there any more: said, not guessed at.
+    log.make_anew(OUTLIER_DETECTIONS)
+    with pytest.raises(LogReadError, match="made anew"):
+        again.step()
 
 
 def test_a_shift_of_a_channel_is_told_once_though_its_agent_is_killed(

@@ -123,9 +123,7 @@ def event(video: str, *, hours: float = 0, name: str = "", **facts: Any) -> dict
 
 
 def videos(detections: Detections, hours: float) -> list[str]:
-    return sorted(
-        one.video_id for one in detections.members(NOON + dt.timedelta(hours=hours))
-    )
+    return sorted(one.video_id for one in detections.members(NOON + dt.timedelta(hours=hours)))
 
 
 def test_the_window_is_of_log_time_and_leaves_out_what_was_taken_back() -> None:
