@@ -208,8 +208,7 @@ class Recount:
         location = statistics.median_low(levels)
         usual = _at_level(prior["variance"], location)
         weights = [
-            self.curves.forgetting**rank * usual / (usual + far)
-            for rank, far in enumerate(carried)
+            self.curves.forgetting**rank * usual / (usual + far) for rank, far in enumerate(carried)
         ]
         n, strength = math.fsum(weights), prior["strength"]
         variance = usual
