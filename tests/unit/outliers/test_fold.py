@@ -195,7 +195,7 @@ def test_between_the_two_limits_it_stays_what_it_is() -> None:
         for views in range(2000, 12_000, 500)
         for one in told([*events, snapshot("x", hours=30, views=views)], wide)
     }
-    between = next(views for views, tail in tails.items() if 0.012 < tail)
+    between = next(views for views, tail in tails.items() if tail > 0.012)
     low, high = (snapshot("x", hours=30 + n, views=v) for n, v in enumerate((between, 10**6)))
     after = {**low, "occurred_at": low["occurred_at"] + dt.timedelta(hours=2)}
     assert verdicts([*events, low]) == []
