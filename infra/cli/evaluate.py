@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infra.cli.common import Json, instant, print_json, progress, say, table
+from infra.cli.common import Json, instant, print_json, progress, say, table, telling
 
 if TYPE_CHECKING:
     import polars as pl
@@ -80,6 +80,35 @@ def next_day(
     --snapshots trending_snapshots.parquet --train-until 2026-04-01 --test-from 2026-04-08
     """
     _charts("next_day", videos, snapshots, train_until, test_from, json=json)
+
+
+@app.command("outliers")
+def outliers(
+    uploads: Annotated[
+        Path,
+        typer.Option(help="Whole upload lists: channel_id, video_id, published, views."),
+    ],
+    seen_at: Annotated[
+        str | None,
+        typer.Option(help="When the views were counted; else when the newest was published."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Whether 5, 10 and 20 earlier uploads give the verdict that 40 give, by every definition.
+
+    Example: groundswell evaluate outliers --uploads uploads.parquet --json
+    """
+    moment = instant(seen_at, "--seen-at")
+    given = _table(uploads)
+    from infra.cli.evaluate_outliers import show
+    from streams.outliers.model.evaluation import evaluate
+
+    with telling("evaluating") as said:
+        facts = {**evaluate(given, moment, said=said), "machine": _machine()}
+    if json:
+        print_json(facts)
+    else:
+        show(facts)
 
 
 def _charts(

@@ -14,6 +14,7 @@ _SPEAK_FOR_THEMSELVES = frozenset(
         "DemoError",
         "EmbeddedError",
         "EvaluationError",
+        "GrowthError",
         "IngestError",
         "KafkaAwayError",
         "LogReadError",

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infra.cli.common import Json, instant, load_settings, note, print_json, progress, say, table
+from infra.cli import train_outliers
+from infra.cli.common import (
+    Json,
+    instant,
+    load_settings,
+    note,
+    print_json,
+    progress,
+    say,
+    table,
+    telling,
+)
 from infra.cli.failures import CommandError
 
 if TYPE_CHECKING:
@@ -18,6 +29,8 @@ if TYPE_CHECKING:
     from streams.virality.training.train import Trained
 
 app = typer.Typer(help="Train models.", no_args_is_help=True)
+app.command("outliers")(train_outliers.outliers)
+app.command("outliers-default")(train_outliers.default)
 
 _Rounds = Annotated[int, typer.Option(min=1, help="Trees of each set.")]
 _Seed = Annotated[int, typer.Option(min=0, help="Another seed, another sample.")]
@@ -131,7 +144,7 @@ def default(
     if out.exists() and any(path.is_dir() for path in out.iterdir()):
         raise CommandError(f"{out} has folders in it: it is no folder of a model")
     load_settings(resolved=False)
-    with _telling() as said:
+    with telling("train") as said:
         trained = train(
             chart_data(charts),
             "charts",
@@ -166,7 +179,7 @@ def _from_log(
     from streams.virality.training.train import train
 
     data, read = read_data(settings, progress, since=since, until=until)
-    with _telling() as said:
+    with telling("train") as said:
         trained = train(data, name, Recipe(rounds, seed), most_videos=most_videos, said=said)
         _, metrics = _written(trained, folder, ())
     return trained, read, metrics
@@ -203,28 +216,9 @@ def _promotion(desk: Any, trained: Trained, model: Model) -> dict[str, Any]:
 
 
 def _compile(settings: Settings, forecaster: Any) -> None:
-    with _telling() as said:
+    with telling("train") as said:
         said("compile")
         forecaster.compile(settings.home / "compiled")
-
-
-def _telling() -> Any:
-    """What is being done, on a terminal."""
-    from contextlib import contextmanager
-
-    @contextmanager
-    def telling() -> Any:
-        import sys
-
-        if not sys.stderr.isatty():
-            yield lambda _: None
-            return
-        from rich.console import Console
-
-        with Console(stderr=True).status("train") as status:
-            yield lambda text: status.update(text)
-
-    return telling()
 
 
 def _in_short(metrics: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from schemas.avro_types import frame_schema
 from schemas.catalogue import OUTLIER_BASELINES, OUTLIER_DETECTIONS, OUTLIER_SHIFTS
 from streams.columnar.fold import ROW, Folded
 from streams.outliers.ages import LOWER_ENDS_H, age_from_h
-from streams.outliers.detection.arrays import NEVER, Booleans, Integers
+from streams.outliers.detection.arrays import FOREVER, NEVER, Booleans, Integers
 from streams.outliers.detection.channels import (
     FORMATS,
     LISTS,
@@ -175,6 +175,7 @@ def _asked(
         group,
         growth.log_share(group, snapshots["age_s"].to_numpy() / 3600),
         np.full(len(series), NEVER),
+        np.full(len(series), FOREVER),
     )
 
 

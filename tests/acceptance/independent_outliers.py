@@ -167,10 +167,8 @@ class Recount:
         share = self.curves.log_share(group, (age // dt.timedelta(seconds=1)) / 3600)
         x = math.log10(event["views"] + 1)
         adds = bracket > 0 and bracket not in story.ages
-        since = series.since
-        if since is not None and event["published_at"] < since:
-            since = None  # it lived at the old level
-        usual = self._usual(series, event["video_id"], group, share, since)
+        compared = _compared(series, event)
+        usual = self._usual(compared, group, share)
         facts = {
             **event,
             "format": format_,
@@ -187,19 +185,7 @@ class Recount:
             addition = Addition(event["video_id"], event["published_at"], share, x - share)
             series.additions.append(addition)
 
-    def _usual(
-        self,
-        series: Series,
-        video: str,
-        group: list[str],
-        share: float,
-        since: dt.datetime | None,
-    ) -> Usual | None:
-        newest: dict[str, Addition] = {}
-        for one in reversed(series.additions):
-            if one.video != video and len(newest) < COMPARED:
-                newest.setdefault(one.video, one)
-        compared = [one for one in newest.values() if since is None or one.published >= since]
+    def _usual(self, compared: list[Addition], group: list[str], share: float) -> Usual | None:
         if len(compared) < 2:
             return None
         prior = self.curves.prior(group)
@@ -208,8 +194,7 @@ class Recount:
         location = statistics.median_low(levels)
         usual = _at_level(prior["variance"], location)
         weights = [
-            self.curves.forgetting**rank * usual / (usual + far)
-            for rank, far in enumerate(carried)
+            self.curves.forgetting**rank * usual / (usual + far) for rank, far in enumerate(carried)
         ]
         n, strength = math.fsum(weights), prior["strength"]
         variance = usual
@@ -294,16 +279,8 @@ class Recount:
                 return
 
     def _shift(self, series: Series, event: Event, direction: str, one: Direction) -> None:
-        # Of the videos that this one was set against.
-        floor = series.since
-        if floor is not None and event["published_at"] < floor:
-            floor = None
         assert one.since is not None
-        compared: dict[str, Addition] = {}
-        for addition in reversed(series.additions):
-            if addition.video != event["video_id"] and len(compared) < COMPARED:
-                compared.setdefault(addition.video, addition)
-        levels = [a for a in compared.values() if floor is None or a.published >= floor]
+        levels = _compared(series, event)
         new = [a.level for a in levels if a.published >= one.since]
         after = statistics.median([*new, event["x"] - event["share"]])
         old = [a.level for a in levels if a.published < one.since]
@@ -324,6 +301,19 @@ class Recount:
         )
         series.since = one.since
         series.up, series.down = Direction(), Direction()
+
+
+def _compared(series: Series, event: Event) -> list[Addition]:
+    """The newest of each other video, the newest first: 40, of those the ones on its side."""
+    newest: dict[str, Addition] = {}
+    for one in reversed(series.additions):
+        if one.video != event["video_id"] and len(newest) < COMPARED:
+            newest.setdefault(one.video, one)
+    since = series.since
+    if since is None:
+        return list(newest.values())
+    new = event["published_at"] >= since
+    return [one for one in newest.values() if (one.published >= since) == new]
 
 
 def _format(duration: int | None) -> str:

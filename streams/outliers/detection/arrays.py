@@ -9,7 +9,9 @@ Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
 
-NEVER = np.iinfo(np.int64).min // 4  # an instant before all others, in microseconds; adding is safe
+# Instants before and after all others, in microseconds; sums with others fit.
+NEVER = np.iinfo(np.int64).min // 4
+FOREVER = np.iinfo(np.int64).max // 4
 
 
 def starts_of(groups: Integers) -> Integers:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streams.outliers.detection.arrays import NEVER, Booleans, Floats, Integers, starts_of
+from streams.outliers.detection.arrays import FOREVER, NEVER, Booleans, Floats, Integers, starts_of
 from streams.outliers.detection.channels import FORMATS, Contributions
 from streams.outliers.model.growth import Growth
 from streams.outliers.model.posterior import posterior
@@ -38,6 +38,7 @@ class Asked(NamedTuple):
         group: int64, of the growth curves.
         share: float64, log10 share of the 90-day views at its age.
         since: int64, microseconds: videos published earlier are not compared with.
+        until: int64, microseconds: nor are those published then or later.
     """
 
     start: Integers
@@ -46,6 +47,7 @@ class Asked(NamedTuple):
     group: Integers
     share: Floats
     since: Integers
+    until: Integers
 
     def at(self, rows: Integers) -> Asked:
         """Some of them."""
@@ -178,9 +180,10 @@ class History:
             behind = np.cumsum(inside[::-1], axis=0, dtype=np.int32)[::-1]
             whole = whole | (behind[0] >= MOST)
             inside &= behind <= MOST
-        since = asked.since[rows]
-        if (since > NEVER).any():
-            inside &= self.published[at] >= since
+        since, until = asked.since[rows], asked.until[rows]
+        if (since > NEVER).any() or (until < FOREVER).any():
+            published = self.published[at]
+            inside &= (published >= since) & (published < until)
         return Window(rows, at, inside), whole
 
 

@@ -9,7 +9,7 @@ import polars as pl
 
 from schemas.avro_types import frame_schema
 from schemas.catalogue import OUTLIER_BASELINES
-from streams.outliers.detection.arrays import NEVER, Floats, Integers
+from streams.outliers.detection.arrays import FOREVER, NEVER, Floats, Integers
 from streams.outliers.detection.channels import (
     FORMATS,
     Contributions,
@@ -60,7 +60,15 @@ def _entries(recent: pl.DataFrame, levels: pl.DataFrame, growth: Growth) -> pl.D
     group = growth.codes(formats, recent["category"][end - 1])[every]
     share = growth.log_share(group, ages.astype(np.float64))
     nobody = np.full(len(every), -1)
-    asked = Asked(start[every], end[every], nobody, group, share, _since(levels, series)[every])
+    asked = Asked(
+        start[every],
+        end[every],
+        nobody,
+        group,
+        share,
+        _since(levels, series)[every],
+        np.full(len(every), FOREVER),
+    )
     expected = history.expected(asked)
     told = np.flatnonzero(expected.n >= FEWEST)
     return pl.DataFrame(

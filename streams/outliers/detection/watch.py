@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from scipy import special
 
-from streams.outliers.detection.arrays import NEVER, Booleans, Floats, Integers
+from streams.outliers.detection.arrays import FOREVER, NEVER, Booleans, Floats, Integers
 from streams.outliers.detection.channels import micros
 from streams.outliers.detection.history import Asked, Expected, History
 from streams.outliers.detection.shifts import Levels, Shifts
@@ -24,8 +24,8 @@ def watched(
 ) -> tuple[Shifts, Asked, Expected]:
     """Set every snapshot against its history, which begins anew where the channel shifts.
 
-    After a shift a video published since the shift's first video is set against such videos only;
-    an older one against all, as before: it lived at the old level.
+    After a shift a video published since the shift's first video is set against such videos only,
+    and an older one, which lived at the old level, against older ones.
 
     Args:
         levels: the watch; afterwards as it stands after all snapshots.
@@ -39,8 +39,7 @@ def watched(
     since = levels.since[levels.places(series)]
 
     def judge(at: Integers, since: Integers) -> Expected:
-        some = asked.at(at)._replace(since=np.where(published[at] >= since, since, NEVER))
-        found = history.expected(some)
+        found = history.expected(_on_its_side(asked.at(at), published[at], since))
         for whole, part in zip(expected, found, strict=True):
             whole[at] = part
         return found
@@ -56,7 +55,14 @@ def watched(
     since = _in_force(since, shifts, series)
     rest = np.flatnonzero(~first)
     judge(rest, since[rest])
-    return shifts, asked._replace(since=np.where(published >= since, since, NEVER)), expected
+    return shifts, _on_its_side(asked, published, since), expected
+
+
+def _on_its_side(asked: Asked, published: Integers, since: Integers) -> Asked:
+    newer = published >= since
+    return asked._replace(
+        since=np.where(newer, since, NEVER), until=np.where(newer, FOREVER, since)
+    )
 
 
 def _in_force(since: Integers, shifts: Shifts, series: Integers) -> Integers:

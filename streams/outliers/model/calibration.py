@@ -39,6 +39,7 @@ def measured(growth: Growth, observed: pl.DataFrame, since: dt.datetime) -> dict
     found = histories(observed, growth, since)
     posterior = found.videos.of(growth)
     tail = upper_tail((found.videos.x - posterior.location) / posterior.scale, posterior.df)
+    age_h = found.rows["age_h"].to_numpy()
     enough = found.n >= HISTORIES[1]
     by_age = zip(CONTRIBUTE_H, (*CONTRIBUTE_H[1:], np.inf), strict=True)
     by_length = zip(HISTORIES, (*HISTORIES[1:], np.inf), strict=True)
@@ -53,9 +54,7 @@ def measured(growth: Growth, observed: pl.DataFrame, since: dt.datetime) -> dict
         "share at p": {
             "all": _shares(tail, enough),
             "by age": {
-                f"from {low:g} h": _shares(
-                    tail, enough & (found.age_h >= low) & (found.age_h < high)
-                )
+                f"from {low:g} h": _shares(tail, enough & (age_h >= low) & (age_h < high))
                 for low, high in by_age
             },
             "by earlier videos": {

@@ -100,6 +100,10 @@ def evaluate(
         "age": "by curves that ship; the familiar definitions know of none",
         "growth": growth.version,
         "priors": note,
+        "forgetting": {
+            _SHIPPED: growth.forgetting,
+            _OF_OTHERS: [one.forgetting for one in learned or []],
+        },
         "flag rates": [
             *_flag_rates(results),
             _around(videos["views"].to_numpy(), at, channel),

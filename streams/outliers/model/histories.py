@@ -20,13 +20,13 @@ class Histories(NamedTuple):
     """Observations to be judged, by what was known before them.
 
     Attributes:
+        rows: the observations, as `observations` has them.
         videos: their x, earlier ones and groups.
-        age_h: (observations,) Float64.
         n: (observations,) other videos in the history.
     """
 
+    rows: pl.DataFrame
     videos: Described
-    age_h: NDArray[np.float64]
     n: NDArray[np.int64]
 
 
@@ -64,7 +64,7 @@ def histories(observed: pl.DataFrame, growth: Growth, since: dt.datetime) -> His
     x = rows["x"].to_numpy() - share
     far = np.abs(share[at] - share[judged][:, None])
     return Histories(
-        Described(x[judged], x[at], far, valid, codes[judged]), age_h[judged], valid.sum(axis=1)
+        rows[judged], Described(x[judged], x[at], far, valid, codes[judged]), valid.sum(axis=1)
     )
 
 

@@ -30,11 +30,11 @@ _LEAST_VIDEOS = 5  # of a channel whose spread is looked at
 _PULL = 10.0  # what a wider group is worth, in channels
 _LEAST_VARIANCE = 0.003  # (a factor of 1.13 in views) nothing is steadier than that
 _MOST = 12_000  # videos that are described, evenly chosen
-_HITS, _HIT_SCALE = 0.02, 4.0  # share of videos that are out by so many times the scale
+_HITS, _HIT_SCALE = 0.01, 4.0  # share of videos that are out by so many times the scale
 _LENGTHS = (3, 5, 10, 20, HISTORY)  # of histories, in turn: short ones matter as well
 _FORGETTING = (1.0, 0.98, 0.96, 0.94, 0.92, 0.9, 0.87, 0.84, 0.8, 0.75)
 _DF = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0)
-_FACTORS = (0.35, 0.5, 0.7, 0.85, 1.0, 1.2, 1.4, 2.0)
+_FACTORS = (0.35, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5)
 
 
 class Described(NamedTuple):

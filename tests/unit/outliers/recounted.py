@@ -14,7 +14,6 @@ from tests.unit.outliers.snapshots import Outcome
 SHIPPED = (resources.files("streams.outliers.model") / "default.json").read_text("utf-8")
 
 
-
 def recounted(
     events: pl.DataFrame, multiple: float = 3.0, probability: float = 0.01, curves: str = SHIPPED
 ) -> Recount:
