@@ -62,7 +62,7 @@ async def outliers(
         "min_multiple": min_multiple,
         "max_probability": max_probability,
         "since": since,
-        "uncertain": include_uncertain,
+        "uncertain": include_uncertain or verdict == "confirmed",  # they all had doubts
         "standing": verdict == "outlier",
         "retracted": include_retracted or verdict == "retracted",
         "confirmed": verdict == "confirmed",

@@ -11,6 +11,9 @@ SELECT
         WHERE d.channel_id = c.channel_id AND NOT EXISTS (
             SELECT FROM outlier_retractions AS r
             WHERE r.video_id = d.video_id AND r.retracts = d.event_id
+        ) AND NOT EXISTS (
+            SELECT FROM outlier_detections AS x
+            WHERE x.video_id = d.video_id AND x.confirms = d.event_id
         )
     ) AS outliers
 FROM (
@@ -36,6 +39,9 @@ CROSS JOIN (
     WHERE d.channel_id = %(id)s AND NOT EXISTS (
         SELECT FROM outlier_retractions AS r
         WHERE r.video_id = d.video_id AND r.retracts = d.event_id
+    ) AND NOT EXISTS (
+        SELECT FROM outlier_detections AS x
+        WHERE x.video_id = d.video_id AND x.confirms = d.event_id
     )
 ) AS found
 LEFT JOIN channels AS c ON c.channel_id = %(id)s

@@ -52,5 +52,8 @@ CROSS JOIN (
     WHERE NOT EXISTS (
         SELECT FROM outlier_retractions AS r
         WHERE r.video_id = d.video_id AND r.retracts = d.event_id
+    ) AND NOT EXISTS (
+        SELECT FROM outlier_detections AS x
+        WHERE x.video_id = d.video_id AND x.confirms = d.event_id
     )
 ) AS o;

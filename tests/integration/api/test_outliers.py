@@ -132,6 +132,21 @@ def test_what_a_recount_took_back_is_told_and_is_no_discovery(
     assert set(found(api, f"channel_id={channel}&include_retracted=true&fdr=0.5")) == {stands}
 
 
+def test_a_doubtful_detection_gives_way_to_the_one_that_confirms_it(
+    api: Api, unique: Make, noon: dt.datetime
+) -> None:
+    channel, video = unique("c"), unique("v")
+    doubtful = detection(video, channel, occurred_at=noon, too_recent=True, event_id=unique("e"))
+    later = noon + dt.timedelta(hours=9)
+    sure = detection(video, channel, occurred_at=later, event_id=unique("e"))
+    api.fold("outliers", OUTLIER_DETECTIONS, doubtful, sure | {"confirms": doubtful["event_id"]})
+    (item,) = found(api, f"channel_id={channel}&include_uncertain=true").values()
+    assert (item["event_id"], item["verdict"]) == (sure["event_id"], "outlier")
+    (item,) = found(api, f"channel_id={channel}&verdict=confirmed").values()
+    assert (item["event_id"], item["verdict"]) == (doubtful["event_id"], "confirmed")
+    assert item["confirmed_by"] == sure["event_id"]
+
+
 def test_pages_by_cursor_have_every_detection_once(
     api: Api, unique: Make, noon: dt.datetime
 ) -> None:
