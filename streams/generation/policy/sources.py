@@ -15,10 +15,13 @@ from schemas.topic import Topic
 
 Kind = Literal["number", "text", "truth"]
 
-# Where a record is and who wrote it say nothing of a video.
+# Where a record is, who wrote it and which it belongs to say nothing of a video.
 _BOOKKEEPING = frozenset(
     {"event_id", "source_partition", "source_offset", "applied_offset", "generation"}
+    | {"retracts", "confirms"}
 )
+# An observation may not say it where the tables know it: it is always looked up.
+_LOOKED_UP = frozenset({"category"})
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Source:
         found: dict[str, Kind] = {}
         for name, dtype in frame_schema(self.topic.schema).items():
             kind = _kind(dtype)
-            if kind is not None and name not in _BOOKKEEPING:
+            if kind is not None and name not in _BOOKKEEPING | _LOOKED_UP:
                 found[name] = kind
         return found
 

@@ -142,7 +142,9 @@ def test_a_rule_that_makes_no_sense_is_refused(multiple: float, probability: flo
         Rule(multiple, probability)
 
 
-@pytest.mark.parametrize(("earlier", "said"), [(0, []), (1, []), (2, [True]), (4, [True]), (5, [False])])  # fmt: skip
+@pytest.mark.parametrize(
+    ("earlier", "said"), [(0, []), (1, []), (2, [True]), (4, [True]), (5, [False])]
+)
 def test_little_history_is_said_and_none_is_silence(earlier: int, said: list[bool]) -> None:
     events = [*history(earlier), snapshot("hit", hours=30, views=10**8)]
     assert [one["insufficient_history"] for one in told(events)] == said
