@@ -2,6 +2,18 @@
 
 -- name: page
 -- Newest or largest first; the cursor is the last row's sort key.
+WITH gone AS (
+    SELECT DISTINCT ON (t.video_id, t.retracts)
+        t.video_id, t.retracts, t.occurred_at, t.views, t.reason
+    FROM outlier_retractions AS t
+    WHERE t.retracts IS NOT NULL
+    ORDER BY t.video_id, t.retracts, t.source_offset, t.event_id
+), confirmed AS (
+    SELECT DISTINCT ON (x.video_id, x.confirms) x.video_id, x.confirms, x.event_id
+    FROM outlier_detections AS x
+    WHERE x.confirms IS NOT NULL
+    ORDER BY x.video_id, x.confirms, x.source_offset, x.event_id
+)
 SELECT
     d.event_id, d.occurred_at AS detected_at, d.day, d.video_id, d.channel_id, d.title, d.category,
     c.title AS channel_title, d.format, d.published_at, d.age_s, d.age_from_h, d.views,
@@ -12,18 +24,8 @@ SELECT
     n.event_id AS confirmed_by
 FROM outlier_detections AS d
 LEFT JOIN channels AS c USING (channel_id)
-LEFT JOIN LATERAL (
-    SELECT t.occurred_at, t.views, t.reason
-    FROM outlier_retractions AS t
-    WHERE t.video_id = d.video_id AND t.retracts = d.event_id
-    ORDER BY t.source_offset, t.event_id LIMIT 1
-) AS r ON true
-LEFT JOIN LATERAL (
-    SELECT x.event_id
-    FROM outlier_detections AS x
-    WHERE x.video_id = d.video_id AND x.confirms = d.event_id
-    ORDER BY x.source_offset, x.event_id LIMIT 1
-) AS n ON true
+LEFT JOIN gone AS r ON r.video_id = d.video_id AND r.retracts = d.event_id
+LEFT JOIN confirmed AS n ON n.video_id = d.video_id AND n.confirms = d.event_id
 WHERE (%(channel_id)s::text IS NULL OR d.channel_id = %(channel_id)s)
     AND (%(format)s::text IS NULL OR d.format = %(format)s)
     AND (%(min_multiple)s::double precision IS NULL OR d.multiple >= %(min_multiple)s)
@@ -64,20 +66,22 @@ ORDER BY
 LIMIT %(limit)s OFFSET %(offset)s;
 
 -- name: total
+WITH gone AS (
+    SELECT DISTINCT ON (t.video_id, t.retracts)
+        t.video_id, t.retracts, t.occurred_at, t.views, t.reason
+    FROM outlier_retractions AS t
+    WHERE t.retracts IS NOT NULL
+    ORDER BY t.video_id, t.retracts, t.source_offset, t.event_id
+), confirmed AS (
+    SELECT DISTINCT ON (x.video_id, x.confirms) x.video_id, x.confirms, x.event_id
+    FROM outlier_detections AS x
+    WHERE x.confirms IS NOT NULL
+    ORDER BY x.video_id, x.confirms, x.source_offset, x.event_id
+)
 SELECT count(*) AS total
 FROM outlier_detections AS d
-LEFT JOIN LATERAL (
-    SELECT t.occurred_at
-    FROM outlier_retractions AS t
-    WHERE t.video_id = d.video_id AND t.retracts = d.event_id
-    LIMIT 1
-) AS r ON true
-LEFT JOIN LATERAL (
-    SELECT x.event_id
-    FROM outlier_detections AS x
-    WHERE x.video_id = d.video_id AND x.confirms = d.event_id
-    LIMIT 1
-) AS n ON true
+LEFT JOIN gone AS r ON r.video_id = d.video_id AND r.retracts = d.event_id
+LEFT JOIN confirmed AS n ON n.video_id = d.video_id AND n.confirms = d.event_id
 WHERE (%(channel_id)s::text IS NULL OR d.channel_id = %(channel_id)s)
     AND (%(format)s::text IS NULL OR d.format = %(format)s)
     AND (%(min_multiple)s::double precision IS NULL OR d.multiple >= %(min_multiple)s)
