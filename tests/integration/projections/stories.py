@@ -53,6 +53,8 @@ def story(topic: Topic, seed: int, count: int) -> list[Event]:
         return _jobs(topic, rng, count)
     events = [_any_of(topic, rng) for _ in range(count)]
     names = _STATES.get(topic.events)
+    if names is not None and "event_id" in names:
+        events = [{**event, "event_id": f"e{rng.integers(count)}"} for event in events]
     if names is not None:
         events = [_state(topic.schema, event, names) for event in events]
     return events
