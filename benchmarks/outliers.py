@@ -23,7 +23,7 @@ import polars as pl
 from benchmarks.engagement import forget
 from benchmarks.load import FrameProducer
 from benchmarks.machine import machine
-from benchmarks.measured import measured
+from benchmarks.measured import measured_facts
 from benchmarks.outlier_calibration import calibration, learned, scenario
 from benchmarks.servers import servers
 from infra.cli.common import note
@@ -52,7 +52,7 @@ _LOOPED = 100_000  # snapshots that the loop is given
 def run(data: Path | None = None, runs: int = RUNS) -> dict[str, Any]:
     """Measure; the result is what `groundswell bench outliers --json` prints."""
     snapshots, source = _snapshots(data or DATA)
-    fold_rates, cpu_rates, agent_rates, loop_rates = [], [], [], []
+    fold_rates, cpu_rates, agent_rates, agent_cpu_rates, loop_rates = [], [], [], [], []
     with servers() as settings:
         note(f"publishing {len(snapshots):,} snapshots ({source}) ...")
         producer = FrameProducer(settings, VIDEO_SNAPSHOTS)
@@ -68,13 +68,16 @@ def run(data: Path | None = None, runs: int = RUNS) -> dict[str, Any]:
             loop_rates.append(_timed(lambda: _loop(snapshots.head(_LOOPED))))
             forget(settings, NAME, OUTLIER_BASELINES)
             arguments = {"settings": plain, "events": len(snapshots)}
-            agent_rates.append(measured("benchmarks.outliers_worker", arguments))
+            facts = measured_facts("benchmarks.outliers_worker", arguments)
+            agent_rates.append(facts["events"] / facts["seconds"])
+            agent_cpu_rates.append(facts["events"] / facts["cpu"])
     loop = median(loop_rates)
     others = {"loop per record": round(loop)}
     figures = [
         _figure("fold, snapshots/s", median(fold_rates), BAR, others),
         _figure("fold, snapshots per CPU second", median(cpu_rates), BAR, others),
         _figure("agent, snapshots/s", median(agent_rates), BAR, others),
+        _figure("agent, snapshots per CPU second", median(agent_cpu_rates), BAR, others),
         *_calibration(),
     ]
     return {

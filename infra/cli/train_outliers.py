@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 
 def outliers(
-    since: Annotated[str | None, typer.Option(help="Snapshots that the log received then.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Snapshots that the log received from then on.")
+    ] = None,
     until: Annotated[str | None, typer.Option(help="What the log received before then.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="Write them to this file as well (JSON).")
@@ -46,6 +48,8 @@ def outliers(
 
     Example: groundswell train outliers --since 2026-01-01
     """
+    if out is not None:
+        _check_folder(out)
     settings = load_settings()
     from infra import outlier_growth
     from streams.outliers.model.training import train
@@ -104,6 +108,7 @@ def default(
     absent = [file for file in FILES if not (charts / file).is_file()]
     if absent:
         raise CommandError(f"{charts} has no {', '.join(absent)}")
+    _check_folder(out)
     with telling("train"):
         growth = default_growth(charts)
     out.write_text(growth.to_json() + "\n", encoding="utf-8")
@@ -111,6 +116,12 @@ def default(
         print_json({"growth": growth.version, "file": str(out)})
     else:
         say(f"{growth.version} is in {out}")
+
+
+def _check_folder(file: Path) -> None:
+    """Before anything is learned, not after."""
+    if not file.parent.is_dir():
+        raise CommandError(f"{file} cannot be written: {file.parent} is no folder")
 
 
 def _print(trained: Trained) -> None:

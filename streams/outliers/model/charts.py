@@ -39,20 +39,20 @@ def default_growth(folder: Path) -> Growth:
     Args:
         folder: has `FILES`.
     """
-    charted, followed = _charted(folder), _followed(folder)
-    lengths = followed.select("video_id", "duration_s").drop_nulls().unique("video_id")
-    listed = observations(charted.join(lengths, on="video_id", how="left"))
-    to_the_end = observations(followed.select(*charted.columns, "duration_s"))
+    listed, to_the_end = charted(folder), followed(folder)
+    lengths = to_the_end.select("video_id", "duration_s").drop_nulls().unique("video_id")
+    # Forgetting is learned from channels' charted videos, whose length is mostly unknown.
+    unknown = observations(listed.with_columns(duration_s=pl.lit(None, pl.Int32)))
+    listed = observations(listed.join(lengths, on="video_id", how="left"))
+    to_the_end = observations(to_the_end)
     growths = pl.concat(
         [increments(listed).filter(pl.col("from_h") < CHARTED_H), increments(to_the_end)]
     )
     start = Growth(curves.learned_curves(growths), {ALL: PRIOR}, tau2=0.0, forgetting=1.0)
     early = spans(listed).filter(pl.col("from_h") < CHARTED_H)
     start = with_tau2(start, pl.concat([early, spans(to_the_end)]))
-    # Forgetting is learned from channels' charted videos, with priors that suit those.
-    videos = spread.carried(
-        observations(charted.with_columns(duration_s=pl.lit(None, pl.Int32))), start
-    )
+    videos = spread.carried(unknown, start)
+    # With priors that suit charted videos, which those that ship need not.
     charts = spread.fitted(
         replace(start, priors=spread.learned_priors(videos)), spread.described(videos, mixed=True)
     )
@@ -63,7 +63,8 @@ def default_growth(folder: Path) -> Growth:
     )
 
 
-def _charted(folder: Path) -> pl.DataFrame:
+def charted(folder: Path) -> pl.DataFrame:
+    """Daily charts as `SNAPSHOT_COLUMNS`, but for the duration, which they do not tell."""
     videos = pl.read_parquet(folder / FILES[0])
     return (
         pl.read_parquet(folder / FILES[1])
@@ -79,7 +80,8 @@ def _charted(folder: Path) -> pl.DataFrame:
     )
 
 
-def _followed(folder: Path) -> pl.DataFrame:
+def followed(folder: Path) -> pl.DataFrame:
+    """Videos that were counted daily after they left the charts too, as `SNAPSHOT_COLUMNS`."""
     videos = pl.read_parquet(folder / FILES[0]).select("video_id", "category_id")
     captured = pl.col("date").cast(pl.Datetime("us")) + CAPTURED
     return (

@@ -26,7 +26,7 @@ _PULL = 50.0  # what a wider group is worth, in increments
 _PASSES = 3  # of reweighting
 _CUT = 3.0  # standard deviations from which an increment counts less (Huber)
 _NOISE = 1e-3  # variance of log10 views that has nothing to do with age
-_BLOCK = 20_000
+_BLOCK = 200  # so small that the linear algebra starts no threads
 _FAR = 0.1  # log10: a span that tells of how growth differs
 _USUAL_TAU2 = 0.12  # variance per unit of log10, where too few spans are known
 

@@ -8,14 +8,15 @@ grid. A share of `_HITS` of the videos is allowed to be far out, or hits would s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from streams.outliers.model.growth import ALL, Growth, group_name
 from streams.outliers.model.posterior import Posterior, posterior
@@ -33,8 +34,8 @@ _MOST = 12_000  # videos that are described, evenly chosen
 _HITS, _HIT_SCALE = 0.01, 4.0  # share of videos that are out by so many times the scale
 _LENGTHS = (3, 5, 10, 20, HISTORY)  # of histories, in turn: short ones matter as well
 _FORGETTING = (1.0, 0.98, 0.96, 0.94, 0.92, 0.9, 0.87, 0.84, 0.8, 0.75)
-_DF = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0)
-_FACTORS = (0.35, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5)
+_DF = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0, 40.0, 80.0)
+_FACTORS = (0.35, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15, 1.2, 1.3, 1.4, 1.6, 2.0, 2.5)
 
 
 class Described(NamedTuple):
@@ -139,7 +140,6 @@ def described(videos: pl.DataFrame, *, mixed: bool = False) -> Described:
 
 def fitted(growth: Growth, videos: Described) -> Growth:
     """The same curves and priors, with the forgetting, df and variances that describe best."""
-    df, factor = 4.0, 1.0
     base = growth.priors
 
     def with_(forgetting: float, df: float, factor: float) -> Growth:
@@ -148,21 +148,22 @@ def fitted(growth: Growth, videos: Described) -> Growth:
                 prior,
                 df=df,
                 # Between channels nothing changes: a larger variance within is a stronger mean.
-                strength=prior.strength * factor,
+                strength=round(prior.strength * factor, 6),
                 variance=tuple(round(one * factor, 6) for one in prior.variance),
             )
             for name, prior in base.items()
         }
         return replace(growth, forgetting=forgetting, priors=priors)
 
-    def best(candidates: Mapping[float, Growth]) -> float:
-        return max(candidates, key=lambda one: mean_log_score(videos, candidates[one]))
+    @cache
+    def score(forgetting: float, df: float, factor: float) -> float:
+        return mean_log_score(videos, with_(forgetting, df, factor))
 
-    forgetting = growth.forgetting
-    for _ in range(2):
-        forgetting = best({one: with_(one, df, factor) for one in _FORGETTING})
-        factor = best({one: with_(forgetting, df, one) for one in _FACTORS})
-        df = best({one: with_(forgetting, one, factor) for one in _DF})
+    forgetting, df, factor = 1.0, 4.0, 1.0
+    for _ in range(2):  # one after another; a third round finds nothing new
+        forgetting = max(_FORGETTING, key=lambda one: score(one, df, factor))
+        factor = max(_FACTORS, key=lambda one: score(forgetting, df, one))
+        df = max(_DF, key=lambda one: score(forgetting, one, factor))
     return with_(forgetting, df, factor)
 
 
@@ -170,10 +171,17 @@ def mean_log_score(videos: Described, growth: Growth) -> float:
     """Mean natural logarithm of the predictive density; the larger the better."""
     found = videos.of(growth)
     z = (videos.x - found.location) / found.scale
-    usual = stats.t.pdf(z, found.df)
-    hit = stats.t.pdf(z / _HIT_SCALE, found.df) / _HIT_SCALE
+    usual = _density(z, found.df)
+    hit = _density(z / _HIT_SCALE, found.df) / _HIT_SCALE
     density = ((1 - _HITS) * usual + _HITS * hit) / found.scale
     return float(np.log(np.maximum(density, 1e-12)).mean())
+
+
+def _density(t: Floats, df: Floats) -> Floats:
+    """Of Student's t; SciPy's own checks its arguments for longer than it computes."""
+    log_factor = special.gammaln((df + 1) / 2) - special.gammaln(df / 2) - np.log(np.pi * df) / 2
+    density: Floats = np.exp(log_factor - (df + 1) / 2 * np.log1p(t * t / df))
+    return density
 
 
 def _groups(channels: pl.DataFrame, column: str) -> Iterator[tuple[str, pl.DataFrame]]:

@@ -111,7 +111,7 @@ def _times(column: pl.Series) -> pl.Series:
                 "UTC"
             )
         case pl.String:
-            plain = column.str.strip_chars()
+            plain = column.str.strip_chars().str.replace(r"(?i) ?utc$", "Z")
             zoned = plain.str.contains(r"(?i)(z|[+-]\d\d:?\d\d)$") & plain.str.contains(r"\d:\d")
             spaced = plain.str.replace(" ", "T", literal=True)
             whole = pl.select(

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from benchmarks.servers import servers
+from infra.outlier_growth import serving
 from infra.settings import Settings
 from schemas.catalogue import ENGAGEMENT, VIDEO_SNAPSHOTS, VIDEO_UPLOADS
+from streams.outliers.model.growth import Growth
 from streams.virality.models.forecaster import Forecaster
 from streams.virality.registry.models import DEFAULT
 from streams.virality.registry.watcher import ModelWatcher
@@ -164,3 +166,31 @@ def test_a_model_is_not_compared_with_itself(
 
     assert "nothing to compare" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_outlier_curves_come_out_of_the_same_log_and_serve(
+    trained: dict[str, Any], groundswell: Groundswell, settings: Settings
+) -> None:
+    early = groundswell("train", "outliers", "--since", "2031-01-01", ok=False)
+    assert "nothing to learn from" in early.stderr
+    assert len(early.stderr.strip().splitlines()) == 1, early.stderr
+
+    kept = json.loads(groundswell("train", "outliers", "--no-publish", "--json").stdout)
+    assert not kept["published"]
+    assert serving(settings).version == Growth.default().version
+
+    done = json.loads(groundswell("train", "outliers", "--json").stdout)
+    assert done["published"]
+    assert done["growth"] == kept["growth"]  # the same log, the same curves
+    assert serving(settings).version == done["growth"]
+    assert set(done["learned_from"]["offsets"]) == {
+        str(one) for one in range(VIDEO_SNAPSHOTS.partitions)
+    }
+    learned, shipped = done["evaluation"]["learned"], done["evaluation"]["shipped"]
+    assert learned["log score"] > shipped["log score"]
+    assert learned["growth"]["mean absolute error"] < shipped["growth"]["mean absolute error"]
+
+    # They serve now: learned again they are no better than themselves.
+    again = groundswell("train", "outliers")
+    assert "not published: what serves describes" in again.stderr
+    assert "learned from" in again.stdout
