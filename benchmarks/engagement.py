@@ -26,6 +26,7 @@ from benchmarks.servers import servers
 from infra.settings import Settings
 from schemas.agents import group_of
 from schemas.catalogue import ENGAGEMENT, VIRALITY_SCORES
+from schemas.topic import Topic
 
 EVENTS = 5_000_000
 SLOW_PEER_EVENTS = 50_000  # of the same topic; a per-message peer's rate does not depend on it
@@ -100,20 +101,20 @@ def _ours(settings: Settings, events: int, *, forecasts: bool = False) -> float:
     )
 
 
-def forget(settings: Settings) -> None:
-    """Remove what an earlier run of ours has left: the scores and the group's offsets."""
+def forget(settings: Settings, agent: str = "virality", output: Topic = VIRALITY_SCORES) -> None:
+    """Remove what an earlier run of ours has left: the state and the group's offsets."""
     admin = AdminClient(settings.kafka_config())
     # A worker that has just ended is a member until its session is over.
-    _until_done(lambda: _delete_group(admin))
-    name = VIRALITY_SCORES.name
+    _until_done(lambda: _delete_group(admin, agent))
+    name = output.name
     admin.delete_topics([name], operation_timeout=30)[name].result()
-    topic = NewTopic(name, VIRALITY_SCORES.partitions, 1, config=VIRALITY_SCORES.config())
+    topic = NewTopic(name, output.partitions, 1, config=output.config())
     # The broker forgets a deleted topic a moment later.
     _until_done(lambda: admin.create_topics([topic])[name].result())
 
 
-def _delete_group(admin: AdminClient) -> None:
-    group = group_of("virality")
+def _delete_group(admin: AdminClient, agent: str) -> None:
+    group = group_of(agent)
     try:
         admin.delete_consumer_groups([group])[group].result()
     except KafkaException as error:

@@ -54,6 +54,12 @@ PROCESSES: tuple[ProcessSpec, ...] = (
         agent="virality",
     ),
     _ours("outlier-agent", "folds snapshots into baselines and finds outliers", agent="outliers"),
+    _ours(
+        "channel-shift-agent",
+        "folds channel snapshots into views a day and finds shifts",
+        agent="channel-shifts",
+    ),
+    _ours("niches", "finds topics in which several channels have outliers"),
     _ours("forecast-agent", "folds snapshots into forecasts of views", agent="forecasts"),
     _ours("actuals-agent", "observes what became of predictions", agent="actuals"),
     _ours("poller", "looks at watched channels of YouTube", agent="poller"),

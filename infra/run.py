@@ -15,6 +15,8 @@ from infra.settings import NoStackError, Settings
 ENTRY_POINTS = {
     "virality-agent": "streams.virality.agent:main",
     "outlier-agent": "streams.outliers.agent:main",
+    "channel-shift-agent": "streams.outliers.channels.agent:main",
+    "niches": "streams.outliers.niches.process:main",
     "forecast-agent": "streams.virality.forecasts.agent:main",
     "actuals-agent": "streams.virality.actuals.agent:main",
     "poller": "streams.outliers.watching.poller:main",

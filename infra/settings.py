@@ -131,8 +131,12 @@ class Settings(GenerationSettings, YouTubeSettings):
     outlier_multiple: float = Field(
         3.0, gt=1, description="Times the channel's usual views from which a video is an outlier."
     )
-    outlier_z: float = Field(
-        3.0, gt=0, description="Robust standard deviations from which a video is an outlier."
+    outlier_probability: float = Field(
+        0.01,
+        gt=0,
+        le=0.03,
+        description="Greatest probability of a usual video with as many views at which a video is "
+        "an outlier. It stays one up to five times that.",
     )
     watchdog_seconds: float = Field(
         60.0, gt=0, description="Without progress for so long, an agent that lags exits non-zero."

@@ -5,10 +5,12 @@ from __future__ import annotations
 from projections.channels import CHANNELS
 from projections.forecasts import FORECASTS
 from projections.jobs import JOBS
+from projections.niches import NICHES
 from projections.outliers import OUTLIERS
 from projections.predictions import PREDICTIONS
 from projections.projection import Projection
 from projections.providers import PROVIDERS
+from projections.shifts import SHIFTS
 from projections.videos import VIDEOS
 from projections.virality import VIRALITY
 
@@ -19,6 +21,8 @@ PROJECTIONS: dict[str, Projection] = {
         VIRALITY,
         CHANNELS,
         OUTLIERS,
+        SHIFTS,
+        NICHES,
         JOBS,
         PROVIDERS,
         PREDICTIONS,

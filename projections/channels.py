@@ -1,7 +1,8 @@
 """Channels: their newest counts from snapshots, and what is usual for them from baselines.
 
 Of snapshots the newest by `occurred_at` counts, ties by arrival. Of baselines the one that has seen
-most of its input counts (`applied_offset`), whatever order they were written in. After an expiry
+most of its input counts (`applied_offset`), whatever order they were written in; of the tests of a
+day the furthest row that still knows the day. After an expiry
 the tables are what the snapshots that are left fold into; baselines stay.
 """
 
@@ -15,7 +16,15 @@ from schemas.catalogue import CHANNEL_SNAPSHOTS, EXPIRIES, OUTLIER_BASELINES
 from schemas.sql import beside
 
 # What readers want of a baseline. The counts it was made from are the agent's own business.
-_BASELINE = ("format", "age_from_h", "n", "median_log10_views", "mad_log10_views")
+_BASELINE = (
+    "format",
+    "age_from_h",
+    "n",
+    "median_log10_views",
+    "mad_log10_views",
+    "scale_log10",
+    "df",
+)
 
 
 def fold_snapshots(events: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -35,11 +44,14 @@ def fold_snapshots(events: pl.DataFrame) -> dict[str, pl.DataFrame]:
 
 
 def fold_baselines(events: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """The furthest baselines of each channel as a JSON array, ordered by format and age."""
+    """The furthest baselines of each channel as a JSON array, ordered by format and age; and how
+    many of its videos were judged on each day, as the furthest row that still knows the day has it.
+    """
     newest = events.sort("applied_offset", "_offset").unique("channel_id", keep="last")
     kept = pl.struct(pl.element().struct.field(name) for name in _BASELINE)
     entries = pl.col("baselines").list.eval(kept.sort().struct.json_encode())
     return {
+        "tests": _tests(events),
         "baselines": newest.sort("channel_id").select(
             "channel_id",
             pl.format("[{}]", entries.list.join(",")).alias("baselines"),
@@ -47,21 +59,41 @@ def fold_baselines(events: pl.DataFrame) -> dict[str, pl.DataFrame]:
             baseline_snapshots="snapshots",
             baseline_applied_offset="applied_offset",
             baseline_log_offset="_offset",
-        )
+        ),
     }
+
+
+def _tests(events: pl.DataFrame) -> pl.DataFrame:
+    """Tests of each channel and day (UTC)."""
+    days = events.select("channel_id", "applied_offset", "_offset", "days").explode(
+        "days", empty_as_null=False, keep_nulls=False
+    )
+    return (
+        days.unnest("days")
+        .with_columns(pl.col("day").dt.date())
+        .sort("applied_offset", "_offset", maintain_order=True)
+        .unique(["channel_id", "day"], keep="last", maintain_order=True)
+        .select(
+            "channel_id",
+            "day",
+            "tests",
+            "applied_offset",
+            log_offset="_offset",
+        )
+    )
 
 
 CHANNELS = Projection(
     name="channels",
-    version=2,
+    version=3,
     statements=beside(__file__),
     sources=(
         Source(CHANNEL_SNAPSHOTS, None, fold_snapshots, ("upsert_snapshots",)),
         Source(
             OUTLIER_BASELINES,
-            ("channel_id", "as_of", "snapshots", "baselines", "applied_offset"),
+            ("channel_id", "as_of", "snapshots", "baselines", "days", "applied_offset"),
             fold_baselines,
-            ("upsert_baselines",),
+            ("upsert_baselines", "upsert_tests"),
         ),
         Source(EXPIRIES, ("before",), fold_expiries, EXPIRY_UPSERTS),
     ),

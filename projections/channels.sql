@@ -13,7 +13,8 @@ CREATE TABLE IF NOT EXISTS channels (
     last_observed_at timestamptz,
     observed_stored_at timestamptz, -- of the newest snapshot: when the log received it, and where
     observed_offset bigint,
-    -- [{"format", "age_from_h", "n", "median_log10_views", "mad_log10_views"}], ordered by both
+    -- [{"format", "age_from_h", "n", "median_log10_views", "mad_log10_views", "scale_log10", "df"}],
+    -- ordered by the first two
     baselines jsonb NOT NULL DEFAULT '[]',
     baseline_as_of timestamptz,
     baseline_snapshots bigint, -- video snapshots that the baselines have seen
@@ -33,6 +34,15 @@ CREATE TABLE IF NOT EXISTS channel_observations (
 );
 CREATE INDEX IF NOT EXISTS channel_observations_by_age
     ON channel_observations USING brin (stored_at);
+CREATE TABLE IF NOT EXISTS outlier_tests (
+    channel_id text NOT NULL,
+    day date NOT NULL, -- UTC, of the observations
+    tests bigint NOT NULL, -- videos judged that day that were no outliers when it began
+    applied_offset bigint NOT NULL,
+    log_offset bigint NOT NULL,
+    PRIMARY KEY (channel_id, day)
+);
+CREATE INDEX IF NOT EXISTS outlier_tests_of_day ON outlier_tests (day) INCLUDE (tests);
 CREATE TABLE IF NOT EXISTS channel_expiry (
     single boolean PRIMARY KEY DEFAULT true CHECK (single),
     before timestamptz NOT NULL -- nothing that the log received earlier is in these tables
@@ -50,6 +60,7 @@ CREATE TEMP TABLE IF NOT EXISTS staged_baselines (
     channel_id text, baselines jsonb, baseline_as_of timestamptz, baseline_snapshots bigint,
     baseline_applied_offset bigint, baseline_log_offset bigint
 ) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE IF NOT EXISTS staged_tests (LIKE outlier_tests) ON COMMIT DELETE ROWS;
 
 -- name: upsert_snapshots
 -- Counts only observations that were not there: an event published twice is one observation. The
@@ -179,3 +190,12 @@ ON CONFLICT (channel_id) DO UPDATE SET
 WHERE c.baseline_applied_offset IS NULL
     OR (excluded.baseline_applied_offset, excluded.baseline_log_offset)
         > (c.baseline_applied_offset, c.baseline_log_offset);
+
+-- name: upsert_tests
+INSERT INTO outlier_tests AS t (channel_id, day, tests, applied_offset, log_offset)
+SELECT channel_id, day, tests, applied_offset, log_offset FROM staged_tests
+ON CONFLICT (channel_id, day) DO UPDATE SET
+    tests = excluded.tests,
+    applied_offset = excluded.applied_offset,
+    log_offset = excluded.log_offset
+WHERE (excluded.applied_offset, excluded.log_offset) > (t.applied_offset, t.log_offset);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from schemas.catalogue import (
+    CHANNEL_SNAPSHOTS,
     ENGAGEMENT,
     GENERATION_REQUESTS,
     OUTLIER_DETECTIONS,
@@ -16,6 +17,7 @@ from schemas.topic import Topic
 AGENTS: dict[str, tuple[Topic, ...]] = {
     "virality": (ENGAGEMENT,),
     "outliers": (VIDEO_SNAPSHOTS,),
+    "channel-shifts": (CHANNEL_SNAPSHOTS,),
     "forecasts": (VIDEO_SNAPSHOTS,),
     "actuals": (VIRALITY_CHANNELS, VIRALITY_SCORES),
     "dispatcher": (GENERATION_REQUESTS, OUTLIER_DETECTIONS, VIRALITY_SCORES, WEBHOOK_DELIVERIES),

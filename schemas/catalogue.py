@@ -115,6 +115,14 @@ OUTLIER_GROWTH = Topic(
 OUTLIER_SHIFTS = Topic(
     "outlier.shifts.v1", "channel_id", "Channels whose usual views have changed."
 )
+OUTLIER_CHANNEL_VIEWS = Topic(
+    "outlier.channel-views.v1",
+    "channel_id",
+    "Views a day that are usual for a channel; the state of the channel-shift agent.",
+    compacted=True,
+    retention_days=YOUTUBE_RETENTION_DAYS,
+    expires=True,
+)
 OUTLIER_NICHES = Topic(
     "outlier.niches.v1",
     "niche_id",
@@ -168,6 +176,7 @@ TOPICS: dict[str, Topic] = {
         OUTLIER_DETECTIONS,
         OUTLIER_GROWTH,
         OUTLIER_SHIFTS,
+        OUTLIER_CHANNEL_VIEWS,
         OUTLIER_NICHES,
         OUTLIER_ANALYSES,
         OUTLIER_CONTENT,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from api.database import Row
 from api.errors import not_found
 from api.positions import MinPosition
 from api.routes import V1
@@ -50,7 +51,7 @@ async def channel(channel_id: str, here: Here, at_least: MinPosition) -> Channel
 
 @router.get("/{channel_id}/baseline", summary="What is usual for a channel")
 async def baseline(channel_id: str, here: Here, at_least: MinPosition) -> Baseline:
-    """Median views of its earlier videos, by format and age."""
+    """Where and how wide the views of its next video are expected, by format and age."""
     if at_least.position is not None and at_least.position.topic == VIDEO_SNAPSHOTS.name:
         await at_least.of_offset(here.database, "channels.baseline_applied", channel_id)
     else:
@@ -58,11 +59,21 @@ async def baseline(channel_id: str, here: Here, at_least: MinPosition) -> Baseli
     row = await here.database.one("channels.baseline", {"id": channel_id})
     if row is None:
         raise not_found("channel with a baseline", channel_id)
-    row["baselines"] = [
-        Usual(**usual, median_views=max(10 ** usual["median_log10_views"] - 1, 0.0))
-        for usual in row["baselines"]
-    ]
+    row["baselines"] = [_usual(usual) for usual in row["baselines"]]
     return Baseline(**row)
+
+
+def _usual(entry: Row) -> Usual:
+    """An entry of `channels.baselines`; a scale of 0 is one that nobody has said."""
+    known = entry["df"] > 0
+    return Usual(
+        **{name: entry[name] for name in ("format", "age_from_h", "n")},
+        median_views=max(10 ** entry["median_log10_views"] - 1, 0.0),
+        median_log10_views=entry["median_log10_views"],
+        mad_log10_views=entry["mad_log10_views"],
+        scale_log10=entry["scale_log10"] if known else None,
+        df=entry["df"] if known else None,
+    )
 
 
 @router.get("/{channel_id}/videos", summary="A channel's videos")

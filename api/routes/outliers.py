@@ -1,19 +1,24 @@
-"""Videos far above what is usual for their channel."""
+"""Videos far above what is usual for their channel, shifts of what is usual, and niches."""
 
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 
+from api.database import Row
+from api.familiar import AROUND, LONGEST_SHORT_S, OTHERS, familiar
 from api.positions import MinPosition
 from api.routes import V1
 from api.services import Here
-from api.shapes.channels import Outlier
-from api.shapes.paging import Offset, Page
+from api.shapes.outliers import NicheFound, Outlier, OutlierPage, Shift
+from api.shapes.paging import Cursor, Offset, Page, read_cursor, write_cursor
 
 router = APIRouter(prefix=f"{V1}/outliers", tags=["outliers"])
+
+Limit = Annotated[int, Query(ge=1, le=500)]
+Since = Annotated[dt.datetime | None, Query(description="Detected at or after.")]
 
 
 @router.get("", summary="Outliers")
@@ -23,31 +28,222 @@ async def outliers(
     channel_id: str | None = None,
     format: Annotated[Literal["short", "long", "unknown"] | None, Query()] = None,
     min_multiple: Annotated[float | None, Query(ge=0, allow_inf_nan=False)] = None,
-    since: Annotated[dt.datetime | None, Query(description="Detected at or after.")] = None,
+    max_probability: Annotated[
+        float | None, Query(ge=0, le=1, description="Largest tail probability.")
+    ] = None,
+    fdr: Annotated[
+        float | None,
+        Query(ge=0, le=1, description="Only each day's discoveries at this false discovery rate."),
+    ] = None,
+    since: Since = None,
     include_uncertain: Annotated[
         bool, Query(description="Also those that are too recent, or have too little history.")
     ] = False,
+    verdict: Annotated[
+        Literal["outlier", "retracted", "confirmed"],
+        Query(
+            description="Those that stand; those that were taken back; or doubtful ones whose "
+            "place one without doubts has taken."
+        ),
+    ] = "outlier",
+    include_retracted: Annotated[
+        bool, Query(description="Also those that were taken back.")
+    ] = False,
     sort: Literal["newest", "multiple"] = "newest",
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    limit: Limit = 50,
     offset: Offset = 0,
-) -> Page[Outlier]:
-    """One row for each age at which a video stood out."""
+    cursor: Cursor = None,
+) -> OutlierPage:
+    """Each time that a video became an outlier, with the familiar figures beside the tested one."""
     await at_least.of(here.database, "outliers")
     asked = {
         "channel_id": channel_id,
         "format": format,
         "min_multiple": min_multiple,
+        "max_probability": max_probability,
         "since": since,
-        "uncertain": include_uncertain,
+        "uncertain": include_uncertain or verdict == "confirmed",  # they all had doubts
+        "standing": verdict == "outlier",
+        "retracted": include_retracted or verdict == "retracted",
+        "confirmed": verdict == "confirmed",
+        **await _discovered(here, fdr, since, channel_id),
     }
+    after: list[Any] = [None] * 4 if cursor is None else _sort_key(cursor)
+    names = ("after_multiple", "after_at", "after_video", "after_event")
     rows = await here.database.all(
         "outliers.page",
-        {**asked, "by_multiple": sort == "multiple", "limit": limit, "offset": offset},
+        {
+            **asked,
+            **dict(zip(names, after, strict=True)),
+            "by_multiple": sort == "multiple",
+            "limit": limit,
+            "offset": offset if cursor is None else 0,
+        },
     )
     total = await here.database.one("outliers.total", asked)
-    return Page[Outlier](
-        items=[Outlier(**row) for row in rows],
+    last = rows[-1] if len(rows) == limit else None
+    return OutlierPage(
+        items=await _shaped(here, rows),
         total=total["total"] if total else 0,
         limit=limit,
         offset=offset,
+        next_cursor=None
+        if last is None
+        else write_cursor(
+            repr(last["multiple"]), last["detected_at"], last["video_id"], last["event_id"]
+        ),
     )
+
+
+@router.get("/shifts", summary="Baseline shifts")
+async def shifts(
+    here: Here,
+    at_least: MinPosition,
+    channel_id: str | None = None,
+    measure: Literal["videos", "channel"] | None = None,
+    direction: Literal["up", "down"] | None = None,
+    since: Since = None,
+    limit: Limit = 50,
+    offset: Offset = 0,
+    cursor: Cursor = None,
+) -> Page[Shift]:
+    """Channels whose usual views have changed, newest first: not by one hit, but by many videos
+    or days."""
+    await at_least.of(here.database, "shifts")
+    asked = {
+        "channel_id": channel_id,
+        "measure": measure,
+        "direction": direction,
+        "since": since,
+    }
+    after: list[Any] = [None] * 3 if cursor is None else read_cursor(cursor, 3)
+    rows = await here.database.all(
+        "outliers.shifts",
+        {
+            **asked,
+            **dict(zip(("after_at", "after_channel", "after_event"), after, strict=True)),
+            "limit": limit,
+            "offset": offset if cursor is None else 0,
+        },
+    )
+    total = await here.database.one("outliers.shifts_total", asked)
+    last = rows[-1] if len(rows) == limit else None
+    return Page[Shift](
+        items=[Shift(**row) for row in rows],
+        total=total["total"] if total else 0,
+        limit=limit,
+        offset=offset,
+        next_cursor=None
+        if last is None
+        else write_cursor(last["detected_at"], last["channel_id"], last["event_id"]),
+    )
+
+
+@router.get("/niches", summary="Niches")
+async def niches(
+    here: Here,
+    at_least: MinPosition,
+    channel_id: str | None = None,
+    since: Annotated[dt.datetime | None, Query(description="With a detection at or after.")] = None,
+    include_closed: Annotated[bool, Query(description="Also those that fell apart.")] = False,
+    limit: Limit = 50,
+    offset: Offset = 0,
+    cursor: Cursor = None,
+) -> Page[NicheFound]:
+    """Topics in which at least three independent channels have outliers, newest first."""
+    await at_least.of(here.database, "niches")
+    asked = {"channel_id": channel_id, "since": since, "closed": include_closed}
+    after: list[Any] = [None] * 2 if cursor is None else read_cursor(cursor, 2)
+    rows = await here.database.all(
+        "outliers.niches",
+        {
+            **asked,
+            **dict(zip(("after_at", "after_niche"), after, strict=True)),
+            "limit": limit,
+            "offset": offset if cursor is None else 0,
+        },
+    )
+    total = await here.database.one("outliers.niches_total", asked)
+    last = rows[-1] if len(rows) == limit else None
+    return Page[NicheFound](
+        items=[NicheFound(**row) for row in rows],
+        total=total["total"] if total else 0,
+        limit=limit,
+        offset=offset,
+        next_cursor=None if last is None else write_cursor(last["newest_at"], last["niche_id"]),
+    )
+
+
+def _sort_key(cursor: str) -> list[Any]:
+    """What a cursor of this list says: multiple, detected_at, video and event.
+
+    Raises:
+        ApiError: 422: it did not come from here.
+    """
+    return read_cursor(cursor, 4)
+
+
+async def _discovered(
+    here: Here, fdr: float | None, since: dt.datetime | None, channel_id: str | None
+) -> dict[str, Any]:
+    """The largest probability of each day that is still a discovery at the rate asked for."""
+    if fdr is None:
+        return {"fdr_days": None, "fdr_ps": None}
+    days = await here.database.all("outliers.days", {"since": since, "channel_id": channel_id})
+    rows = await here.database.all("outliers.q_values", {"days": [row["day"] for row in days]})
+    largest: dict[dt.date, float] = {}
+    for row in rows:
+        if row["q"] <= fdr:
+            largest[row["day"]] = max(row["p"], largest.get(row["day"], 0.0))
+    return {"fdr_days": list(largest), "fdr_ps": list(largest.values())}
+
+
+async def _shaped(here: Here, rows: list[Row]) -> list[Outlier]:
+    """Rows of `outliers.page` with their q-values and familiar figures."""
+    if not rows:
+        return []
+    days = sorted({row["day"] for row in rows})
+    found = await here.database.all("outliers.q_values", {"days": days})
+    q_values = {(row["day"], row["p"]): row["q"] for row in found}
+    known = {row["day"] for row in found}
+    counts = {
+        row["video_id"]: row
+        for row in await here.database.all(
+            "outliers.familiar",
+            {
+                "ids": sorted({row["video_id"] for row in rows}),
+                "short_s": LONGEST_SHORT_S,
+                "others": OTHERS,
+                "around": AROUND,
+            },
+        )
+    }
+    items = []
+    for row in rows:
+        figures, reasons = familiar(counts.get(row["video_id"]))
+        q_value = None
+        if row["retracted_at"] is not None:
+            reasons["q_value"] = "the detection was taken back"
+        elif row["day"] not in known:
+            reasons["q_value"] = "how many videos were judged that day is not known"
+        else:
+            q_value = _q_of(row, q_values)
+        verdict = "outlier" if row["confirmed_by"] is None else "confirmed"
+        if row["retracted_at"] is not None:
+            verdict = "retracted"
+        items.append(
+            Outlier(**row, **figures, verdict=verdict, q_value=q_value, not_computed=reasons)
+        )
+    return items
+
+
+def _q_of(row: Row, q_values: dict[tuple[dt.date, float], float]) -> float | None:
+    """The q-value of a detection."""
+    exact = q_values.get((row["day"], row["tail_probability"]))
+    if exact is not None:
+        return exact
+    # Not its video's smallest p of the day: the next larger one's q is what it would have at most.
+    larger = [
+        q for (day, p), q in q_values.items() if day == row["day"] and p > row["tail_probability"]
+    ]
+    return min(larger, default=1.0)

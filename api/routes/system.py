@@ -52,8 +52,8 @@ class Totals(BaseModel):
     baselines: int = Field(description="Channels that have a baseline.")
     scored_videos: int
     engagement: Engagement
-    detections: int
-    outlier_videos: int = Field(description="Videos with at least one detection.")
+    detections: int = Field(description="That stand: none that a recount took back.")
+    outlier_videos: int = Field(description="Videos with at least one of them.")
     jobs: dict[str, int] = Field(description="By status.")
 
 

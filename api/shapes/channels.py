@@ -1,4 +1,4 @@
-"""Channels, their baselines, and outliers."""
+"""Channels and their baselines."""
 
 from __future__ import annotations
 
@@ -22,14 +22,18 @@ class Channel(BaseModel):
 
 
 class Usual(BaseModel):
-    """What is usual for one format at one age."""
+    """What is usual for one format at one age: the posterior for the channel's next video."""
 
     format: str
-    age_from_h: int
-    n: int = Field(description="Videos it is made of, at most 20.")
-    median_views: float
-    median_log10_views: float
-    mad_log10_views: float
+    age_from_h: int = Field(description="The age in hours.")
+    n: int = Field(description="Videos it is made of.")
+    median_views: float = Field(description="10^median_log10_views - 1.")
+    median_log10_views: float = Field(description="Location: log10(views + 1) that is expected.")
+    mad_log10_views: float = Field(description="Median absolute deviation that is expected.")
+    scale_log10: float | None = Field(
+        description="Scale of the Student's t; null in rows of before there was one."
+    )
+    df: float | None = Field(description="Its degrees of freedom.")
 
 
 class Baseline(BaseModel):
@@ -39,28 +43,3 @@ class Baseline(BaseModel):
     as_of: dt.datetime
     snapshots: int
     baselines: list[Usual]
-
-
-class Outlier(BaseModel):
-    """A video far above what is usual for its channel at its age."""
-
-    event_id: str
-    detected_at: dt.datetime = Field(description="Time of the observation that tipped it.")
-    video_id: str
-    channel_id: str
-    title: str | None
-    channel_title: str | None = None
-    format: str
-    published_at: dt.datetime
-    age_s: int
-    age_from_h: int
-    views: int
-    expected_views: float
-    multiple: float
-    z: float
-    tail_probability: float
-    too_recent: bool
-    insufficient_history: bool
-    baseline_n: int
-    baseline_median_log10: float
-    baseline_mad_log10: float

@@ -5,7 +5,17 @@ SELECT
     c.channel_id, c.title, c.subscribers, c.views, c.videos, c.snapshots,
     c.last_observed_at AS observed_at,
     (SELECT count(*) FROM videos AS v WHERE v.channel_id = c.channel_id) AS known_videos,
-    (SELECT count(*) FROM outlier_detections AS d WHERE d.channel_id = c.channel_id) AS outliers
+    (
+        SELECT count(*)
+        FROM outlier_detections AS d
+        WHERE d.channel_id = c.channel_id AND NOT EXISTS (
+            SELECT FROM outlier_retractions AS r
+            WHERE r.video_id = d.video_id AND r.retracts = d.event_id
+        ) AND NOT EXISTS (
+            SELECT FROM outlier_detections AS x
+            WHERE x.video_id = d.video_id AND x.confirms = d.event_id
+        )
+    ) AS outliers
 FROM (
     SELECT * FROM channels
     ORDER BY subscribers DESC NULLS LAST, channel_id
@@ -24,7 +34,15 @@ SELECT
     known.known_videos, found.outliers
 FROM (SELECT count(*) AS known_videos FROM videos WHERE channel_id = %(id)s) AS known
 CROSS JOIN (
-    SELECT count(*) AS outliers FROM outlier_detections WHERE channel_id = %(id)s
+    SELECT count(*) AS outliers
+    FROM outlier_detections AS d
+    WHERE d.channel_id = %(id)s AND NOT EXISTS (
+        SELECT FROM outlier_retractions AS r
+        WHERE r.video_id = d.video_id AND r.retracts = d.event_id
+    ) AND NOT EXISTS (
+        SELECT FROM outlier_detections AS x
+        WHERE x.video_id = d.video_id AND x.confirms = d.event_id
+    )
 ) AS found
 LEFT JOIN channels AS c ON c.channel_id = %(id)s
 WHERE c.channel_id IS NOT NULL OR known.known_videos > 0;

@@ -12,8 +12,7 @@ SELECT
         'views', s.views, 'likes', s.likes, 'dislikes', s.dislikes, 'comments', s.comments,
         'shares', s.shares, 'saves', s.saves, 'impressions', s.impressions, 'watch_ms', s.watch_ms
     ) AS engagement,
-    (SELECT count(*) FROM outlier_detections) AS detections,
-    (SELECT count(DISTINCT video_id) FROM outlier_detections) AS outlier_videos,
+    o.detections, o.outlier_videos,
     (
         SELECT coalesce(jsonb_object_agg(j.status, j.jobs), '{}')
         FROM (SELECT status, count(*) AS jobs FROM jobs GROUP BY status) AS j
@@ -46,4 +45,15 @@ CROSS JOIN (
         coalesce(sum(impressions), 0)::bigint AS impressions,
         coalesce(sum(watch_ms), 0)::bigint AS watch_ms
     FROM virality_scores
-) AS s;
+) AS s
+CROSS JOIN (
+    SELECT count(*) AS detections, count(DISTINCT d.video_id) AS outlier_videos
+    FROM outlier_detections AS d
+    WHERE NOT EXISTS (
+        SELECT FROM outlier_retractions AS r
+        WHERE r.video_id = d.video_id AND r.retracts = d.event_id
+    ) AND NOT EXISTS (
+        SELECT FROM outlier_detections AS x
+        WHERE x.video_id = d.video_id AND x.confirms = d.event_id
+    )
+) AS o;

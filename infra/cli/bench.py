@@ -26,6 +26,7 @@ BENCHMARKS = (
     "swap",
     "replay",
     "virality",
+    "outliers",
     "inference",
     "predict",
     "render",

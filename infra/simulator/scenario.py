@@ -28,6 +28,8 @@ class Scenario:
         start: when the engagement begins.
         hours: how long the engagement lasts.
         history_days: how long before the start the oldest video was published.
+        noise: standard deviation of log10 views between a channel's videos. The usual one makes
+            what is planted plain to see; real channels have about 0.48.
     """
 
     events: int
@@ -37,6 +39,7 @@ class Scenario:
     start: dt.datetime = DEFAULT_START
     hours: int = 48
     history_days: int = 45
+    noise: float = 0.12
 
     def __post_init__(self) -> None:
         if self.events < 0 or self.videos < 1 or self.channels < 1 or self.hours < 1:

@@ -16,7 +16,6 @@ OUTLIER_SHARE = 1 / 60  # of the videos
 OUTLIER_MULTIPLE = (12.0, 40.0)  # times what is usual for the channel
 HISTORY_OF_OUTLIER = 7  # earlier videos of its channel, so that "usual" means something
 OUTLIER_AGE = 12 * HOUR  # at the end, so that it is no longer too recent to judge
-NOISE = 0.12  # standard deviation of log10 views between a channel's videos
 ZIPF = 1.1  # exponent of the popularity of channels
 
 _LANGUAGES = np.array(["en", "es", "pt", "de", "hi", "ja"])
@@ -87,7 +86,7 @@ def _videos(scenario: Scenario, channels: pl.DataFrame) -> pl.DataFrame:
     )
     multiple = _plant(scenario, generator, owner, published)
     usual = channels["usual"].to_numpy()[owner]
-    eventual = usual * 10 ** generator.normal(0, NOISE, count)
+    eventual = usual * 10 ** generator.normal(0, scenario.noise, count)
     eventual = np.where(np.isnan(multiple), eventual, usual * multiple)
     of_owner = channels.select("channel_id", "category")[owner]
     described = [names.video(generator, category) for category in of_owner["category"]]

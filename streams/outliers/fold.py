@@ -2,106 +2,199 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Callable
+
+import numpy as np
 import polars as pl
 
 from schemas.avro_types import frame_schema
-from schemas.catalogue import OUTLIER_BASELINES, OUTLIER_DETECTIONS
-from streams.columnar.fold import Folded
-from streams.outliers import memory
-from streams.outliers.ages import age_from_h
-from streams.outliers.baselines import compare
-from streams.outliers.detections import detections
+from schemas.catalogue import OUTLIER_BASELINES, OUTLIER_DETECTIONS, OUTLIER_SHIFTS
+from streams.columnar.fold import ROW, Folded
+from streams.outliers.ages import LOWER_ENDS_H, age_from_h
+from streams.outliers.detection.arrays import FOREVER, NEVER, Booleans, Integers
+from streams.outliers.detection.channels import (
+    FORMATS,
+    LISTS,
+    Contributions,
+    codes_of,
+    exploded,
+    imploded,
+    series_of,
+)
+from streams.outliers.detection.events import detection_ids, detections, shifted
+from streams.outliers.detection.history import FEWEST, Asked, History, ends_of
+from streams.outliers.detection.memory import DAYS, Memory, counting
+from streams.outliers.detection.shifts import Levels
+from streams.outliers.detection.summary import with_baselines
+from streams.outliers.detection.verdicts import Rule
+from streams.outliers.detection.watch import watched
 from streams.outliers.formats import format_of
+from streams.outliers.model.growth import Growth
 
-_OF_THE_RUNTIME = ("applied_offset", "generation")
+_NOT_STATE = ("applied_offset", "generation", "baselines")  # of the runtime, and made at flush
+_CONTRIBUTED = ("_series", "video_id", "published_at", "category", "age_s", "log10_views")
 
 
 class OutlierFold:
     """[`Fold`][streams.columnar.fold.Fold] of `youtube.video-snapshots.v1`, by channel_id.
 
-    Per channel it keeps the newest occurred_at, the number of snapshots, the log views of the
-    last videos per (format, age bucket), and which videos were judged in which bucket. It emits
-    `outlier.detections.v1`. docs/outliers.md has the definition.
+    Emits `outlier.detections.v1` and `outlier.shifts.v1`. docs/outliers.md has the definition.
+    State and events are a function of the log and of the growth curves; a detection says which.
 
     Args:
-        multiple: times the usual views from which a video is an outlier.
-        z: robust standard deviations from which it is one.
+        rule: what makes an outlier.
+        growth: answers with the curves and priors in force, once for each call.
     """
 
     state = pl.Schema(
         {
             name: dtype
             for name, dtype in frame_schema(OUTLIER_BASELINES.schema).items()
-            if name not in _OF_THE_RUNTIME
+            if name not in _NOT_STATE
         }
     )
-    columns = ("occurred_at", "video_id", "title", "published_at", "duration_s", "views")
+    columns = (
+        *("occurred_at", "video_id", "title", "published_at", "duration_s", "category", "views"),
+    )
 
-    def __init__(self, multiple: float, z: float) -> None:
-        self._multiple = multiple
-        self._z = z
+    def __init__(self, rule: Rule, growth: Callable[[], Growth] = Growth.default) -> None:
+        self._rule = rule
+        self._growth = growth
 
     def __call__(self, rows: pl.DataFrame, events: pl.DataFrame) -> Folded:
-        """Fold snapshots in; emits the detections that follow, possibly none."""
-        before = self._channels(rows, events)
-        snapshots = _described(events, before)
-        after = snapshots.group_by("_channel").agg(
+        """Fold snapshots in; emits the detections and shifts that follow, possibly none."""
+        growth = self._growth()
+        rows = rows.select(self.state.names()).with_columns(
+            pl.col("snapshots").fill_null(0),
+            *(pl.col(name).fill_null(pl.lit([], dtype)) for name, dtype in LISTS.items()),
+        )
+        snapshots = _described(events, rows)
+        stands = snapshots.group_by("_channel").agg(
             pl.col("as_of").max(), pl.len().cast(pl.Int64).alias("_more")
         )
-        known = memory.entries(before)
-        counted = memory.counting(snapshots)
-        judged, baselines = compare(memory.first_ones(counted, known), before)
-        new = (
-            before.select("_channel", "channel_id", "snapshots", "baselines")
-            .join(after, on="_channel")
-            .join(baselines, on="_channel", how="left", suffix="_new")
-            .join(memory.remembered(known, counted, after), on="_channel", how="left")
-            .with_columns(
-                pl.col("snapshots") + pl.col("_more"),
-                pl.coalesce("baselines_new", "baselines").alias("baselines"),
-                _filled(pl.col("seen"), self.state["seen"]),
-            )
+        after = pl.DataFrame({"_channel": pl.int_range(len(rows), eager=True)}).join(
+            stands, on="_channel", how="left", maintain_order="left"
         )
-        return Folded(
-            rows=new.select(self.state.names()),
-            emitted={OUTLIER_DETECTIONS: detections(judged, self._multiple, self._z)},
-        )
+        rows = rows.with_columns(after["as_of"], pl.col("snapshots") + after["_more"].fill_null(0))
+        return self._judged(rows, counting(snapshots), growth)
 
     def render(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """State rows are what the output topic has."""
-        return rows
+        """State rows with `baselines`."""
+        return with_baselines(rows, self._growth())
 
-    def _channels(self, rows: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
-        """State of every channel among the events, new ones empty; `_channel` numbers them."""
-        return (
-            events.select(pl.col("channel_id").unique())
-            .with_row_index("_channel")
-            .join(rows.select(self.state.names()), on="channel_id", how="left")
-            .with_columns(
-                pl.col("snapshots").fill_null(0),
-                _filled(pl.col("baselines"), self.state["baselines"]),
-                _filled(pl.col("seen"), self.state["seen"]),
-            )
+    def _judged(self, rows: pl.DataFrame, snapshots: pl.DataFrame, growth: Growth) -> Folded:
+        known, recent = exploded(rows, "videos"), exploded(rows, "recent")
+        recent = recent.with_columns(
+            series_of(pl.col("_channel"), pl.col("format")).alias("_series")
+        )
+        known_codes, recent_codes, codes = codes_of(
+            [known["_channel"], recent["_channel"], snapshots["_channel"]],
+            [known["video_id"], recent["video_id"], snapshots["video_id"]],
+        )
+        memory = Memory(known, known_codes, snapshots, codes)
+        contributions = _contributions(recent, recent_codes, snapshots, codes, memory.contributes)
+        history = History(contributions, growth)
+        series = snapshots["_series"].to_numpy()
+        asked = _asked(snapshots, codes, recent["_series"].to_numpy(), memory, history, growth)
+        levels = Levels(exploded(rows, "levels"), np.unique(series))
+        shifts, asked, expected = watched(levels, snapshots, series, asked, memory.first, history)
+        away = snapshots["log10_views"].to_numpy() - (expected.location + asked.share)
+        recently = snapshots["age_from_h"].to_numpy() == LOWER_ENDS_H[0]
+        turns = memory.turns(self._rule.signals(expected, away, recently))
+        ids = detection_ids(snapshots, turns)
+        tests = memory.tests(expected.n >= FEWEST, turns.before)
+        return Folded(
+            rows=rows.with_columns(
+                _kept(contributions, history).pipe(imploded, "recent", len(rows)),
+                memory.remembered(ids, snapshots["views"].to_numpy(), rows["as_of"]),
+                levels.entries(len(rows)),
+                _days(exploded(rows, "days"), tests, rows["as_of"]),
+            ).select(self.state.names()),
+            emitted={
+                OUTLIER_DETECTIONS: detections(
+                    snapshots, turns, ids, asked, expected, history, memory, growth.version
+                ),
+                OUTLIER_SHIFTS: shifted(snapshots, shifts, asked, series, history),
+            },
         )
 
 
-def _described(events: pl.DataFrame, channels: pl.DataFrame) -> pl.DataFrame:
-    """Snapshots in log order with `_channel`, format, age, age_from_h, x and the running as_of."""
-    return events.join(
-        channels.select("channel_id", "_channel", pl.col("as_of").alias("_as_of")),
-        on="channel_id",
-        how="left",
-        maintain_order="left",
-    ).with_columns(
-        format_of(pl.col("duration_s")).alias("format"),
-        (pl.col("occurred_at") - pl.col("published_at")).alias("age"),
-        age_from_h(pl.col("occurred_at") - pl.col("published_at")).alias("age_from_h"),
-        (pl.col("views").cast(pl.Float64) + 1).log10().alias("x"),
-        pl.max_horizontal(pl.col("_as_of"), pl.col("occurred_at").cum_max().over("_channel")).alias(
-            "as_of"
-        ),
+def _described(events: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Snapshots in log order, with what follows from them alone, and the running as_of."""
+    stood = rows["as_of"].gather(events[ROW])
+    age = pl.col("occurred_at") - pl.col("published_at")
+    return (
+        events.with_columns(
+            pl.col(ROW).cast(pl.Int64).alias("_channel"),
+            format_of(pl.col("duration_s")).alias("format"),
+            age_from_h(age).alias("age_from_h"),
+            age.dt.total_seconds().alias("age_s"),
+            (pl.col("views").cast(pl.Float64) + 1).log10().alias("log10_views"),
+            pl.max_horizontal(
+                stood.alias("_stood"), pl.col("occurred_at").cum_max().over(ROW)
+            ).alias("as_of"),
+        )
+    ).with_columns(series_of(pl.col("_channel"), pl.col("format")).alias("_series"))
+
+
+def _contributions(
+    recent: pl.DataFrame,
+    recent_codes: Integers,
+    snapshots: pl.DataFrame,
+    codes: Integers,
+    adds: Booleans,
+) -> Contributions:
+    """Those of the state and those of the snapshots, by series and in the order of the log."""
+    both = pl.concat([recent.select(_CONTRIBUTED), snapshots.filter(adds).select(_CONTRIBUTED)])
+    order = np.argsort(both["_series"].to_numpy(), kind="stable")
+    return Contributions(both[order], np.concatenate([recent_codes, codes[adds]])[order])
+
+
+def _asked(
+    snapshots: pl.DataFrame,
+    codes: Integers,
+    recent: Integers,
+    memory: Memory,
+    history: History,
+    growth: Growth,
+) -> Asked:
+    """What each snapshot is to be set against, shifts apart.
+
+    Args:
+        recent: series of the contributions of the state, never falling.
+    """
+    series = snapshots["_series"].to_numpy()
+    start, _ = history.bounds(series)
+    stood = np.searchsorted(recent, series, "right") - np.searchsorted(recent, series, "left")
+    group = growth.codes(snapshots["format"], snapshots["category"])
+    return Asked(
+        start,
+        ends_of(series, memory.contributes, start + stood),
+        codes,
+        group,
+        growth.log_share(group, snapshots["age_s"].to_numpy() / 3600),
+        np.full(len(series), NEVER),
+        np.full(len(series), FOREVER),
     )
 
 
-def _filled(lists: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-    return lists.fill_null(pl.lit([], dtype))
+def _kept(contributions: Contributions, history: History) -> pl.DataFrame:
+    kept = contributions.frame[history.kept()]
+    places = kept["_series"].to_numpy() % len(FORMATS)
+    return kept.with_columns(
+        (pl.col("_series") // len(FORMATS)).alias("_channel"),
+        pl.Series(FORMATS, dtype=pl.String)[places].alias("format"),
+    )
+
+
+def _days(known: pl.DataFrame, new: pl.DataFrame, as_of: pl.Series) -> pl.Series:
+    """`days` of every channel."""
+    together = (
+        pl.concat([known, new.select(known.columns)])
+        .group_by("_channel", "day")
+        .agg(pl.col("tests").sum())
+        .sort("_channel", "day")
+    )
+    oldest = as_of.gather(together["_channel"]).dt.truncate("1d") - dt.timedelta(days=DAYS - 1)
+    return imploded(together.filter(together["day"] >= oldest), "days", len(as_of))

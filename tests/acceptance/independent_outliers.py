@@ -1,139 +1,329 @@
-"""Outliers computed again from a whole table of snapshots, in another way than the agent's.
+"""Outliers computed again, one snapshot after the other, in plain Python.
 
-docs/outliers.md is the definition. Nothing here is shared with `streams.outliers`: the memory is a
-join of the table with itself, the windows are twenty shifted columns, and the tail of Student's t
-is an integral.
+docs/outliers.md is the definition. Nothing here is shared with `streams.outliers` but the file of
+growth curves: nothing is forgotten or cut, a history is looked through from its end, sums are
+Python's, and tails are SciPy's distributions.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import json
 import math
+import statistics
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
-import numpy as np
-import polars as pl
+from scipy import stats
 
-BREAKS_H = [0, 6, 24, 48, 72, 168, 336, 720, 2160]
+BREAKS_H = [0, 6, 24, 72, 168, 720, 2160]
 MEMORY = dt.timedelta(days=120)
-COMPARED = 20
-SERIES = ["channel_id", "format", "age_from_h"]
-PLACE = ["channel_id", "video_id", "age_from_h"]
+DAY = dt.timedelta(days=1)
+COMPARED = 40
+CUT = 2.5
+CUT_SQUARE = 0.9775
+
+Event = Mapping[str, Any]
 
 
-def judgements(snapshots: pl.DataFrame) -> pl.DataFrame:
-    """Every first snapshot of a video in an age bucket beside the up to 20 before it.
+class Curves:
+    """Growth curves and priors of the shipped file's form."""
 
-    Args:
-        snapshots: fields of VideoSnapshot, and `order` Int64: position in the log. Only the order
-            within a channel matters; the orders of a channel differ.
+    def __init__(self, text: str) -> None:
+        self._content = json.loads(text)
+        self.tau2: float = self._content["tau2"]
+        self.forgetting: float = self._content["forgetting"]
 
-    Returns:
-        The snapshots with format, age_s, age_from_h, x, n, median, mad (null where n is 0).
+    def log_share(self, group: list[str], age_h: float) -> float:
+        ages, curve = self._content["ages_h"], self._of("curves", group)
+        right = min(max(bisect_right(ages, age_h), 1), len(ages) - 1)
+        rise = (curve[right] - curve[right - 1]) / (ages[right] - ages[right - 1])
+        return float(curve[right - 1] + rise * (age_h - ages[right - 1]))
+
+    def prior(self, group: list[str]) -> dict[str, Any]:
+        return dict(self._of("priors", group))
+
+    def groups(self, format_: str, category: str | None) -> list[str]:
+        """From the narrowest to the widest of those that the file knows."""
+        known = {*self._content["curves"], *self._content["priors"]}
+        wanted = [format_, "*"] if category is None else [f"{format_}/{category}", format_, "*"]
+        return [group for group in wanted if group in known]
+
+    def _of(self, what: str, group: list[str]) -> Any:
+        return next(self._content[what][one] for one in group if one in self._content[what])
+
+
+@dataclass
+class Addition:
+    """What a video added to its series."""
+
+    video: str
+    published: dt.datetime
+    share: float
+    level: float
+
+
+@dataclass
+class Story:
+    """A video from its first snapshot that counts on."""
+
+    newest: dt.datetime
+    ages: set[int] = field(default_factory=set)
+    tested: set[dt.date] = field(default_factory=set)
+    standing: int = 0
+    detection: tuple[str, int] | None = None  # where it came with, and its views
+
+
+@dataclass
+class Direction:
+    total: int = 0
+    videos: int = 0
+    since: dt.datetime | None = None
+
+    def add(self, step: int, published: dt.datetime) -> None:
+        if self.total == 0:
+            self.videos, self.since = 0, published
+        self.videos += 1
+        self.total = max(0, self.total + step - 500_000)
+
+
+@dataclass
+class Series:
+    additions: list[Addition] = field(default_factory=list)
+    since: dt.datetime | None = None
+    up: Direction = field(default_factory=Direction)
+    down: Direction = field(default_factory=Direction)
+
+
+@dataclass
+class Usual:
+    n: int
+    location: float
+    scale: float
+    df: float
+    levels: list[float]
+
+
+@dataclass
+class Channel:
+    as_of: dt.datetime
+    snapshots: int = 0
+    videos: dict[str, Story] = field(default_factory=dict)
+    series: defaultdict[str, Series] = field(default_factory=lambda: defaultdict(Series))
+    tests: defaultdict[dt.date, int] = field(default_factory=lambda: defaultdict(int))
+
+
+@dataclass
+class Recount:
+    """Everything that follows from snapshots.
+
+    Attributes:
+        detections: detections and retractions, in the order of the log.
+        shifts: shifts of channels' usual views.
+        channels: as they stand at the end.
     """
-    age_us = pl.col("occurred_at").cast(pl.Int64) - pl.col("published_at").cast(pl.Int64)
-    counted = (
-        snapshots.sort("order")
-        .with_columns(
-            pl.col("occurred_at").cum_max().over("channel_id").alias("newest"),
-            (pl.col("views") + 1).log10().alias("x"),
-            (age_us // 1_000_000).alias("age_s"),
-            pl.lit(pl.Series(BREAKS_H) * 3_600_000_000)
-            .search_sorted(age_us, side="right")
-            .replace_strict(dict(enumerate([None, *BREAKS_H[:-1], None])), return_dtype=pl.Int32)
-            .alias("age_from_h"),
-            pl.when(pl.col("duration_s").is_null())
-            .then(pl.lit("unknown"))
-            .otherwise((pl.col("duration_s") > 180).replace_strict({True: "long", False: "short"}))
-            .alias("format"),
+
+    curves: Curves
+    multiple: float
+    probability: float
+    detections: list[dict[str, Any]] = field(default_factory=list)
+    shifts: list[dict[str, Any]] = field(default_factory=list)
+    channels: dict[str, Channel] = field(default_factory=dict)
+
+    def take(self, events: Iterable[Event]) -> Recount:
+        """Take snapshots in, in the order of the log; each has `order` besides its fields."""
+        for event in events:
+            self._take(event)
+        return self
+
+    @cached_property
+    def least(self) -> float:
+        return math.log10(self.multiple)
+
+    def _take(self, event: Event) -> None:
+        name = event["channel_id"]
+        channel = self.channels.setdefault(name, Channel(event["occurred_at"]))
+        channel.as_of = max(channel.as_of, event["occurred_at"])
+        channel.snapshots += 1
+        age = event["occurred_at"] - event["published_at"]
+        bracket = next(
+            (n for n in range(6) if BREAKS_H[n] <= age / dt.timedelta(hours=1) < BREAKS_H[n + 1]),
+            None,
         )
-        .with_columns((pl.col("newest") - MEMORY).alias("oldest"))
-        .drop_nulls(["views", "age_from_h"])
-        .filter(pl.col("published_at") >= pl.col("oldest"))
-    )
-    earlier = counted.select(
-        *PLACE, pl.col("order").alias("order_e"), pl.col("published_at").alias("published_e")
-    )
-    again = (
-        counted.select(*PLACE, "order", "oldest")
-        .join(earlier, on=PLACE)
-        .filter(pl.col("order_e") < pl.col("order"), pl.col("published_e") >= pl.col("oldest"))
-    )
-    firsts = counted.join(again, on=["channel_id", "order"], how="anti").sort("order")
-    shifted = [pl.col("x").shift(back).over(SERIES) for back in range(1, COMPARED + 1)]
-    middle = pl.element().median()
-    return (
-        firsts.with_columns(pl.concat_list(shifted).list.drop_nulls().alias("before"))
-        .with_columns(
-            pl.col("before").list.len().cast(pl.Int32).alias("n"),
-            pl.col("before").list.median().alias("median"),
-            pl.col("before").list.eval((pl.element() - middle).abs()).list.median().alias("mad"),
+        oldest = channel.as_of - MEMORY
+        if event["views"] is None or bracket is None or event["published_at"] < oldest:
+            return
+        story = channel.videos.get(event["video_id"])
+        if story is None or story.newest < oldest:
+            story = channel.videos[event["video_id"]] = Story(event["published_at"])
+        story.newest = max(story.newest, event["published_at"])
+        format_ = _format(event["duration_s"])
+        group = self.curves.groups(format_, event["category"])
+        series = channel.series[format_]
+        share = self.curves.log_share(group, (age // dt.timedelta(seconds=1)) / 3600)
+        x = math.log10(event["views"] + 1)
+        adds = bracket > 0 and bracket not in story.ages
+        compared = _compared(series, event)
+        usual = self._usual(compared, group, share)
+        facts = {
+            **event,
+            "format": format_,
+            "bracket": bracket,
+            "share": share,
+            "x": x,
+        }
+        if usual is not None:
+            if adds and not story.ages:
+                self._watch(series, facts, usual)
+            self._judge(channel, story, facts, usual)
+        if adds:
+            story.ages.add(bracket)
+            addition = Addition(event["video_id"], event["published_at"], share, x - share)
+            series.additions.append(addition)
+
+    def _usual(self, compared: list[Addition], group: list[str], share: float) -> Usual | None:
+        if len(compared) < 2:
+            return None
+        prior = self.curves.prior(group)
+        levels = [one.level for one in compared]
+        carried = [abs(one.share - share) * self.curves.tau2 for one in compared]
+        location = statistics.median_low(levels)
+        usual = _at_level(prior["variance"], location)
+        weights = [
+            self.curves.forgetting**rank * usual / (usual + far) for rank, far in enumerate(carried)
+        ]
+        n, strength = math.fsum(weights), prior["strength"]
+        variance = usual
+        for _ in range(2):
+            within = CUT * math.sqrt(variance)
+            cut = [min(max(level - location, -within), within) for level in levels]
+            pull = math.fsum(map(math.prod, zip(weights, cut, strict=True)))
+            location += (pull + strength * (prior["mean"] - location)) / (n + strength)
+            cut = [min(max(level - location, -within), within) for level in levels]
+            squares = math.fsum(w * one * one for w, one in zip(weights, cut, strict=True))
+            variance = (prior["df"] * usual + squares / CUT_SQUARE) / (prior["df"] + n)
+        far = math.fsum(map(math.prod, zip(weights, carried, strict=True))) / (n + strength)
+        scale = math.sqrt(variance * (1 + 1 / (n + strength)) + far)
+        return Usual(len(compared), location, scale, prior["df"] + n, levels)
+
+    def _judge(self, channel: Channel, story: Story, event: Event, usual: Usual) -> None:
+        away = event["x"] - event["share"] - usual.location
+        tail = float(stats.t.sf(away / usual.scale, usual.df))
+        day = event["occurred_at"].date()
+        if (
+            story.standing < 2
+            and day not in story.tested
+            and day > (channel.as_of - 8 * DAY).date()
+        ):
+            story.tested.add(day)
+            channel.tests[day] += 1
+        doubtful = event["bracket"] == 0 or usual.n < 5
+        before, stood = story.standing, story.detection
+        if tail <= self.probability and away >= self.least:
+            story.standing = max(before, 1 if doubtful else 2)
+        elif tail > 5 * self.probability or away < math.log10((1 + self.multiple) / 2):
+            story.standing = 0
+        if story.standing == before:
+            return
+        verdict = "outlier" if story.standing else "retracted"
+        story.detection = (event["order"], event["views"]) if story.standing else None
+        reason = None
+        if not story.standing and stood:
+            reason = "recount" if event["views"] < stood[1] else "rejudged"
+        at_age = usual.location + event["share"]
+        reach = float(stats.t.ppf(0.95, usual.df)) * usual.scale
+        middle = statistics.median(usual.levels)
+        self.detections.append(
+            {
+                "order": event["order"],
+                "video_id": event["video_id"],
+                "channel_id": event["channel_id"],
+                "views": event["views"],
+                "format": event["format"],
+                "age_s": (event["occurred_at"] - event["published_at"]) // dt.timedelta(seconds=1),
+                "age_from_h": BREAKS_H[event["bracket"]],
+                "verdict": verdict,
+                "reason": reason,
+                "retracts": stood[0] if stood and not story.standing else None,
+                "confirms": stood[0] if stood and story.standing else None,
+                "too_recent": event["bracket"] == 0,
+                "insufficient_history": usual.n < 5,
+                "baseline_n": usual.n,
+                "baseline_median_log10": middle + event["share"],
+                "baseline_mad_log10": statistics.median(abs(one - middle) for one in usual.levels),
+                "expected_views": 10**at_age - 1,
+                "expected_low": max(10 ** (at_age - reach) - 1, 0.0),
+                "expected_high": 10 ** (at_age + reach) - 1,
+                "multiple": (event["views"] + 1) / 10**at_age,
+                "z": away / usual.scale,
+                "tail_probability": tail,
+            }
         )
-        .drop("before", "oldest", "newest")
-    )
 
+    def _watch(self, series: Series, event: Event, usual: Usual) -> None:
+        """One more video in the cumulative sums."""
+        if usual.n < 5:
+            return
+        away = (event["x"] - event["share"] - usual.location) / usual.scale
+        score = float(stats.norm.isf(stats.t.sf(away, usual.df)))
+        step = round(min(max(score, -2.0), 2.0) * 1_000_000)
+        series.up.add(step, event["published_at"])
+        series.down.add(-step, event["published_at"])
+        for direction, one in (("up", series.up), ("down", series.down)):
+            if one.total >= 5_000_000:
+                self._shift(series, event, direction, one)
+                return
 
-def detections(snapshots: pl.DataFrame, multiple: float, z: float) -> pl.DataFrame:
-    """The outliers among snapshots.
-
-    Args:
-        snapshots: as for [`judgements`][tests.acceptance.independent_outliers.judgements].
-        multiple: least (views + 1) / (expected_views + 1).
-        z: least z where five or more videos came before.
-
-    Returns:
-        order, occurred_at, video_id, channel_id, title, format, published_at, age_s, age_from_h,
-        views, expected_views, multiple, z, tail_probability, too_recent, insufficient_history, n,
-        median, mad; sorted by order and channel.
-    """
-    sigma = pl.max_horizontal(1.4826 * pl.col("mad"), 0.1)
-    scored = (
-        judgements(snapshots)
-        .filter(pl.col("n") >= 2)
-        .with_columns(
-            expected_views=pl.lit(10.0).pow(pl.col("median")) - 1,
-            z=(pl.col("x") - pl.col("median")) / sigma,
-            too_recent=pl.col("age_s") < 6 * 3600,
-            insufficient_history=pl.col("n") < 5,
+    def _shift(self, series: Series, event: Event, direction: str, one: Direction) -> None:
+        assert one.since is not None
+        levels = _compared(series, event)
+        new = [a.level for a in levels if a.published >= one.since]
+        after = statistics.median([*new, event["x"] - event["share"]])
+        old = [a.level for a in levels if a.published < one.since]
+        before = statistics.median(old) if old else after
+        self.shifts.append(
+            {
+                "order": event["order"],
+                "channel_id": event["channel_id"],
+                "format": event["format"],
+                "direction": direction,
+                "before_log10": before,
+                "after_log10": after,
+                "factor": 10 ** (after - before),
+                "observations": one.videos,
+                "since": one.since,
+                "statistic": one.total / 1_000_000,
+            }
         )
-        .with_columns(multiple=(pl.col("views") + 1) / (pl.col("expected_views") + 1))
-    )
-    enough_history = ~pl.col("insufficient_history")
-    found = scored.filter(
-        (pl.col("multiple") >= multiple) & ~(enough_history & (pl.col("z") < z))
-    ).sort("order", "channel_id")
-    tails = [upper_tail(score, n - 1) for score, n in zip(found["z"], found["n"], strict=True)]
-    return found.with_columns(pl.Series("tail_probability", tails, dtype=pl.Float64)).select(
-        "order",
-        "occurred_at",
-        "video_id",
-        "channel_id",
-        "title",
-        "format",
-        "published_at",
-        "age_s",
-        "age_from_h",
-        "views",
-        "expected_views",
-        "multiple",
-        "z",
-        "tail_probability",
-        "too_recent",
-        "insufficient_history",
-        "n",
-        "median",
-        "mad",
-    )
+        series.since = one.since
+        series.up, series.down = Direction(), Direction()
 
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(64)
+def _compared(series: Series, event: Event) -> list[Addition]:
+    """The newest of each other video, the newest first: 40, of those the ones on its side."""
+    newest: dict[str, Addition] = {}
+    for one in reversed(series.additions):
+        if one.video != event["video_id"] and len(newest) < COMPARED:
+            newest.setdefault(one.video, one)
+    since = series.since
+    if since is None:
+        return list(newest.values())
+    new = event["published_at"] >= since
+    return [one for one in newest.values() if (one.published >= since) == new]
 
 
-def upper_tail(t: float, df: int) -> float:
-    """P(T > t) of Student's t: with t = sqrt(df) tan(a) the density becomes a power of a cosine."""
-    start, end = math.atan(t / math.sqrt(df)), math.pi / 2
-    # Measured from the end, so that a far tail is a small interval and not a small difference.
-    width = math.atan2(math.sqrt(df), t) if t > 0 else end - start
-    below = (1 + _NODES) * width / 2
-    area = width / 2 * float(_WEIGHTS @ np.sin(below) ** (df - 1))
-    scale = math.exp(math.lgamma((df + 1) / 2) - math.lgamma(df / 2)) / math.sqrt(math.pi)
-    return scale * area
+def _format(duration: int | None) -> str:
+    if duration is None:
+        return "unknown"
+    return "short" if duration <= 180 else "long"
+
+
+def _at_level(variances: list[float], level: float) -> float:
+    """Straight lines between levels 2, 3, ... 7."""
+    spot = min(max(level, 2.0), 7.0) - 2
+    below = min(int(spot), 4)
+    return variances[below] + (variances[below + 1] - variances[below]) * (spot - below)

@@ -92,6 +92,7 @@ def test_no_process_of_the_stack_listens_beyond_this_machine(platform: Platform)
     assert {name for name, _ in listening} == {
         "virality-agent",
         "outlier-agent",
+        "channel-shift-agent",
         "forecast-agent",
         "actuals-agent",
         "dispatcher",

@@ -97,6 +97,7 @@ class Rule:
             now: the instant at which each is looked at.
         """
         tests = [one.met() for one in self.conditions if one.field in self.source.fields]
+        tests += [pl.col(field) == wanted for field, wanted in self.source.only]
         if not self.include_uncertain:
             tests += [~pl.col(doubt) for doubt in self.source.doubts]
         if self.max_age_hours is not None:

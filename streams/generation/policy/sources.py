@@ -15,10 +15,13 @@ from schemas.topic import Topic
 
 Kind = Literal["number", "text", "truth"]
 
-# Where a record is and who wrote it say nothing of a video.
+# Where a record is, who wrote it and which it belongs to say nothing of a video.
 _BOOKKEEPING = frozenset(
     {"event_id", "source_partition", "source_offset", "applied_offset", "generation"}
+    | {"retracts", "confirms"}
 )
+# An observation may not say it where the tables know it: it is always looked up.
+_LOOKED_UP = frozenset({"category"})
 
 
 @dataclass(frozen=True)
@@ -29,12 +32,14 @@ class Source:
         name: what rules call it.
         time: the field that says when an event was true.
         doubts: fields that, where they are true, make an event too uncertain to act on.
+        only: what a field has to be for an event to call for anything, whatever a rule says.
     """
 
     name: str
     topic: Topic
     time: str
     doubts: tuple[str, ...] = ()
+    only: tuple[tuple[str, str], ...] = ()
 
     @cached_property
     def fields(self) -> Mapping[str, Kind]:
@@ -42,7 +47,7 @@ class Source:
         found: dict[str, Kind] = {}
         for name, dtype in frame_schema(self.topic.schema).items():
             kind = _kind(dtype)
-            if kind is not None and name not in _BOOKKEEPING:
+            if kind is not None and name not in _BOOKKEEPING | _LOOKED_UP:
                 found[name] = kind
         return found
 
@@ -66,7 +71,11 @@ FACTS: Mapping[str, Kind] = {
 }
 
 DETECTIONS = Source(
-    "detections", OUTLIER_DETECTIONS, "occurred_at", ("too_recent", "insufficient_history")
+    "detections",
+    OUTLIER_DETECTIONS,
+    "occurred_at",
+    ("too_recent", "insufficient_history"),
+    only=(("verdict", "outlier"),),  # not a retraction, which takes one back
 )
 SCORES = Source("scores", VIRALITY_SCORES, "as_of")
 

@@ -46,7 +46,9 @@ KEYS = {
     "video_observations": ("video_id", "observed_at"),
     "virality_scores": ("video_id",),
     "virality_history": ("video_id", "minute"),
-    "outlier_detections": ("video_id", "age_from_h"),
+    "outlier_detections": ("video_id", "event_id"),
+    "outlier_retractions": ("video_id", "event_id"),
+    "outlier_tests": ("channel_id", "day"),
     "jobs": ("job_id",),
     "job_events": ("job_id", "version"),
     "channels": ("channel_id",),
@@ -262,7 +264,9 @@ def _forecasts(forecasts: Iterable[Event]) -> Tables:
     }
 
 
-_OF_BASELINES = ("format", "age_from_h", "n", "median_log10_views", "mad_log10_views")
+_OF_BASELINES = (
+    "format", "age_from_h", "n", "median_log10_views", "mad_log10_views", "scale_log10", "df"
+)  # fmt: skip
 
 
 def _channels(
@@ -276,14 +280,22 @@ def _channels(
             key = (event.fields["channel_id"], _at(event))
             _keep(observed, key, event, lambda e: (e.stored_at, e.offset))
     furthest: dict[str, Event] = {}
+    tests: dict[Key, tuple[tuple[int, int], Row]] = {}
     for event in baselines:
         if event.fields is not None:
             name = event.fields["channel_id"]
             _keep(furthest, name, event, lambda e: (e.fields["applied_offset"], e.offset))
+            rank = (event.fields["applied_offset"], event.offset)
+            for one in event.fields["days"]:
+                key = (name, one["day"].date())
+                if key not in tests or rank > tests[key][0]:
+                    own = {"channel_id": name, "day": key[1], "tests": one["tests"]}
+                    tests[key] = rank, own | {"applied_offset": rank[0], "log_offset": rank[1]}
     histories: defaultdict[str, list[Event]] = defaultdict(list)
     for (channel, _), event in observed.items():
         histories[channel].append(event)
     return {
+        "outlier_tests": {key: row for key, (_, row) in tests.items()},
         "channels": {
             (channel,): _channel(channel, histories.get(channel, []), furthest.get(channel))
             for channel in histories.keys() | furthest.keys()
@@ -356,15 +368,27 @@ def _predictions(events: Iterable[Event]) -> Tables:
 
 
 def _outliers(detections: Iterable[Event]) -> Tables:
-    """A bucket is judged once: the verdict on the earliest snapshot."""
-
-    def earliness(event: Event) -> tuple[int, int]:
-        return -event.fields["source_offset"], -event.fields["source_partition"]
-
+    """Each event once: of those with one id the first."""
     first: dict[Key, Event] = {}
     for event in detections:
-        _keep(first, (event.fields["video_id"], event.fields["age_from_h"]), event, earliness)
-    return {"outlier_detections": {key: event.fields for key, event in first.items()}}
+        key = (event.fields["video_id"], event.fields["event_id"])
+        _keep(first, key, event, lambda e: -e.offset)
+    tables: Tables = {"outlier_detections": {}, "outlier_retractions": {}}
+    for key, event in first.items():
+        fields = dict(event.fields)
+        of_a_retraction = {name: fields.pop(name) for name in ("retracts", "reason")}
+        if fields.pop("verdict") == "retracted":
+            kept = {name: fields[name] for name in _OF_RETRACTIONS}
+            tables["outlier_retractions"][key] = kept | of_a_retraction
+        else:
+            tables["outlier_detections"][key] = {**fields, "day": _at(event).date()}
+    return tables
+
+
+_OF_RETRACTIONS = (
+    "video_id", "event_id", "occurred_at", "views", "expected_views", "multiple",
+    "tail_probability", "source_partition", "source_offset",
+)  # fmt: skip
 
 
 _STATUS = {

@@ -368,11 +368,15 @@ def _baseline(rng: random.Random, channel: int, applied_offset: int) -> Event:
                 "n": rng.getrandbits(8),
                 "median_log10_views": _figure(rng),
                 "mad_log10_views": _figure(rng),
-                "recent": [_figure(rng) for _ in range(rng.randrange(3))],
+                "scale_log10": _figure(rng),
+                "df": _figure(rng),
             }
             for kind, age in judged
         ],
-        "seen": [],
+        "days": [
+            {"day": START + dt.timedelta(days=day), "tests": rng.getrandbits(20)}
+            for day in range(applied_offset // 10, applied_offset // 10 + rng.randrange(4))
+        ],
         "applied_offset": applied_offset,
         "generation": rng.randrange(5),
     }
@@ -456,6 +460,23 @@ def _detection(rng: random.Random, video: int, age: int, offset: int, partition:
         "baseline_mad_log10": _figure(rng),
         "source_partition": partition,
         "source_offset": offset,
+        **_verdict(rng),
+    }
+
+
+def _verdict(rng: random.Random) -> Event:
+    retracted = rng.random() < 0.2
+    return {
+        "verdict": "retracted" if retracted else "outlier",
+        "retracts": f"e{rng.randrange(9)}" if retracted else None,
+        "reason": rng.choice(["recount", "rejudged"]) if retracted else None,
+        "confirms": _maybe(rng, f"e{rng.randrange(9)}"),
+        "category": _maybe(rng, rng.choice(_TEXTS)),
+        "expected_low": _maybe(rng, _figure(rng)),
+        "expected_high": _maybe(rng, _figure(rng)),
+        "scale_log10": _maybe(rng, _figure(rng)),
+        "df": _maybe(rng, _figure(rng)),
+        "growth": rng.choice(_TEXTS),
     }
 
 

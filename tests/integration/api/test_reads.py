@@ -249,10 +249,17 @@ def test_a_channel_shows_its_counts_baseline_and_outliers(api: Api, unique: Make
                     "n": 6,
                     "median_log10_views": 3.0,
                     "mad_log10_views": 0.2,
-                    "recent": [3.0],
-                }
+                    "scale_log10": 0.3,
+                    "df": 7.5,
+                },
+                {
+                    "format": "short",
+                    "age_from_h": 24,
+                    "n": 1,
+                    "median_log10_views": 0.0,
+                    "mad_log10_views": 0.0,
+                },
             ],
-            "seen": [],
             "applied_offset": 12,
             "generation": 1,
         },
@@ -262,8 +269,10 @@ def test_a_channel_shows_its_counts_baseline_and_outliers(api: Api, unique: Make
     body = api.client.get(f"/api/v1/channels/{channel}").json()
     assert (body["title"], body["subscribers"], body["views"]) == ("The channel", 1000, None)
     assert (body["known_videos"], body["outliers"]) == (1, 1)
-    (usual,) = api.client.get(f"/api/v1/channels/{channel}/baseline").json()["baselines"]
+    usual, old = api.client.get(f"/api/v1/channels/{channel}/baseline").json()["baselines"]
     assert (usual["format"], usual["n"], usual["median_views"]) == ("long", 6, 999.0)
+    assert (usual["scale_log10"], usual["df"]) == (0.3, 7.5)
+    assert (old["median_views"], old["scale_log10"], old["df"]) == (0, None, None)
     page = api.client.get("/api/v1/channels?limit=500").json()
     assert channel in [item["channel_id"] for item in page["items"]]
     seen = api.client.get(

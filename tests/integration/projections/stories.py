@@ -12,6 +12,7 @@ from schemas.catalogue import (
     GENERATION_EVENTS,
     OUTLIER_BASELINES,
     OUTLIER_DETECTIONS,
+    OUTLIER_SHIFTS,
     VIRALITY_FORECASTS,
     VIRALITY_SCORES,
 )
@@ -26,7 +27,8 @@ _STATES = {
     # A forecast made again by another model is another one: its version is part of it.
     VIRALITY_FORECASTS.events: ("video_id", "applied_offset", "model_version"),
     OUTLIER_BASELINES.events: ("channel_id", "applied_offset"),
-    OUTLIER_DETECTIONS.events: ("video_id", "age_from_h", "source_partition", "source_offset"),
+    OUTLIER_DETECTIONS.events: ("video_id", "event_id"),
+    OUTLIER_SHIFTS.events: ("channel_id", "event_id"),
     GENERATION_EVENTS.events: ("job_id", "version"),
 }
 
@@ -51,6 +53,8 @@ def story(topic: Topic, seed: int, count: int) -> list[Event]:
         return _jobs(topic, rng, count)
     events = [_any_of(topic, rng) for _ in range(count)]
     names = _STATES.get(topic.events)
+    if names is not None and "event_id" in names:
+        events = [{**event, "event_id": f"e{rng.integers(count)}"} for event in events]
     if names is not None:
         events = [_state(topic.schema, event, names) for event in events]
     return events
@@ -124,6 +128,11 @@ def _value(name: str, avro: Any, rng: np.random.Generator) -> Any:
                 return _event(avro, rng)
             case _:
                 return _value(name, avro["type"], rng)
+    match name, avro:
+        case "verdict", _:
+            return str(rng.choice(["outlier", "retracted"]))
+        case "retracts" | "confirms", "string":
+            return f"e{rng.integers(5)}"
     match avro:
         case "string":
             # Texts that are awkward in CSV and array literals, and few ids.

@@ -279,6 +279,8 @@ BASELINES = [
         "n": 3,
         "median_log10_views": 2.0,
         "mad_log10_views": 0.5,
+        "scale_log10": 0.75,
+        "df": 8.0,
     }
 ]
 
@@ -300,8 +302,7 @@ def baseline(name: str) -> dict[str, Any]:
         "channel_id": name,
         "as_of": START,
         "snapshots": 7,
-        "baselines": [{**entry, "recent": [2.0]} for entry in BASELINES],
-        "seen": [],
+        "baselines": BASELINES,
         "applied_offset": 7,
         "generation": 1,
     }

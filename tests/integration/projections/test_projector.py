@@ -86,10 +86,11 @@ def test_a_channel_has_its_newest_counts_and_the_furthest_baselines(log: Log) ->
                         "n": applied,
                         "median_log10_views": 3.5,
                         "mad_log10_views": 0.25,
-                        "recent": [3.5],
+                        "scale_log10": 0.5,
+                        "df": 9.0,
                     }
                 ],
-                "seen": [{"video_id": "v", "age_from_h": 6, "published_at": START}],
+                "days": [{"day": START, "tests": applied}],
                 "applied_offset": applied,
                 "generation": 1,
             }
@@ -114,6 +115,8 @@ def test_a_channel_has_its_newest_counts_and_the_furthest_baselines(log: Log) ->
                     "n": 12,
                     "median_log10_views": 3.5,
                     "mad_log10_views": 0.25,
+                    "scale_log10": 0.5,
+                    "df": 9.0,
                 }
             ],
         )

@@ -255,12 +255,13 @@ def test_a_detection_repeated_by_its_agent_is_one_row(log: Log) -> None:
         "source_partition": 0,
         "source_offset": 4,
     }
-    later = {**detection, "event_id": "f", "views": 950, "source_offset": 6}
+    back = {**detection, "event_id": "f", "verdict": "retracted", "retracts": "e", "views": 90}
     with log.projecting(outliers):
-        log.publish(OUTLIER_DETECTIONS, detection, later)
+        log.publish(OUTLIER_DETECTIONS, detection, back)
         log.await_applied(outliers)
-        log.publish(OUTLIER_DETECTIONS, later, detection)
+        log.publish(OUTLIER_DETECTIONS, back, detection)
         log.await_applied(outliers)
     assert log.rows("SELECT event_id, views, too_recent FROM outlier_detections") == [
         ("e", 900, False)
     ]
+    assert log.rows("SELECT retracts, views FROM outlier_retractions") == [("e", 90)]

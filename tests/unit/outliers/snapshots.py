@@ -9,13 +9,14 @@ import datetime as dt
 import itertools
 import random
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 from hypothesis import strategies as st
 
 from schemas.avro_types import frame_schema
-from schemas.catalogue import OUTLIER_DETECTIONS, VIDEO_SNAPSHOTS
+from schemas.catalogue import OUTLIER_DETECTIONS, OUTLIER_SHIFTS, VIDEO_SNAPSHOTS
+from streams.columnar.fold import numbered
 from streams.outliers.fold import OutlierFold
 
 DAY_0 = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -37,6 +38,7 @@ def snapshot(
     published: float = 0,
     channel: str = "c",
     duration: int | None = 600,
+    category: str | None = None,
 ) -> Snapshot:
     """A snapshot of a video at an age of `hours`; `published` is in hours after `DAY_0`."""
     published_at = DAY_0 + dt.timedelta(hours=published)
@@ -47,6 +49,7 @@ def snapshot(
         "published_at": published_at,
         "occurred_at": published_at + dt.timedelta(hours=hours),
         "duration_s": duration,
+        "category": category,
         "views": views,
     }
 
@@ -66,22 +69,34 @@ def frame(snapshots: Iterable[Snapshot]) -> pl.DataFrame:
     return pl.DataFrame(events, schema=SCHEMA)
 
 
-def fold_in_chunks(
-    fold: OutlierFold, events: pl.DataFrame, cuts: Sequence[int] = ()
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """State rows by channel_id and detections in log order, after folding chunk by chunk."""
+class Outcome(NamedTuple):
+    """State rows by channel_id, and what was emitted in the order of the log."""
+
+    rows: pl.DataFrame
+    detections: pl.DataFrame
+    shifts: pl.DataFrame
+
+
+def fold_in_chunks(fold: OutlierFold, events: pl.DataFrame, cuts: Sequence[int] = ()) -> Outcome:
+    """What comes of folding chunk by chunk."""
     state = pl.DataFrame(schema=fold.state)
-    found = [pl.DataFrame(schema=frame_schema(OUTLIER_DETECTIONS.schema))]
-    edges = [0, *sorted(cuts), len(events)]
-    for start, end in itertools.pairwise(edges):
+    found = {
+        topic: [pl.DataFrame(schema=frame_schema(topic.schema))]
+        for topic in (OUTLIER_DETECTIONS, OUTLIER_SHIFTS)
+    }
+    for start, end in itertools.pairwise([0, *sorted(cuts), len(events)]):
         if start == end:
             continue
-        chunk = events[start:end]
-        keys = chunk.select("channel_id").unique()
-        folded = fold(state.join(keys, on="channel_id", how="semi"), chunk)
-        state = pl.concat([state.join(keys, on="channel_id", how="anti"), folded.rows])
-        found.append(folded.emitted[OUTLIER_DETECTIONS])
-    return state.sort("channel_id"), pl.concat(found).sort("source_offset")
+        keys, chunk = numbered(events[start:end], "channel_id")
+        rows = keys.to_frame().join(state, on="channel_id", how="left", maintain_order="left")
+        folded = fold(rows, chunk)
+        state = pl.concat([state.join(rows, on="channel_id", how="anti"), folded.rows])
+        for topic, frames in found.items():
+            frames.append(folded.emitted[topic])
+    detections, shifts = (
+        pl.concat(frames).sort("source_offset", maintain_order=True) for frames in found.values()
+    )
+    return Outcome(state.sort("channel_id"), detections, shifts)
 
 
 # Ages at and around the ends of buckets, before publication, and beyond the last bucket.
@@ -98,26 +113,29 @@ small_streams = st.lists(
         published=_PUBLISHED_H,
         channel=st.sampled_from(["c", "c", "d"]),
         duration=st.sampled_from([None, 180, 181]),
+        category=st.sampled_from([None, "24", "nobody knows"]),
     ),
     min_size=1,
     max_size=40,
 )
 
 
-def long_stream(seed: int, length: int = 1500) -> list[Snapshot]:
+def long_stream(seed: int, length: int = 1500, videos: int | None = None) -> list[Snapshot]:
     """A stream with repeats, late ones, recounts, hidden counts and moved publications."""
     rng = random.Random(seed)
-    videos = [
+    known = [
         (f"v{number}", rng.choice("abc"), rng.uniform(0, 24 * 200), rng.choice([None, 60, 600]))
-        for number in range(rng.choice([40, 400]))
+        for number in range(videos or rng.choice([40, 400]))
     ]
     snapshots = []
     for _ in range(length):
-        video, channel, published, duration = rng.choice(videos)
+        video, channel, published, duration = rng.choice(known)
         if rng.random() < 0.02:
             published += rng.choice([-500, 1, 24 * 125])
         age = rng.choice([rng.uniform(0, 30), rng.uniform(-5, 300), rng.uniform(0, 2500)])
-        views = None if rng.random() < 0.05 else int(10 ** rng.gauss(4, 0.7))
+        # Channel b has a new level half-way, and everybody a hit now and then.
+        level = 4 + 1.2 * (channel == "b" and published > 24 * 100) + 2 * (rng.random() < 0.02)
+        views = None if rng.random() < 0.05 else int(10 ** rng.gauss(level, 0.3))
         snapshots.append(
             snapshot(
                 video,
@@ -126,6 +144,7 @@ def long_stream(seed: int, length: int = 1500) -> list[Snapshot]:
                 published=round(published, 3),
                 channel=channel,
                 duration=duration,
+                category=rng.choice(["24", None]) if rng.random() < 0.01 else "24",
             )
         )
     # Nearly in order, with some that come weeks or months late.

@@ -1,4 +1,4 @@
-"""Where buckets and formats begin and end."""
+"""Where age brackets and formats begin and end."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from streams.outliers.formats import format_of
 MICROSECOND = dt.timedelta(microseconds=1)
 
 
-def bucket_of(age: dt.timedelta) -> int | None:
+def bracket_of(age: dt.timedelta) -> int | None:
     frame = pl.DataFrame({"age": [age]}, schema={"age": pl.Duration("us")})
-    buckets = frame.select(age_from_h(pl.col("age"))).to_series()
-    assert buckets.dtype == pl.Int32
-    bucket: int | None = buckets.item()
-    return bucket
+    brackets = frame.select(age_from_h(pl.col("age"))).to_series()
+    assert brackets.dtype == pl.Int32
+    bracket: int | None = brackets.item()
+    return bracket
 
 
 @pytest.mark.parametrize(
     ("lower", "below"),
-    [(0, None), (6, 0), (24, 6), (48, 24), (72, 48), (168, 72), (336, 168), (720, 336)],
+    [(0, None), (6, 0), (24, 6), (72, 24), (168, 72), (720, 168)],
 )
-def test_a_bucket_begins_at_its_lower_end(lower: int, below: int | None) -> None:
+def test_a_bracket_begins_at_its_lower_end(lower: int, below: int | None) -> None:
     start = dt.timedelta(hours=lower)
-    assert bucket_of(start) == lower
-    assert bucket_of(start - MICROSECOND) == below
+    assert bracket_of(start) == lower
+    assert bracket_of(start - MICROSECOND) == below
 
 
-def test_the_last_bucket_ends_at_ninety_days() -> None:
+def test_the_last_bracket_ends_at_ninety_days() -> None:
     end = dt.timedelta(days=90)
-    assert bucket_of(end - MICROSECOND) == 720
-    assert bucket_of(end) is None
+    assert bracket_of(end - MICROSECOND) == 720
+    assert bracket_of(end) is None
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Half a million real snapshots: any chunking finds what the independent computation finds."""
+"""Real snapshots: any chunking gives the same, and what plain Python finds."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from streams.outliers.detection.verdicts import Rule
 from streams.outliers.fold import OutlierFold
-from tests.acceptance import independent_outliers
-from tests.unit.outliers.snapshots import COORDINATES, fold_in_chunks
+from tests.unit.outliers.recounted import recounted, same
+from tests.unit.outliers.snapshots import COORDINATES, Outcome, fold_in_chunks
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
+RECOUNTED = 10  # channels
 
 pytestmark = [
     pytest.mark.data,
@@ -28,7 +30,7 @@ pytestmark = [
 def charts() -> pl.DataFrame:
     videos = pl.read_parquet(
         DATA / "trending_videos.parquet",
-        columns=["video_id", "channel_id", "title", "published_at"],
+        columns=["video_id", "channel_id", "title", "published_at", "category_id"],
     )
     return (
         pl.read_parquet(DATA / "trending_snapshots.parquet")
@@ -36,35 +38,42 @@ def charts() -> pl.DataFrame:
         .with_columns(
             pl.col("captured_at").dt.replace_time_zone("UTC").alias("occurred_at"),
             pl.lit(None, pl.Int32).alias("duration_s"),
+            pl.col("category_id").cast(pl.String).alias("category"),
         )
+        # A part of the channels keeps it cheap.
+        .filter(pl.col("channel_id").hash(1) % 4 == 0)
         .sort("occurred_at", maintain_order=True)
         .with_columns(
             pl.lit(0, COORDINATES["_partition"]).alias("_partition"),
             pl.int_range(pl.len(), dtype=pl.Int64).alias("_offset"),
             pl.col("occurred_at").alias("_timestamp"),
-            pl.int_range(pl.len(), dtype=pl.Int64).alias("order"),
         )
     )
 
 
-def test_every_detection_is_the_same_to_the_last_bit(charts: pl.DataFrame) -> None:
-    fold = OutlierFold(multiple=3.0, z=3.0)
-    together = fold_in_chunks(fold, charts)
-    apart = fold_in_chunks(fold, charts, random.Random(7).sample(range(len(charts)), 20))
-    assert_frame_equal(together[0], apart[0], check_exact=True)
-    assert_frame_equal(together[1], apart[1], check_exact=True)
-    assert together[0]["snapshots"].sum() == len(charts)
-    other = independent_outliers.detections(charts, 3.0, 3.0)
-    names = {
-        "order": "source_offset",
-        "n": "baseline_n",
-        "median": "baseline_median_log10",
-        "mad": "baseline_mad_log10",
-    }
-    exact = [name for name in other.columns if name != "tail_probability"]
-    found = together[1].select(pl.col(names.get(name, name)).alias(name) for name in other.columns)
-    assert len(other) > 0
-    assert_frame_equal(found.select(exact), other.select(exact), check_exact=True)
-    assert_frame_equal(
-        found.select("tail_probability"), other.select("tail_probability"), rel_tol=1e-12, abs_tol=0
+@pytest.fixture(scope="module")
+def outcome(charts: pl.DataFrame) -> Outcome:
+    return fold_in_chunks(OutlierFold(Rule(3.0, 0.01)), charts, [60_000])
+
+
+def test_every_chunking_gives_the_same(charts: pl.DataFrame, outcome: Outcome) -> None:
+    cuts = random.Random(7).sample(range(len(charts)), 5)
+    again = fold_in_chunks(OutlierFold(Rule(3.0, 0.01)), charts, cuts)
+    for one, other in zip(outcome, again, strict=True):
+        assert_frame_equal(one, other, check_exact=True)
+    assert outcome.rows["snapshots"].sum() == len(charts)
+
+
+def test_plain_python_finds_the_same(charts: pl.DataFrame, outcome: Outcome) -> None:
+    # Those with most to tell, and some of the rest.
+    told = outcome.detections["channel_id"].value_counts(sort=True)["channel_id"]
+    moved = outcome.shifts["channel_id"].unique(maintain_order=True)
+    rest = outcome.rows["channel_id"]
+    chosen = pl.concat(
+        [told.head(RECOUNTED), moved.head(RECOUNTED), rest.sample(RECOUNTED, seed=3)]
     )
+    ours = pl.col("channel_id").is_in(chosen.unique().implode())
+    found = Outcome(*(frame.filter(ours) for frame in outcome))
+    assert len(found.detections) > RECOUNTED
+    assert len(found.shifts) >= RECOUNTED
+    same(found, recounted(charts.filter(ours)))

@@ -97,6 +97,8 @@ def test_of_baselines_the_one_that_has_seen_most_counts_without_its_working_stat
         "n",
         "median_log10_views",
         "mad_log10_views",
+        "scale_log10",
+        "df",
     }
 
 
@@ -155,13 +157,34 @@ def test_ranks_order_videos_as_their_decayed_views_do_at_any_later_instant() -> 
     assert ranks["c"] is None
 
 
-def test_a_bucket_judged_twice_keeps_the_earlier_verdict() -> None:
+def test_a_detection_and_what_takes_it_back_are_kept_apart_and_once() -> None:
     events = [
-        {"video_id": "a", "age_from_h": 6, "source_offset": offset, "source_partition": 0}
-        for offset in (9, 4, 7)
+        {"video_id": "a", "event_id": "x", "verdict": "outlier", "views": 9, "occurred_at": START},
+        {"video_id": "b", "event_id": "x", "verdict": None, "views": 8, "occurred_at": START},
+        {"video_id": "a", "event_id": "y", "verdict": "retracted", "retracts": "x", "views": 7},
+        {"video_id": "a", "event_id": "x", "verdict": "outlier", "views": 1, "occurred_at": START},
     ]
-    rows = fold_detections(frame(OUTLIER_DETECTIONS, events))["detections"]
-    assert rows["source_offset"].to_list() == [4]
+    rows = fold_detections(frame(OUTLIER_DETECTIONS, events))
+    found = rows["detections"].select("video_id", "event_id", "views", "day").rows()
+    assert sorted(found) == [("a", "x", 9, START.date()), ("b", "x", 8, START.date())]
+    assert rows["retractions"].select("video_id", "retracts", "views").rows() == [("a", "x", 7)]
+
+
+def test_of_a_days_tests_the_furthest_row_that_knows_the_day_counts() -> None:
+    def at(day: int, tests: int) -> dict[str, Any]:
+        return {"day": START + dt.timedelta(days=day), "tests": tests}
+
+    events = [
+        {"channel_id": "c", "applied_offset": 5, "days": [at(0, 3), at(1, 1)]},
+        {"channel_id": "c", "applied_offset": 9, "days": [at(1, 4)]},  # forgot the first day
+        {"channel_id": "c", "applied_offset": 7, "days": [at(1, 2)]},
+        {"channel_id": "d", "applied_offset": 1, "days": []},
+    ]
+    rows = fold_baselines(frame(OUTLIER_BASELINES, events))["tests"]
+    assert sorted(rows.select("channel_id", "day", "tests", "applied_offset").rows()) == [
+        ("c", START.date(), 3, 5),
+        ("c", (START + dt.timedelta(days=1)).date(), 4, 9),
+    ]
 
 
 def _story(*kinds: tuple[str, dict[str, Any]]) -> pl.DataFrame:

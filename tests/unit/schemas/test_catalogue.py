@@ -54,11 +54,12 @@ def test_agents_are_listed_with_what_they_read() -> None:
     from streams.generation.dispatch.redelivery import Redelivery
     from streams.generation.policy.sources import SOURCES
     from streams.outliers import agent as outliers
+    from streams.outliers.channels import agent as shifts
     from streams.virality import agent as virality
     from streams.virality.actuals import handler as actuals
     from streams.virality.forecasts import agent as forecasts
 
-    names = {virality.NAME, outliers.NAME, forecasts.NAME, actuals.NAME, "dispatcher"}
+    names = {virality.NAME, outliers.NAME, shifts.NAME, forecasts.NAME, actuals.NAME, "dispatcher"}
     assert names == AGENTS.keys()
     sources = tuple(source.topic for source in SOURCES.values())
     assert AGENTS["dispatcher"] == (Dispatcher.topic, *sources, Redelivery.topic)

@@ -162,10 +162,14 @@ def test_records_with_arrays_of_records_are_encoded_too() -> None:
                 "n": 2,
                 "median_log10_views": 3.0,
                 "mad_log10_views": 0.5,
-                "recent": [2.5, 3.5],
+                "scale_log10": 0.75,
+                "df": 2.5,
             }
         ],
-        "seen": [],
+        "recent": [],
+        "videos": [],
+        "levels": [],
+        "days": [{"day": dt.datetime(2026, 1, 1, tzinfo=dt.UTC), "tests": 3}],
         "applied_offset": 9,
         "generation": 1,
     }

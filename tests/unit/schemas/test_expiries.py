@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from schemas.catalogue import (
     CHANNEL_SNAPSHOTS,
+    OUTLIER_CHANNEL_VIEWS,
     TOPICS,
     VIDEO_SNAPSHOTS,
     VIRALITY_CHANNELS,
@@ -63,6 +64,7 @@ def test_the_log_keeps_no_snapshot_and_no_letter_longer_than_promised() -> None:
         VIDEO_SNAPSHOTS,
         CHANNEL_SNAPSHOTS,
         VIRALITY_CHANNELS,
+        OUTLIER_CHANNEL_VIEWS,
     }
 
 

@@ -35,6 +35,7 @@ def a_detection(**changes: Any) -> dict[str, Any]:
         "baseline_mad_log10": 0.2,
         "source_partition": 0,
         "source_offset": 1,
+        "verdict": "outlier",
         **changes,
     }
 

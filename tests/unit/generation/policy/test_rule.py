@@ -46,6 +46,12 @@ def test_a_small_or_uncertain_one_does_not(changes: dict[str, Any]) -> None:
     assert called(TEASERS, detections(a_detection(**changes))) == []
 
 
+def test_a_retraction_calls_for_nothing_whatever_the_rule_says() -> None:
+    rule = replace(TEASERS, include_uncertain=True)
+    back = detections(a_detection(verdict="retracted"))
+    assert called(TEASERS, back) == called(rule, back) == []
+
+
 def test_an_uncertain_one_does_where_the_rule_says_so() -> None:
     rule = replace(TEASERS, include_uncertain=True)
     assert called(rule, detections(a_detection(too_recent=True))) == ["-vid_1"]

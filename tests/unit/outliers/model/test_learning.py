@@ -10,7 +10,7 @@ import pytest
 
 from infra.simulator.scenario import HOUR, Scenario
 from infra.simulator.snapshots import grown, video_snapshots
-from infra.simulator.world import NOISE, World, make_world
+from infra.simulator.world import World, make_world
 from streams.outliers.model import curves, spread
 from streams.outliers.model.errors import TooLittleDataError
 from streams.outliers.model.growth import AGES_H, ALL, Growth
@@ -51,7 +51,7 @@ def test_growth_is_learned_where_the_log_tells_of_it(trained: Trained) -> None:
 
 def test_the_spread_within_channels_is_learned_whatever_hits_there_are(trained: Trained) -> None:
     for variance in trained.growth.priors[ALL].variance:
-        assert np.sqrt(variance) == pytest.approx(NOISE, rel=0.15)
+        assert np.sqrt(variance) == pytest.approx(Scenario.noise, rel=0.15)
     assert trained.growth.forgetting >= 0.96  # nothing moves there
 
 

@@ -1,0 +1,1 @@
+"""The parts of the detector's fold: memory, history, verdicts, shifts, and the events of them."""
