@@ -15,10 +15,10 @@ from streams.decisions.store import load
 from streams.outliers.analyses import commands
 from streams.outliers.analyses.analysis import ANALYSES
 from streams.outliers.analyses.request import AnalysisRequest
-from streams.outliers.analyses.state import Analysis, Status
+from streams.outliers.analyses.state import Analysis
 from streams.outliers.analyses.worker import work
 from streams.outliers.content import content
-from streams.outliers.content.shapes import Content, defaults
+from streams.outliers.content.shapes import Content
 from streams.outliers.youtube.cache import Cache
 from streams.outliers.youtube.calls import Calls
 from streams.outliers.youtube.client import YouTubeClient
@@ -33,19 +33,16 @@ T = TypeVar("T")
 # Quicker than in earnest, so that a test need not wait.
 PULSE = Pulse(heartbeat=0.3, silence=2.0, rescue=0.3, grace=0.5)
 
+_ENDS = ["Completed", "Failed", "Cancelled"]
+
 
 def client(
-    redis: Redis, endpoint: str, key: str, *, cache: str, per_day: int = 10_000, tries: int = 1
+    redis: Redis, endpoint: str, key: str, *, cache: str, per_day: int = 10_000
 ) -> YouTubeClient:
     """A client with a cache and a ledger of its own."""
     ledger = Ledger(redis, account=cache, per_day=per_day)
-    calls = Calls(ledger, key=key, endpoint=endpoint, purpose="analyses", tries=tries)
+    calls = Calls(ledger, key=key, endpoint=endpoint, purpose="analyses", tries=1)
     return YouTubeClient(calls, Cache(redis, origin=cache), ledger)
-
-
-def queries(*searches: str, **other: Any) -> Content:
-    """The shipped content with other searches."""
-    return defaults().model_copy(update={"search_queries": searches, **other})
 
 
 async def connected(dsn: str, ask: Callable[[AsyncConnection[Any]], Awaitable[T]]) -> T:
@@ -65,27 +62,38 @@ async def ask(
     await connected(dsn, asked)
 
 
-async def run(dsn: str, source: Source, *ids: str, concurrency: int = 4) -> None:
-    """Let a worker make turns until those analyses have ended or wait for something."""
-    stopped = (Status.PAUSED, Status.COMPLETED, Status.FAILED, Status.CANCELLED)
-
-    async def over(conn: AsyncConnection[Any]) -> None:
-        while True:
-            found = await commands.states(conn, ids)
-            if all(one.status in stopped for one in found.values()) or working.done():
-                return
-            await asyncio.sleep(0.05)
-
+async def run(
+    dsn: str, source: Source, *ids: str, concurrency: int = 4, ended: bool = False
+) -> None:
+    """Let a worker make turns until those analyses wait for something, or have `ended`."""
+    stops = _ENDS if ended else [*_ENDS, "Paused"]
     working = asyncio.create_task(work(dsn, source, concurrency=concurrency, pulse=PULSE))
-    await connected(dsn, over)
+    while await stopped(dsn, ids, stops) < len(ids) and not working.done():
+        await asyncio.sleep(0.02)
     working.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await working
 
 
+async def stopped(dsn: str, ids: tuple[str, ...], kinds: list[str]) -> int:
+    """How many of the analyses have one of those for their latest event."""
+
+    async def counted(conn: AsyncConnection[Any]) -> int:
+        cursor = await conn.execute(
+            "SELECT count(*) FROM (SELECT DISTINCT ON (stream_id) type FROM decision_events"
+            " WHERE domain = %s AND stream_id = ANY(%s) ORDER BY stream_id, version DESC) AS latest"
+            " WHERE type = ANY(%s)",
+            [ANALYSES.domain, list(ids), kinds],
+        )
+        row = await cursor.fetchone()
+        assert row is not None
+        return int(row[0])
+
+    return await connected(dsn, counted)
+
+
 async def state(dsn: str, analysis_id: str) -> Analysis:
-    found = await connected(dsn, lambda conn: commands.look(conn, analysis_id))
-    return found.state
+    return (await connected(dsn, lambda conn: commands.look(conn, analysis_id))).state
 
 
 async def events(dsn: str, analysis_id: str) -> list[tuple[str, dict[str, Any]]]:
@@ -99,18 +107,7 @@ async def events(dsn: str, analysis_id: str) -> list[tuple[str, dict[str, Any]]]
     return await connected(dsn, loaded)
 
 
-def results(found: Analysis) -> list[dict[str, Any]]:
-    assert found.result is not None, found
-    results: list[dict[str, Any]] = json.loads(found.result.results)
-    return results
-
-
 def summary(found: Analysis) -> dict[str, Any]:
-    assert found.result is not None, found
-    summary: dict[str, Any] = json.loads(found.result.summary)
-    return summary
-
-
-async def until(true: Callable[[], Awaitable[bool]]) -> None:
-    while not await true():
-        await asyncio.sleep(0.05)
+    assert found.result is not None, (found.status, found.error)
+    told: dict[str, Any] = json.loads(found.result.summary)
+    return told

@@ -7,11 +7,13 @@ import random
 import subprocess
 import sys
 from collections import Counter
+from typing import Any
 
 import pytest
+from psycopg import AsyncConnection
 
 from streams.outliers.analyses.schema import prepare
-from tests.integration.outliers.runs import ask, events, state
+from tests.integration.outliers.runs import ask, connected, events, state, stopped
 from tests.unit.outliers.analyses.a_world import World
 from tests.unit.outliers.analyses.stories import request, verify
 
@@ -56,22 +58,25 @@ def test_analyses_whose_workers_are_killed_end_once(database: str, runs: int, ki
     asked = {f"run-{number}": request(world, number % 20) for number in range(runs)}
 
     async def recorded() -> int:
-        return sum([len(await events(database, one)) for one in asked])
+        async def counted(conn: AsyncConnection[Any]) -> int:
+            row = await (await conn.execute("SELECT count(*) FROM decision_events")).fetchone()
+            assert row is not None
+            return int(row[0])
+
+        return await connected(database, counted)
 
     async def scenario(workers: Workers) -> None:
         for analysis_id, one in asked.items():
             await ask(database, analysis_id, one)
         struck = 0
-        while not all([(await state(database, one)).status.ended for one in asked]):
-            before = await recorded()
-            # Struck in the middle of the work: after so many more events.
-            while struck < kills and await recorded() < before + chance.randrange(5, 30):
+        while struck < kills:  # in the middle of the work: after so many more events
+            enough = await recorded() + chance.randrange(5, 30)
+            while await recorded() < enough:
                 await asyncio.sleep(0.01)
-            if struck < kills:
-                workers.kill(chance)
-                struck += 1
+            workers.kill(chance)
+            struck += 1
+        while await stopped(database, tuple(asked), ["Completed", "Failed"]) < runs:
             await asyncio.sleep(0.05)
-        assert struck == kills
 
     workers = Workers(database)
     try:
