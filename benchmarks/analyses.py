@@ -101,7 +101,7 @@ def _is_part_of(one: Analysis, other: Analysis) -> bool:
     assert other.result is not None
     threshold = other.asked.outlier_threshold
     above = [r for r in json.loads(one.result.results) if r["score"] > threshold]
-    return above == json.loads(other.result.results)
+    return bool(above == json.loads(other.result.results))
 
 
 class _Raw(httpx.Client):

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from streams.decisions.decider import Refused, fold
 from streams.outliers.analyses.analysis_commands import (
@@ -59,6 +59,9 @@ STARTS = {EXCLUSIONS: 0.0, DISCOVERY: 15.0, CHANNELS: 35.0, SCORING: 60.0, RANKI
 WAITS = (5.0, 30.0, 120.0, 600.0)  # seconds until YouTube is asked again, time after time
 JITTER = 0.2  # of a wait: runs that were broken off together come back apart
 QUOTA_WAITS = 7  # days in a row whose units do not suffice for one call
+
+
+PartT = TypeVar("PartT", UploadsListed, ChannelAnalyzed)
 
 
 class AnalysisDecider:
@@ -180,12 +183,12 @@ class AnalysisDecider:
             case RecordUploads():
                 _hold_step(state, CHANNELS)
                 left = {one.channel_id for one in state.channels_to_list}
-                listed = [one for one in command.listed if one.channel_id in left]
+                listed = _once(one for one in command.listed if one.channel_id in left)
                 events = _parts(state, CHANNELS, listed, command.units)
             case RecordScores():
                 _hold_step(state, SCORING)
                 left = {one.channel_id for one in state.channels_to_score}
-                scored = [one for one in command.analyzed if one.channel_id in left]
+                scored = _once(one for one in command.analyzed if one.channel_id in left)
                 events = _parts(state, SCORING, scored, command.units)
             case RankResults():
                 _hold_step(state, RANKING)
@@ -296,6 +299,11 @@ def _progress(state: Analysis, step: int, more: int) -> float:
     share = (done + more) / (done + left)
     progress = STARTS[step] + (STARTS[step + 1] - STARTS[step]) * share
     return max(state.progress, round(progress, 2))
+
+
+def _once(parts: Iterable[PartT]) -> list[PartT]:
+    """One of each channel."""
+    return list({one.channel_id: one for one in parts}.values())
 
 
 def _parts(
