@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 
 from streams.outliers.analyses.events import ChannelAnalyzed, ChannelDiscovered
 from streams.outliers.analyses.request import Asked
+from streams.outliers.analyses.titles import storable
 from streams.outliers.content.phrases import has_any, plain, readable
 from streams.outliers.content.shapes import BrandFit, Content
 from streams.outliers.youtube.shapes import Video
@@ -123,7 +124,7 @@ def _kept(
                     video_id=video.video_id,
                     channel_id=channel.channel_id,
                     channel_title=channel.title,
-                    title=video.title,
+                    title=storable(video.title),
                     score=score(video.views, subscribers),
                     brand_fit=fit,
                     views=video.views,

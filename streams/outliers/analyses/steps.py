@@ -36,6 +36,7 @@ from streams.outliers.analyses.events import (
 from streams.outliers.analyses.exclusion import games, phrases_of
 from streams.outliers.analyses.scoring import RECENT, analyzed
 from streams.outliers.analyses.state import Analysis
+from streams.outliers.analyses.titles import storable
 from streams.outliers.content.phrases import plain
 from streams.outliers.youtube.errors import RefusedError
 from streams.outliers.youtube.shapes import Channel, Video
@@ -93,7 +94,7 @@ class Steps:
             read = CompetitorRead(
                 name=name,
                 channel_id=channel.channel_id if channel else None,
-                title=channel.title if channel else None,
+                title=storable(channel.title) if channel else None,
                 games=games((video.title for video in videos), state.asked.content.game_patterns),
                 videos=len(videos),
                 units=self.units(),
@@ -130,7 +131,7 @@ class Steps:
         suitable = [
             ChannelDiscovered(
                 channel_id=one.channel_id,
-                title=one.title,
+                title=storable(one.title),
                 subscribers=one.subscribers,
                 query=candidates[one.channel_id],
                 uploads_playlist=one.uploads_playlist,

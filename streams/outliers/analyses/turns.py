@@ -11,6 +11,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from streams.decisions.decider import Refused
 from streams.decisions.execution import Decision
+from streams.decisions.store import ConflictError
 from streams.outliers.analyses import commands
 from streams.outliers.analyses.analysis_commands import (
     AnalysisCommand,
@@ -40,7 +41,7 @@ class Turns:
         """Make a turn, if it is still to be made.
 
         Raises:
-            psycopg.Error: the story cannot be read or written: call again.
+            psycopg.Error, ConflictError: the story cannot be read or written: call again.
         """
         story = _Story(self._pool, analysis_id)
         facts = {"analysis_id": analysis_id, "turn": turn}
@@ -66,7 +67,7 @@ class Turns:
                 wish = AwaitAnswer(_now(), str(error), seed, steps.units())
             except RefusedError as error:
                 wish = Fail(_now(), f"YouTube refused: {error}")
-            except (Refused, psycopg.Error):
+            except (Refused, ConflictError, psycopg.Error):
                 raise
             except Exception as error:
                 log.exception("step of an analysis broke down", analysis_id=story.analysis_id)

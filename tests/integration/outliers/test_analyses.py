@@ -121,6 +121,26 @@ def test_what_waiting_does_not_help_fails_at_once(
     asyncio.run(scenario())
 
 
+def test_titles_that_no_text_may_have_are_told_as_far_as_they_can_be(database: str) -> None:
+    prepare(database)
+
+    async def scenario() -> None:
+        world = World()
+        for facts in world.facts.values():
+            facts["title"] = "Odd \0 channel \ud83d"
+        for video in world.by_video.values():
+            video["title"] += " \udc00\0\x1b"
+        asked = request(world)
+        await ask(database, "a", asked)
+        await run(database, world, "a")
+        await right(database, world, "a", asked)
+        found = await state(database, "a")
+        assert found.channels
+        assert {one.title for one in found.channels} == {"Odd   channel"}
+
+    asyncio.run(scenario())
+
+
 def test_a_run_that_is_called_off_stops_and_one_that_waits_never_begins(database: str) -> None:
     prepare(database)
 
