@@ -34,6 +34,7 @@ BENCHMARKS = (
     "jobs",
     "relay",
     "watching",
+    "analyses",
 )
 
 
