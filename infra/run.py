@@ -18,7 +18,7 @@ ENTRY_POINTS = {
     "forecast-agent": "streams.virality.forecasts.agent:main",
     "actuals-agent": "streams.virality.actuals.agent:main",
     "dispatcher": "streams.generation.dispatch.dispatcher:main",
-    "relay": "streams.generation.jobs.relay:main",
+    "relay": "streams.relaying:main",
     "generation-worker": "streams.generation.work.worker:main",
     "webhooks": "streams.generation.work.webhook_worker:main",
     "projector": "projections.run:main",

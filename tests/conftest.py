@@ -8,4 +8,4 @@ from hypothesis import settings
 settings.register_profile("groundswell", deadline=None, print_blob=True)
 settings.load_profile("groundswell")
 
-pytest_plugins = ["tests.fix_footage", "tests.fix_servers"]
+pytest_plugins = ["tests.fix_footage", "tests.fix_servers", "tests.fix_youtube"]

@@ -4,19 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import psycopg
-from procrastinate.schema import SchemaManager
-
-from streams import decisions
-from streams.decisions.queries import queries
+from streams.work_queue import tables
 
 _HERE = Path(__file__)
-_SQL = queries(_HERE.with_name("schema.sql"))
-_TABLES = (
-    Path(decisions.__file__).with_name("tables.sql"),
-    _HERE.with_name("tables.sql"),
-    _HERE.with_name("quotas") / "tables.sql",
-)
+_TABLES = (_HERE.with_name("tables.sql"), _HERE.with_name("quotas") / "tables.sql")
 
 
 def prepare(dsn: str) -> None:
@@ -25,10 +16,4 @@ def prepare(dsn: str) -> None:
     Raises:
         psycopg.OperationalError: PostgreSQL cannot be reached.
     """
-    with psycopg.connect(dsn) as connection:
-        connection.execute(_SQL["lock"])
-        row = connection.execute(_SQL["has_queue"]).fetchone()
-        if row is not None and not row[0]:
-            connection.execute(SchemaManager.get_schema().encode())
-        for path in _TABLES:
-            connection.execute(path.read_bytes())
+    tables.prepare(dsn, _TABLES)

@@ -24,6 +24,7 @@ from streams.generation.jobs.job_commands import Cancel, JobCommand, Queue
 from streams.generation.quotas import ledger
 from streams.generation.quotas.limits import Quotas
 from streams.webhooks.delivery import Delivery, defer
+from streams.work_queue.entries import defer_all
 
 _RETRIES = uuid.UUID("6d1b6ab5-8a3e-4f0e-9d55-0d1c0c2c7c11")  # names jobs made by `retry`
 UNLIMITED = Quotas()
@@ -69,7 +70,7 @@ async def queue_all(
             if not isinstance(outcome, Refused)
             for entry in _entries(job_id, outcome)
         ]
-        await queue.defer_all(conn, entries)
+        await defer_all(conn, entries)
         for (job_id, command), outcome in zip(requests, outcomes, strict=True):
             if not isinstance(outcome, Refused):
                 for told in _deliveries(job_id, command, outcome):
@@ -94,7 +95,7 @@ def _work(job_id: str, command: JobCommand) -> Besides[Job, JobEvent]:
             return None
 
         async def change(conn: AsyncConnection[Any]) -> None:
-            await queue.defer_all(conn, entries)
+            await defer_all(conn, entries)
             if cancelled:
                 await queue.withdraw(conn, job_id)
             if settled:

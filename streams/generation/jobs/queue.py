@@ -10,22 +10,18 @@ import datetime as dt
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from procrastinate import PsycopgConnector
 from procrastinate.jobs import Job as Entry
-from procrastinate.manager import JobManager
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from streams.decisions.queries import queries
+from streams.work_queue import entries
 
 TASK = "generation.attempt"
 PRIORITIES = {"high": 100, "default": 0, "low": -100}
 QUEUES = tuple(PRIORITIES)
 
 SQL = queries(Path(__file__).with_name("queue.sql"))
-
-# Never opened: it only puts procrastinate's own statements onto the caller's connection.
-_MANAGER = JobManager(PsycopgConnector())
 
 
 class Depth(NamedTuple):
@@ -60,15 +56,9 @@ def entry(job_id: str, attempt: int, *, priority: str, at: dt.datetime | None = 
     )
 
 
-async def defer_all(conn: AsyncConnection[Any], entries: list[Entry]) -> None:
-    """Put entries into the queue within the caller's transaction, with one statement."""
-    if entries:
-        await _MANAGER.batch_defer_jobs_async(entries, connection=conn)
-
-
 async def withdraw(conn: AsyncConnection[Any], job_id: str) -> None:
     """Take a job's entries out of the queue, and tell the worker that runs one to stop."""
-    await conn.execute(SQL["cancel"], {"lock": lock_of(job_id)})
+    await entries.withdraw(conn, lock_of(job_id))
 
 
 async def depths(conn: AsyncConnection[Any]) -> list[Depth]:

@@ -1,7 +1,6 @@
 """The process that delivers webhooks, those of jobs and those of predictions.
 
-Beside the workers that render, so that a receiver that is slow holds up no video. It stands in
-this room for the work queue and the rescue of its entries, which it shares.
+Beside the workers that render, so that a receiver that is slow holds up no video.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ from schemas.codec import Codec
 from schemas.publisher import Publisher, PublishError
 from schemas.registry import Registry
 from streams.generation.schema import prepare
-from streams.generation.work.rescue import Rescuer
-from streams.generation.work.worker import Pulse, run_both
 from streams.webhooks.delivery import QUEUE, TASK, Delivery
 from streams.webhooks.given_up import give_up
 from streams.webhooks.sending import TIMEOUT, Sender, UndeliveredError
 from streams.webhooks.signing import SecretError, key_of
+from streams.work_queue.rescue import Rescuer
+from streams.work_queue.running import Pulse, run_both
 
 CONCURRENCY = 32  # deliveries at once: they wait for others, and one receiver may take its 30 s
 WAITS = (5.0, 300.0)  # seconds before the second and the third try

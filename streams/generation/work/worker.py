@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import secrets
-import signal
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -30,40 +27,17 @@ from streams.generation.routing.wiring import routed
 from streams.generation.schema import prepare
 from streams.generation.work.attempt import Attempts, Inspect
 from streams.generation.work.playable import playable
-from streams.generation.work.rescue import Rescuer
 from streams.generation.work.retention import Sweeper, sweeping
 from streams.generation.work.supervision import Limits
 from streams.generation.work.turns import Turns
 from streams.generation.work.watchdog import Watchdog
 from streams.generation.work.workspace import workspace
+from streams.work_queue.rescue import Rescuer
+from streams.work_queue.running import Pulse, run_both
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _RETRY = 5  # seconds until an attempt whose story could not be written is looked at again
 
 log = structlog.get_logger()
-
-
-class WorkerStoppedError(Exception):
-    """The queue's worker ended although nobody asked it to."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pulse:
-    """How a worker shows that it lives, all in seconds.
-
-    Attributes:
-        heartbeat: between two signs of life.
-        silence: without one for so long, a worker's jobs are taken from it.
-        rescue: between two looks for such jobs.
-        grace: for running attempts when the worker is told to stop.
-        stall: without a turn of its event loop for so long, a worker kills itself.
-    """
-
-    heartbeat: float = 3.0
-    silence: float = 15.0
-    rescue: float = 3.0
-    grace: float = 4.0
-    stall: float = 60.0
 
 
 def main(settings: Settings) -> None:
@@ -148,41 +122,6 @@ async def work(
             )
             rescuer = Rescuer(pool, worker, silence=pulse.silence, every=pulse.rescue)
             await run_both(worker, rescuer, until_idle)
-
-
-async def run_both(worker: QueueWorker, rescuer: Rescuer, until_idle: bool) -> None:
-    """Run a worker of the queue and the rescue of its entries until a signal.
-
-    Raises:
-        WorkerStoppedError: one of them ended by itself.
-    """
-    wanted = until_idle
-    loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        nonlocal wanted
-        wanted = True
-        worker.stop()  # type: ignore[no-untyped-call]
-
-    for number in _SIGNALS:
-        loop.add_signal_handler(number, stop)
-    rescuing = asyncio.create_task(rescuer.run(), name="rescuer")
-    working = asyncio.create_task(worker.run(), name="queue worker")  # type: ignore[no-untyped-call]
-    try:
-        await asyncio.wait({rescuing, working}, return_when=asyncio.FIRST_COMPLETED)
-        if rescuing.done():
-            worker.stop()  # type: ignore[no-untyped-call]
-        await working
-    finally:
-        working.cancel()
-        rescuing.cancel()
-        _, fault = await asyncio.gather(working, rescuing, return_exceptions=True)
-        for number in _SIGNALS:
-            loop.remove_signal_handler(number)
-    if isinstance(fault, Exception):
-        raise WorkerStoppedError(f"lost workers cannot be looked for: {fault}") from fault
-    if not wanted:
-        raise WorkerStoppedError("the queue's worker ended by itself; its log lines say why")
 
 
 def _queue_app(attempts: Attempts, turns: Turns) -> App:

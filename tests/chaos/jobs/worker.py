@@ -15,7 +15,8 @@ from pydantic import BaseModel
 from benchmarks.noop import Noop
 from streams.artifacts import Artifacts
 from streams.generation.providers.provider import Order, Rendering, Telling
-from streams.generation.work.worker import Pulse, work
+from streams.generation.work.worker import work
+from streams.work_queue.running import Pulse
 
 # Quicker than in earnest, so that a run need not wait for what was taken from the dead.
 _PULSE = Pulse(heartbeat=0.5, silence=4.0, rescue=0.5, grace=0.5)

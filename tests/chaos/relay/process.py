@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from infra.settings import Settings
-from streams.generation.jobs.relay import main
+from streams.relaying import main
 
 if __name__ == "__main__":
     line = sys.stdin.readline()

@@ -22,6 +22,7 @@ from streams.generation.jobs.events import JobQueued
 from streams.generation.jobs.job_commands import Cancel, Queue
 from streams.generation.policy import ledger
 from streams.generation.policy.rules_file import teasers
+from streams.work_queue.entries import defer_all
 from tests.integration.api.conftest import Api, serving
 from tests.integration.api.stand_in import StandInModels
 from tests.integration.api.test_jobs import queued_facts
@@ -74,7 +75,7 @@ def test_depth_and_oldest_age_of_every_queue(api: Api, unique: Callable[[str], s
         queued(jobs[2], "low"),
         queued(jobs[3], "default"),
         # What is put off waits for its time, not for a worker; what is due waits for one.
-        lambda connection: queue.defer_all(
+        lambda connection: defer_all(
             connection,
             [
                 queue.entry("x", 2, priority="default", at=later),

@@ -13,7 +13,8 @@ from streams.artifacts import Artifacts
 from streams.generation.providers.local import LocalProvider
 from streams.generation.providers.provider import Provider
 from streams.generation.work.supervision import Limits
-from streams.generation.work.worker import Pulse, work
+from streams.generation.work.worker import work
+from streams.work_queue.running import Pulse
 from tests.integration.generation import far
 
 # Quicker than in earnest, so that a test need not wait.

@@ -16,7 +16,8 @@ import pytest
 from streams.artifacts import Artifacts
 from streams.generation.jobs import commands
 from streams.generation.jobs.job_commands import LoseAttempt
-from streams.generation.work.worker import Pulse, work
+from streams.generation.work.worker import work
+from streams.work_queue.running import Pulse
 from tests.integration.generation.far import Far
 from tests.integration.generation.stories import connect, ended, story, types, until
 from tests.integration.generation.test_worker import Stub, ask, do_all

@@ -30,9 +30,10 @@ from streams.generation.providers.provider import (
     Telling,
 )
 from streams.generation.work import worker
-from streams.generation.work.rescue import Rescuer
 from streams.generation.work.supervision import Limits
-from streams.generation.work.worker import Pulse, work
+from streams.generation.work.worker import work
+from streams.work_queue.rescue import Rescuer
+from streams.work_queue.running import Pulse
 from tests.integration.generation.stories import connect, ended, story, types, until
 from tests.unit.generation.requests import queued
 from tests.unit.generation.telling import Heard

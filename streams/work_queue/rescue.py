@@ -8,7 +8,7 @@ import structlog
 from procrastinate.worker import Worker as QueueWorker
 from psycopg_pool import AsyncConnectionPool
 
-from streams.generation.jobs.queue import SQL
+from streams.work_queue.entries import SQL
 
 log = structlog.get_logger()
 

@@ -1,0 +1,1 @@
+"""What outlier analyses search for, exclude and like: configurable, with defaults."""

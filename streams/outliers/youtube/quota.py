@@ -1,0 +1,231 @@
+"""The ledger of the Data API's units: reserved in Redis before a call, by all processes together.
+
+A day's ledger is a hash; a script reserves in one step of Redis, so that two processes cannot both
+have the last units. A ledger that cannot be read is not overspent: while Redis is away, nothing is
+reserved.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from streams.outliers.youtube.errors import QuotaExhaustedError, UnavailableError
+from streams.outliers.youtube.pacific import last_midnight, next_midnight, quota_day
+
+_HERE = Path(__file__)
+_RESERVE = _HERE.with_name("reserve.lua").read_text()
+_GIVE_BACK = _HERE.with_name("give_back.lua").read_text()
+
+POLLER = "poller"  # the purpose that has only a share of the day
+ANALYSES = "analyses"
+
+KEEP = 3 * 24 * 3600  # seconds that Redis keeps a day
+# A call that is reserved just before midnight may be counted by the API after it: it is entered in
+# both days.
+NEAR_MIDNIGHT = dt.timedelta(seconds=60)
+# In a day's first minutes the API may still answer out of the day before. Its "no units left" is
+# then believed for this long only, not for the whole new day.
+EARLY = dt.timedelta(minutes=10)
+
+
+def utc_now() -> dt.datetime:
+    """The clock."""
+    return dt.datetime.now(dt.UTC)
+
+
+@dataclass(slots=True)
+class Units:
+    """Units that were spent while [`counted`][streams.outliers.youtube.quota.counted] was open."""
+
+    spent: int = 0
+
+
+_counting: ContextVar[Units | None] = ContextVar("units", default=None)
+
+
+@contextmanager
+def counted() -> Iterator[Units]:
+    """Count the units that the calls inside spend, also those of tasks that are started inside.
+
+    Other runs that share the client are not among them.
+    """
+    units = Units()
+    token = _counting.set(units)
+    try:
+        yield units
+    finally:
+        _counting.reset(token)
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Units that a call may spend.
+
+    Attributes:
+        keys: of the days in Redis that it is entered in.
+    """
+
+    units: int
+    purpose: str
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaState:
+    """The ledger of a day.
+
+    Attributes:
+        day: the date in Los Angeles.
+        per_day: units that there are.
+        spent: units by purpose.
+        left: units by purpose that may still be spent; a purpose without a share has them all.
+        exhausted: whether the API itself said that there are none left.
+        resets_at: when there are units again (UTC).
+    """
+
+    day: dt.date
+    per_day: int
+    spent: Mapping[str, int]
+    left: Mapping[str, int]
+    exhausted: bool
+    resets_at: dt.datetime
+
+
+class Ledger:
+    """The units of one account.
+
+    Args:
+        redis: with or without `decode_responses`.
+        account: whose units they are; part of the keys in Redis.
+        per_day: units that there are from midnight to midnight in Los Angeles.
+        shares: of the day's units, by purpose; a purpose that is not named may spend all.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        account: str,
+        per_day: int,
+        shares: Mapping[str, float] | None = None,
+        clock: Callable[[], dt.datetime] = utc_now,
+    ) -> None:
+        self._redis = redis
+        self._prefix = f"groundswell:youtube:{account}:quota"
+        self._per_day = per_day
+        self._shares = dict(shares or {})
+        self._clock = clock
+        self._reserve = redis.register_script(_RESERVE)
+        self._give_back = redis.register_script(_GIVE_BACK)
+
+    async def reserve(self, units: int, purpose: str) -> Reservation:
+        """Enter units as spent, before they are.
+
+        Raises:
+            QuotaExhaustedError: fewer are left for that purpose; nothing was entered.
+            UnavailableError: Redis does not answer.
+        """
+        now = self._clock()
+        keys = self._keys(now)
+        most = self._most(purpose)
+        arguments: list[int | float | str] = [units, purpose, self._per_day, most]
+        arguments += [now.timestamp(), KEEP]
+        reserved, left, until = await _ask(self._reserve(keys=keys, args=arguments))
+        if not int(reserved):
+            told = float(until)
+            resets_at = dt.datetime.fromtimestamp(told, dt.UTC) if told else next_midnight(now)
+            raise QuotaExhaustedError(units, int(left), resets_at)
+        counting = _counting.get()
+        if counting is not None:
+            counting.spent += units
+        return Reservation(units, purpose, tuple(keys))
+
+    async def give_back(self, reservation: Reservation) -> None:
+        """Take a reservation back whose call certainly did not reach the API.
+
+        Raises:
+            UnavailableError: Redis does not answer; the units stay entered.
+        """
+        arguments: list[int | float | str] = [reservation.units, reservation.purpose]
+        await _ask(self._give_back(keys=list(reservation.keys), args=arguments))
+        counting = _counting.get()
+        if counting is not None:
+            counting.spent -= reservation.units
+
+    async def exhaust(self) -> dt.datetime:
+        """Note that the API itself says that there are no units left. When to ask again.
+
+        Raises:
+            UnavailableError: Redis does not answer.
+        """
+        now = self._clock()
+        until = next_midnight(now)
+        if now - last_midnight(now) < EARLY:
+            until = now + EARLY
+        key = self._key(quota_day(now))
+        pipeline = self._redis.pipeline(transaction=True)
+        pipeline.hset(key, "exhausted_until", str(until.timestamp()))
+        pipeline.expire(key, KEEP)
+        await _ask(pipeline.execute())
+        return until
+
+    async def state(self) -> QuotaState:
+        """The ledger of today.
+
+        Raises:
+            UnavailableError: Redis does not answer.
+        """
+        now = self._clock()
+        day = quota_day(now)
+        found = {
+            _text(name): _text(value)
+            for name, value in (await _ask(self._redis.hgetall(self._key(day)))).items()
+        }
+        until = float(found.pop("exhausted_until", 0))
+        exhausted = until > now.timestamp()
+        spent = {name.removeprefix("spent:"): int(value) for name, value in found.items()}
+        free = 0 if exhausted else max(0, self._per_day - sum(spent.values()))
+        purposes = dict.fromkeys((ANALYSES, *self._shares, *spent))
+        return QuotaState(
+            day=day,
+            per_day=self._per_day,
+            spent={purpose: spent.get(purpose, 0) for purpose in purposes},
+            left={
+                purpose: max(0, min(free, self._most(purpose) - spent.get(purpose, 0)))
+                for purpose in purposes
+            },
+            exhausted=exhausted,
+            resets_at=dt.datetime.fromtimestamp(until, dt.UTC) if exhausted else next_midnight(now),
+        )
+
+    def _most(self, purpose: str) -> int:
+        return int(self._per_day * self._shares.get(purpose, 1.0) + 1e-9)
+
+    def _key(self, day: dt.date) -> str:
+        return f"{self._prefix}:{day.isoformat()}"
+
+    def _keys(self, now: dt.datetime) -> list[str]:
+        return [self._key(day) for day in sorted({quota_day(now), quota_day(now + NEAR_MIDNIGHT)})]
+
+
+async def _ask(answer: Awaitable[Any]) -> Any:
+    try:
+        return await answer
+    except (RedisError, OSError) as error:
+        raise UnavailableError(
+            "Redis does not answer, so the ledger of the Data API's units cannot be kept, and "
+            f"nothing is asked of the API ({type(error).__name__}); try again when REDIS_URL is up"
+        ) from error
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
