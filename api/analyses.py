@@ -174,7 +174,7 @@ async def _truth(here: Services, analysis_id: str) -> Row | None:
 
 
 def _of_state(analysis_id: str, state: Analysis) -> Row:
-    """The row that the projection will have of a state, but for times that a state does not keep."""
+    """The row that the projection will have of a state, but for times, which no state keeps."""
     asked, exclusion, result = state.asked, state.exclusion, state.result
     paused = state.status == "paused"
     return {

@@ -119,9 +119,7 @@ async def _with(here: Here, part: Mapping[str, Any], expected: int | None) -> Cu
 async def _changed(here: Here, wanted: Content, expected: int | None) -> Current:
     try:
         async with await connect(here) as connection:
-            return await configured.change(
-                connection, wanted, changed_by=ADMIN, expected=expected
-            )
+            return await configured.change(connection, wanted, changed_by=ADMIN, expected=expected)
     except Refused as refused:
         raise ApiError(412, "CHANGED_MEANWHILE", refused.reason) from None
 

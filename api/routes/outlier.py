@@ -58,9 +58,7 @@ async def start(
 
 
 @router.get("/status/{analysis_id}", summary="How far an analysis is")
-async def status(
-    analysis_id: str, here: Here, who: Who, at_least: MinPosition
-) -> AnalysisStatus:
+async def status(analysis_id: str, here: Here, who: Who, at_least: MinPosition) -> AnalysisStatus:
     """Known from the moment that it was asked for."""
     await at_least.of(here.database, "analyses")
     return _status(await analyses.open_to(here, who, analysis_id))

@@ -82,6 +82,7 @@ class Result(Camel):
     outlier_score: float = Field(description="Views of a subscriber, times 100.")
     brand_fit: float = Field(description="0 to 10.")
     published_at: dt.datetime
+    games: list[str] = Field([], description="Games that its title tells of.")
     url: str
 
     @model_validator(mode="before")

@@ -67,7 +67,9 @@ def message(kind: str, body: Mapping[str, Any]) -> str:
         case "CompetitorRead" if body.get("channel_id") is None:
             return f"No channel is called {body['name']}"
         case "CompetitorRead":
-            return f"Read {_counted(body['videos'], 'video')} of {body.get('title') or body['name']}"
+            return (
+                f"Read {_counted(body['videos'], 'video')} of {body.get('title') or body['name']}"
+            )
         case "ExclusionBuilt":
             return f"Excluding {_counted(len(body['games']), 'game')}"
         case "QuerySearched":

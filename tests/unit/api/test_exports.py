@@ -15,7 +15,7 @@ from api.shapes.analyses import Result
 
 TITLES = (
     'a "quote", a comma; and\na line',
-    "=HYPERLINK(\"http://example.com\",\"x\")",
+    '=HYPERLINK("http://example.com","x")',
     "+1 reason",
     "-1 reason",
     "@everyone",
