@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import psycopg
-from pydantic import ValidationError
+from pydantic import TypeAdapter
 
 from api.commanding import connect
 from api.database import Row
@@ -32,6 +32,8 @@ from streams.outliers.analyses.state import Analysis
 SETTLE_SECONDS = 2.0  # that a write waits for the tables, so that a list read has it too
 _PAUSE_SECONDS = 0.03
 _FROM_KEY = uuid.UUID("5d3f8f0e-6b0f-4a55-9e86-2f6b8a8c1d43")  # namespace of ids made from keys
+
+_RESULTS = TypeAdapter(list[Result])
 
 ENDED = frozenset({"completed", "failed", "cancelled"})
 
@@ -115,16 +117,16 @@ async def outcome(here: Services, analysis_id: str) -> dict[str, Any]:
 def results_of(row: Row) -> list[Result]:
     """The results of a completed analysis, best first."""
     try:
-        return [Result.model_validate(one) for one in json.loads(row["results"] or "[]")]
-    except (ValueError, TypeError, ValidationError):
+        return _RESULTS.validate_python(json.loads(row["results"] or "[]"))
+    except ValueError:
         raise _unreadable(row["analysis_id"], "results") from None
 
 
 def summary_of(row: Row) -> Summary:
     """The summary of a completed analysis."""
     try:
-        return Summary.of(json.loads(row["summary"] or "{}"))
-    except (ValueError, TypeError, ValidationError):
+        return Summary.model_validate(json.loads(row["summary"] or "{}"))
+    except ValueError:
         raise _unreadable(row["analysis_id"], "summary") from None
 
 

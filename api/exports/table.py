@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from api.shapes.analyses import Result
+from streams.virality.features.vocabulary import CATEGORIES
 
 Cell = str | int | float
 
@@ -23,11 +24,14 @@ COLUMNS = (
     "Video ID",
 )
 
+_NAMES = {str(number): name for name, number in CATEGORIES.items()}
+
 
 def rows(results: Sequence[Result]) -> list[tuple[Cell, ...]]:
     """A row of cells for each result, in the order of `COLUMNS`.
 
-    Numbers are whole or in full precision; times are RFC 3339 in UTC.
+    Numbers are whole or in full precision; times are RFC 3339 in UTC. What the documented tool
+    shows as content, a video's first tag, is the name of its category here: no tags are kept.
     """
     return [
         (
@@ -37,7 +41,7 @@ def rows(results: Sequence[Result]) -> list[tuple[Cell, ...]]:
             one.views,
             one.outlier_score,
             one.brand_fit,
-            ", ".join(one.games),
+            _NAMES.get(one.category or "", one.category or ""),
             one.url,
             one.published_at.isoformat().replace("+00:00", "Z"),
             one.channel_id,

@@ -29,6 +29,7 @@ from streams.outliers.content.story import Current
 
 router = APIRouter(prefix=f"{V1}/config/content", tags=["outlier analyses"])
 
+ATTEMPTS = 5  # of a change of one part, while others change others
 ADMIN = "admin"  # who changes it; there is one key
 
 IfMatch = Annotated[
@@ -63,7 +64,7 @@ async def change_queries(
     body: SearchQueries, here: Here, who: Admin, response: Response, if_match: IfMatch = None
 ) -> QueriesAnswer:
     """Each search costs 100 units of YouTube's quota."""
-    part = {"search_queries": body.search_queries}
+    part = {"searchQueries": body.search_queries}
     return _queries(await _with(here, part, _expected(if_match)), response)
 
 
@@ -80,7 +81,7 @@ async def change_patterns(
     body: GamePatterns, here: Here, who: Admin, response: Response, if_match: IfMatch = None
 ) -> PatternsAnswer:
     """Phrases are found as whole words, whatever their case."""
-    part = {"game_patterns": body.game_patterns}
+    part = {"gamePatterns": body.game_patterns}
     return _patterns(await _with(here, part, _expected(if_match)), response)
 
 
@@ -100,20 +101,21 @@ async def _with(here: Here, part: Mapping[str, Any], expected: int | None) -> Cu
     """Change one part, leaving the others as they are at that very moment.
 
     Raises:
-        ApiError: 422: the part does not fit. 412: somebody else was first.
+        ApiError: 422: the part does not fit. 412: others were first.
     """
-    while True:
+    for attempt in range(1, ATTEMPTS + 1):
         now = await _current(here)
         try:
-            wanted = Content.model_validate({**dict(now.content), **part})
+            wanted = Content.model_validate({**now.content.model_dump(by_alias=True), **part})
         except ValidationError as error:
             where = [{**found, "loc": ("body", *found["loc"])} for found in error.errors()]
             raise from_validation(RequestValidationError(where)) from None
         try:
             return await _changed(here, wanted, now.version if expected is None else expected)
         except ApiError as error:
-            if expected is not None or error.code != "CHANGED_MEANWHILE":
+            if expected is not None or attempt == ATTEMPTS or error.code != "CHANGED_MEANWHILE":
                 raise
+    raise AssertionError("the last attempt returns or raises")
 
 
 async def _changed(here: Here, wanted: Content, expected: int | None) -> Current:

@@ -234,7 +234,6 @@ def _results(row: Row) -> Results:
 
 
 def _item(row: Row) -> AnalysisItem:
-    done = row["state"] == "completed"
     return AnalysisItem(
         id=row["analysis_id"],
         user_id=row["user_id"] or "",
@@ -243,9 +242,18 @@ def _item(row: Row) -> AnalysisItem:
         progress=row["progress"],
         start_time=row["requested_at"],
         end_time=row["finished_at"],
-        result_count=analyses.summary_of(row).total_outliers if done else 0,
+        result_count=_count(row),
         config=_config(row),
     )
+
+
+def _count(row: Row) -> int:
+    if row["state"] != "completed":
+        return 0
+    try:
+        return analyses.summary_of(row).total_outliers
+    except ApiError:
+        return 0  # one that cannot be read must not hide the others
 
 
 def _figures(row: Row) -> list[tuple[str, Cell]]:

@@ -82,7 +82,10 @@ class Result(Camel):
     outlier_score: float = Field(description="Views of a subscriber, times 100.")
     brand_fit: float = Field(description="0 to 10.")
     published_at: dt.datetime
-    games: list[str] = Field([], description="Games that its title tells of.")
+    likes: int | None = Field(None, description="Null where hidden.")
+    comments: int | None = Field(None, description="Null where hidden.")
+    duration_s: int | None = Field(None, description="Null for broadcasts.")
+    category: str | None = Field(None, description="The platform's number of it.")
     url: str
 
     @model_validator(mode="before")
@@ -110,22 +113,16 @@ class Summary(Camel):
     videos_analyzed: int
     units: int = Field(description="Of YouTube's quota, as if nothing had been cached.")
 
+    @model_validator(mode="before")
     @classmethod
-    def of(cls, told: Mapping[str, Any]) -> Summary:
-        """The summary of the log.
-
-        Raises:
-            ValidationError: it is of another shape.
-        """
-        games = list(told.get("exclusion_games") or ())
-        return cls.model_validate(
-            {
-                **told,
-                "exclusion_games": len(games),
-                "excluded_games": games,
-                "unresolved_channels": told.get("unresolved") or [],
-            }
-        )
+    def _of_log(cls, given: Any) -> Any:
+        """The log has the games by name, and shorter names."""
+        if not isinstance(given, Mapping) or not isinstance(given.get("exclusion_games"), list):
+            return given
+        games = given["exclusion_games"]
+        unresolved = given.get("unresolved", [])
+        counted = {"exclusion_games": len(games), "excluded_games": games}
+        return {**given, **counted, "unresolved_channels": unresolved}
 
 
 class Results(Answer):

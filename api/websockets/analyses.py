@@ -17,6 +17,7 @@ from psycopg_pool import PoolTimeout
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from api import analyses
+from api.errors import ApiError, translate
 from api.services import Services
 from api.users import Asker
 from api.websockets.credentials import (
@@ -37,6 +38,8 @@ WRONG = 4400  # close codes: HTTP's status, and 4,000
 UNKNOWN = 4404
 SLOW = 1008
 FULL = 1013
+BROKEN = 1011
+_LONGEST_REASON = 120  # a close frame has room for 123 bytes, and these are ASCII
 
 log = structlog.get_logger()
 
@@ -80,6 +83,10 @@ async def _tell(
     except TimeoutError:
         log.info("slow listener let go", analysis_id=analysis_id)
         return SLOW, "you do not read; come back with ?after= and the last version you got"
+    except WebSocketDisconnect:
+        raise
+    except Exception as error:  # the last resort of requests, in a listener's words
+        return BROKEN, translate(error).message[:_LONGEST_REASON]
 
 
 def _version(after: str | None) -> int:
@@ -93,6 +100,9 @@ async def _hold_rights(here: Services, who: Asker, analysis_id: str) -> None:
     while True:
         try:
             row = await analyses.find(here, analysis_id)
+            break
+        except ApiError:
+            row = None  # an id that the database cannot hold
             break
         except (psycopg.OperationalError, PoolTimeout):
             await asyncio.sleep(AGAIN_SECONDS)
@@ -116,7 +126,7 @@ async def _tell_story(
             )
             ending = rows[-1]["type"] in ENDS if rows else await _is_over(here, analysis_id, last)
             outcome = await analyses.outcome(here, analysis_id) if rows and ending else {}
-        except (psycopg.OperationalError, PoolTimeout):
+        except (psycopg.OperationalError, psycopg.errors.UndefinedTable, PoolTimeout):
             await asyncio.sleep(AGAIN_SECONDS)
             continue
         for row in rows:

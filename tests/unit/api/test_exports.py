@@ -46,7 +46,7 @@ def result(title: str, **other: object) -> Result:
             "score": 80_004.39854192,
             "brand_fit": 6.5,
             "published_at": "2026-05-01T12:00:00+00:00",
-            "games": ["Doors"],
+            "category": "20",
             **other,
         }
     )
@@ -73,6 +73,7 @@ def test_csv_reads_back_and_no_cell_is_a_formula(title: str) -> None:
     assert found["Video ID"] == "'-vid"
     assert float(found["Outlier Score"]) == 80_004.39854192
     assert int(found["Views"]) == 9_876_543_210
+    assert found["Game/Content"] == "gaming"
     assert found["URL"] == "https://www.youtube.com/watch?v=-vid"
 
 
