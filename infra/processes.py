@@ -46,6 +46,7 @@ PROCESSES: tuple[ProcessSpec, ...] = (
     _ours("dispatcher", "turns generation requests into queued jobs", agent="dispatcher"),
     _ours("relay", "publishes decided events in commit order"),
     _ours("generation-worker", "renders queued jobs"),
+    _ours("analysis-worker", "runs outlier analyses step by step"),
     _ours("webhooks", "tells clients what became of their jobs and predictions"),
     _ours("projector", "folds topics into tables"),
     _ours("api", "serves the tables, takes events, shows the dashboard", health="/health"),

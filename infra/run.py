@@ -20,6 +20,7 @@ ENTRY_POINTS = {
     "dispatcher": "streams.generation.dispatch.dispatcher:main",
     "relay": "streams.relaying:main",
     "generation-worker": "streams.generation.work.worker:main",
+    "analysis-worker": "streams.outliers.analyses.worker:main",
     "webhooks": "streams.generation.work.webhook_worker:main",
     "projector": "projections.run:main",
     "api": "api.server:main",

@@ -31,3 +31,6 @@ class YouTubeSettings(BaseSettings):
     youtube_poll_minutes: float = Field(
         15.0, gt=0, description="Shortest pause between two looks at one watched channel."
     )
+    analysis_concurrency: int = Field(
+        4, ge=1, le=64, description="Outlier analyses that one worker looks after at once."
+    )

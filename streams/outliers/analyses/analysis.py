@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -119,6 +119,7 @@ class AnalysisDecider:
             case StepStarted():
                 return replace(
                     state,
+                    units=state.units + event.units,
                     status=Status.PAUSED if state.status is Status.PAUSED else Status.RUNNING,
                     step=event.step,
                     # The entry of the first turn begins the first step; each other has its own.
@@ -132,6 +133,7 @@ class AnalysisDecider:
                     status=Status.PAUSED,
                     turn=state.turn + 1,
                     stalls=state.stalls + 1,
+                    units=state.units + event.units,
                     error=event.reason,
                 )
             case Resumed():
@@ -162,26 +164,29 @@ class AnalysisDecider:
             case RecordCompetitor():
                 _hold_step(state, EXCLUSIONS)
                 new = command.read.name in state.competitors_left
-                events = [_at(command.read, _part(state, EXCLUSIONS, 1))] if new else []
+                read = replace(command.read, progress=_progress(state, EXCLUSIONS, 1))
+                events = [read] if new else []
             case RecordSearch():
                 _hold_step(state, DISCOVERY)
                 new = command.searched.query in state.queries_left
-                events = [_at(command.searched, _part(state, DISCOVERY, 1))] if new else []
+                searched = replace(command.searched, progress=_progress(state, DISCOVERY, 1))
+                events = [searched] if new else []
             case RecordChannels():
                 _hold_step(state, DISCOVERY)
                 if state.queries_left:
                     raise Refused("other_step", f"{len(state.queries_left)} searches are to come")
-                events = [*command.suitable, _started(_with(state, command), CHANNELS)]
+                begun = _started(replace(state, channels=command.suitable), CHANNELS)
+                events = [*command.suitable, replace(begun, units=command.units)]
             case RecordUploads():
                 _hold_step(state, CHANNELS)
                 left = {one.channel_id for one in state.channels_to_list}
                 listed = [one for one in command.listed if one.channel_id in left]
-                events = [_at(one, _part(state, CHANNELS, n)) for n, one in enumerate(listed, 1)]
+                events = _parts(state, CHANNELS, listed, command.units)
             case RecordScores():
                 _hold_step(state, SCORING)
                 left = {one.channel_id for one in state.channels_to_score}
                 scored = [one for one in command.analyzed if one.channel_id in left]
-                events = [_at(one, _part(state, SCORING, n)) for n, one in enumerate(scored, 1)]
+                events = _parts(state, SCORING, scored, command.units)
             case RankResults():
                 _hold_step(state, RANKING)
                 return [ranked(state)]
@@ -208,7 +213,8 @@ class AnalysisDecider:
             return []
         if state.stalls >= QUOTA_WAITS:
             return [Failed(f"waited {state.stalls} times in vain: {command.reason}")]
-        return [Paused(command.reason, max(command.resets_at, command.at), "quota")]
+        resumes_at = max(command.resets_at, command.at)
+        return [Paused(command.reason, resumes_at, "quota", command.units)]
 
     def _wait_for_answer(self, state: Analysis, command: AwaitAnswer) -> list[AnalysisEvent]:
         if state.status is Status.PAUSED:
@@ -219,7 +225,7 @@ class AnalysisDecider:
             ]
         chance = random.Random(command.seed).uniform(1 - JITTER, 1 + JITTER)
         resumes_at = command.at + dt.timedelta(seconds=WAITS[state.stalls] * chance)
-        return [Paused(command.reason, resumes_at, "unavailable")]
+        return [Paused(command.reason, resumes_at, "unavailable", command.units)]
 
 
 ANALYSES = AnalysisDecider()
@@ -234,31 +240,33 @@ def _learned(state: Analysis, event: AnalysisEvent) -> Analysis:
     match event:
         case CompetitorRead():
             competitors = {**state.competitors, event.name: event}
-            return replace(state, competitors=competitors, progress=event.progress)
+            return _further(replace(state, competitors=competitors), event)
         case ExclusionBuilt():
             return replace(state, exclusion=event)
         case QuerySearched():
             searches = {**state.searches, event.query: event.channel_ids}
-            return replace(state, searches=searches, progress=event.progress)
+            return _further(replace(state, searches=searches), event)
         case ChannelDiscovered():
             return replace(state, channels=(*(state.channels or ()), event))
         case UploadsListed():
             uploads = {**state.uploads, event.channel_id: event.video_ids}
-            return replace(state, uploads=uploads, progress=event.progress)
+            return _further(replace(state, uploads=uploads), event)
         case ChannelAnalyzed():
             analyzed = {**state.analyzed, event.channel_id: event}
-            return replace(state, analyzed=analyzed, progress=event.progress)
+            return _further(replace(state, analyzed=analyzed), event)
         case _:
             return state
+
+
+def _further(
+    state: Analysis, event: CompetitorRead | QuerySearched | UploadsListed | ChannelAnalyzed
+) -> Analysis:
+    return replace(state, progress=event.progress, units=state.units + event.units)
 
 
 def _hold_step(state: Analysis, step: int) -> None:
     if state.step != step:
         raise Refused("other_step", f"the analysis is at step {state.step}, not {step}")
-
-
-def _with(state: Analysis, command: RecordChannels) -> Analysis:
-    return replace(state, channels=command.suitable)
 
 
 def _exclusion(state: Analysis) -> ExclusionBuilt:
@@ -276,7 +284,7 @@ def _started(state: Analysis, step: int) -> StepStarted:
     return StepStarted(step, _MESSAGES[step](state), max(state.progress, STARTS[step]))
 
 
-def _part(state: Analysis, step: int, more: int) -> float:
+def _progress(state: Analysis, step: int, more: int) -> float:
     """Progress of the run when `more` parts of the step are done than there are by now."""
     done, left = {
         EXCLUSIONS: lambda: (len(state.competitors), len(state.competitors_left)),
@@ -290,10 +298,17 @@ def _part(state: Analysis, step: int, more: int) -> float:
     return max(state.progress, round(progress, 2))
 
 
-def _at(
-    event: CompetitorRead | QuerySearched | UploadsListed | ChannelAnalyzed, progress: float
-) -> CompetitorRead | QuerySearched | UploadsListed | ChannelAnalyzed:
-    return replace(event, progress=progress)
+def _parts(
+    state: Analysis,
+    step: int,
+    parts: Sequence[UploadsListed | ChannelAnalyzed],
+    units: int,
+) -> list[AnalysisEvent]:
+    """Those events with progress, and on the first of them what all of them cost."""
+    return [
+        replace(one, progress=_progress(state, step, done), units=units if done == 1 else 0)
+        for done, one in enumerate(parts, 1)
+    ]
 
 
 def _counted(number: int, what: str) -> str:

@@ -1,4 +1,7 @@
-"""What can be wished of an analysis. Each wish carries its time, and chance where it needs some."""
+"""What can be wished of an analysis. Each wish carries its time, and chance where it needs some.
+
+Where a wish has `units`, these are units of the Data API that were spent for it.
+"""
 
 from __future__ import annotations
 
@@ -58,6 +61,7 @@ class RecordChannels:
 
     at: dt.datetime
     suitable: tuple[ChannelDiscovered, ...]
+    units: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class RecordUploads:
 
     at: dt.datetime
     listed: tuple[UploadsListed, ...]
+    units: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,7 @@ class RecordScores:
 
     at: dt.datetime
     analyzed: tuple[ChannelAnalyzed, ...]
+    units: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,7 @@ class AwaitQuota:
     at: dt.datetime
     reason: str
     resets_at: dt.datetime
+    units: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +110,7 @@ class AwaitAnswer:
     at: dt.datetime
     reason: str
     seed: int
+    units: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,11 +31,13 @@ class StepStarted:
         step: 1 exclusions, 2 discovery, 3 channels, 4 scoring, 5 ranking.
         message: what is done, for a person.
         progress: of the whole run, 0 to 100.
+        units: of the Data API, spent on what was recorded with it; likewise of other events.
     """
 
     step: int
     message: str
     progress: float
+    units: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Paused:
     reason: str
     resumes_at: dt.datetime
     cause: Literal["quota", "unavailable"] = "quota"
+    units: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,6 @@ class CompetitorRead:
         name: as in the request.
         channel_id: None where no such channel was found.
         games: in the titles of those videos, in alphabetical order.
-        units: of the Data API.
     """
 
     name: str
@@ -68,8 +70,8 @@ class CompetitorRead:
     title: str | None
     games: tuple[str, ...]
     videos: int
-    units: int
     progress: float = 0.0
+    units: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class QuerySearched:
     query: str
     channel_ids: tuple[str, ...]
     progress: float = 0.0
+    units: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,7 @@ class UploadsListed:
     channel_id: str
     video_ids: tuple[str, ...]
     progress: float = 0.0
+    units: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +145,7 @@ class ChannelAnalyzed:
     videos: int
     skipped: str | None
     progress: float = 0.0
+    units: int = 0
 
 
 @dataclass(frozen=True, slots=True)

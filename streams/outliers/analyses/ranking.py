@@ -9,7 +9,6 @@ from typing import Any
 
 from streams.outliers.analyses.events import Completed
 from streams.outliers.analyses.state import Analysis
-from streams.outliers.analyses.units import units
 
 TOP = 50  # results of an analysis, at most
 
@@ -25,7 +24,7 @@ class Summary:
         channels_skipped: others of those discovered; their events say why.
         exclusion_games: in alphabetical order.
         unresolved: competitors that were not found, as they were named.
-        units: of the Data API, as if nothing had been in the cache.
+        units: of the Data API that the run spent; what was in the cache costs none.
     """
 
     total_outliers: int
@@ -54,7 +53,7 @@ def ranked(state: Analysis) -> Completed:
         videos_analyzed=sum(one.videos for one in state.analyzed.values() if one.skipped is None),
         exclusion_games=exclusion.games if exclusion is not None else (),
         unresolved=exclusion.unresolved if exclusion is not None else (),
-        units=units(state),
+        units=state.units,
     )
     return Completed(
         json.dumps(asdict(summary), ensure_ascii=False), json.dumps(results, ensure_ascii=False)

@@ -47,6 +47,7 @@ class Analysis:
         turn: number of the latest entry in the work queue; entries of others do nothing.
         stalls: how often in a row the run has had to wait and then got nowhere.
         progress: 0 to 100; never falls.
+        units: of the Data API, spent on what is recorded.
         competitors: what was read of them, by the name in the request.
         exclusion: the list, once it stands.
         searches: channel ids by query, in the order of searches.
@@ -64,6 +65,7 @@ class Analysis:
     turn: int = 0
     stalls: int = 0
     progress: float = 0.0
+    units: int = 0
     competitors: Mapping[str, CompetitorRead] = field(default_factory=dict)
     exclusion: ExclusionBuilt | None = None
     searches: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
