@@ -24,6 +24,7 @@ ENTRY_POINTS = {
     "webhooks": "streams.generation.work.webhook_worker:main",
     "projector": "projections.run:main",
     "api": "api.server:main",
+    "youtube-local": "infra.youtube_local.server:main",
     "provision": "infra.provision:main",
 }
 

@@ -217,16 +217,17 @@ class Settings(GenerationSettings, YouTubeSettings):
             NoStackError: an address is unset and no stack runs in this home.
         """
         unset = [name for name in ADDRESSES if getattr(self, name) is None]
-        if not unset:
+        wanted = [*unset, *self._unset_optional]
+        if not wanted:
             return self
         try:
             stack = json.loads(self.stack_file.read_text())
         except (FileNotFoundError, json.JSONDecodeError):
             stack = {}
         found = {
-            name: stack["addresses"][name] for name in unset if name in stack.get("addresses", {})
+            name: stack["addresses"][name] for name in wanted if name in stack.get("addresses", {})
         }
-        if "api_key" in stack and self.api_key is None:
+        if unset and "api_key" in stack and self.api_key is None:
             found["api_key"] = SecretStr(stack["api_key"])
         missing = [name for name in unset if name not in found]
         if missing:
@@ -236,6 +237,13 @@ class Settings(GenerationSettings, YouTubeSettings):
                 f"or set {names}"
             )
         return self.model_copy(update=found)
+
+    @property
+    def _unset_optional(self) -> tuple[str, ...]:
+        """Addresses that a stack may have: with a key, the Data API is Google's."""
+        if self.youtube_api_key or self.youtube_api_endpoint:
+            return ()
+        return OPTIONAL_ADDRESSES
 
     def kafka_config(self) -> dict[str, str]:
         """Connection settings under librdkafka's names (confluent-kafka)."""
@@ -274,6 +282,7 @@ ADDRESSES = (
     "redis_url",
     "artifacts_url",
 )
+OPTIONAL_ADDRESSES = ("youtube_api_endpoint",)  # of servers that only some stacks have
 
 
 SHORTEST_SECRET = 32  # characters

@@ -37,6 +37,7 @@ def gather(settings: Settings) -> dict[str, Any]:
         "registry": settings.schema_registry_url,
         "postgres": settings.database_url,
         "redis": settings.redis_url,
+        "youtube": settings.youtube_api_endpoint,
         "admin_key": stack.get("api_key"),
         "processes": [
             {name: process.get(name) for name in _OF_PROCESS}

@@ -23,6 +23,7 @@ from infra.cli import (
     topics,
     train,
     up,
+    youtube,
 )
 
 app = typer.Typer(
@@ -49,6 +50,7 @@ app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(train.app, name="train")
 app.add_typer(models.app, name="models")
 app.add_typer(policy.app, name="policy")
+app.add_typer(youtube.app, name="youtube")
 app.command("expire")(expire.expire)
 app.command("forget")(forget.forget)
 app.command("bench")(bench.bench)

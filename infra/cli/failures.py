@@ -10,6 +10,7 @@ _SPEAK_FOR_THEMSELVES = frozenset(
     {
         "ArtifactError",
         "BundleError",
+        "ChartsError",
         "CommandError",
         "DemoError",
         "EmbeddedError",

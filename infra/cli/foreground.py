@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from infra.cli.common import say
-from infra.processes import PROCESSES
+from infra.processes import processes
 from infra.provision import provision
 from infra.settings import Settings
 from infra.supervisor import Event, Supervisor
@@ -15,7 +15,7 @@ def make_supervisor(settings: Settings) -> Supervisor:
     def provisioned(settings: Settings) -> None:
         provision(settings)
 
-    return Supervisor(settings, PROCESSES, provisioned, on_event=tell)
+    return Supervisor(settings, processes(settings), provisioned, on_event=tell)
 
 
 def tell(event: Event) -> None:

@@ -18,8 +18,9 @@ def status(json: Json = False) -> None:
     if json:
         print_json(facts)
         return
-    for name in ("api", "kafka", "registry"):
-        say(f"{name:<10}{facts[name]}")
+    for name in ("api", "kafka", "registry", "youtube"):
+        if facts[name] is not None:  # Google's Data API has no address of ours
+            say(f"{name:<10}{facts[name]}")
     _section("processes", [_process(process) for process in facts["processes"]])
     _section("topics", facts["topics"])
     _section("projections", facts["projections"])

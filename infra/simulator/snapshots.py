@@ -7,6 +7,7 @@ import datetime as dt
 import numpy as np
 import polars as pl
 
+from infra.simulator.growth import grown
 from infra.simulator.identity import event_ids
 from infra.simulator.scenario import HOUR, MICROS, Scenario
 from infra.simulator.world import World
@@ -15,21 +16,10 @@ from schemas.avro_types import TIMESTAMP
 # Ages at which a video is observed: at least one in each of the usual age brackets.
 AGES = np.array([2, 10, 34, 58, 110, 230, 450, 800]) * HOUR
 AGE_JITTER = 0.1  # of the age, either way
-GROWTH_HOURS = 20.0  # scale of the growth curve
-GROWTH_POWER = 0.8  # exponent: how slowly the tail runs out
 RECOUNT_SHARE = 0.02  # of the snapshots: the platform takes views back
 RECOUNT = 0.9  # what is left of them
 HIDDEN_LIKES = 0.03  # share of the videos whose likes are hidden
 CHANNEL_DAYS = 14  # daily channel snapshots
-
-
-def grown(age: np.ndarray) -> np.ndarray:
-    """The share of its eventual views that a video has at an age in microseconds, 0 to 1.
-
-    A power law: fast at first and with a long tail, 1 - (1 + age / scale) ** -power.
-    """
-    hours = np.maximum(age, 0) / HOUR
-    return np.asarray(1 - (1 + hours / GROWTH_HOURS) ** -GROWTH_POWER)
 
 
 def video_snapshots(scenario: Scenario, world: World) -> pl.DataFrame:

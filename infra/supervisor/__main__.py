@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from infra.logs import configure
-from infra.processes import PROCESSES
+from infra.processes import processes
 from infra.settings import Settings
 from infra.supervisor.supervisor import Supervisor
 
@@ -29,7 +29,7 @@ def main(descriptor: int) -> int:
     settings = Settings()
     configure(settings, process="supervisor")
     provision = import_module("infra.provision").provision
-    supervisor = Supervisor(settings, PROCESSES, provision)
+    supervisor = Supervisor(settings, processes(settings), provision)
     with supervisor.signals():
         try:
             supervisor.start()

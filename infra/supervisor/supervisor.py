@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from typing import Any, Literal, Self
 
@@ -19,12 +20,13 @@ from pydantic import SecretStr
 from infra.embedded.guard import Guard
 from infra.embedded.home import Home, signing_secret, write_private_json
 from infra.embedded.locks import HomeLock
-from infra.embedded.ports import next_free
+from infra.embedded.ports import LOOPBACK, next_free
 from infra.embedded.server import Server
 from infra.embedded.stack import Servers
 from infra.processes import ProcessSpec
 from infra.settings import (
     ADDRESSES,
+    OPTIONAL_ADDRESSES,
     PERSONAL_DATA_SECRET_FILE,
     WEBHOOK_SECRET_FILE,
     Settings,
@@ -182,10 +184,15 @@ class Supervisor:
                 "state": self._state,
                 "api": self.api,
                 "api_key": key.get_secret_value() if key else None,
-                "addresses": {name: getattr(self.settings, name) for name in ADDRESSES},
+                "addresses": self._addresses(),
                 "servers": servers,
                 "processes": processes,
             }
+
+    def _addresses(self) -> dict[str, str | None]:
+        addresses = {name: getattr(self.settings, name) for name in ADDRESSES}
+        optional = {name: getattr(self.settings, name) for name in OPTIONAL_ADDRESSES}
+        return addresses | {name: url for name, url in optional.items() if url is not None}
 
     def _completed(self, settings: Settings) -> Settings:
         """The settings with a port that is free and a key."""
@@ -196,6 +203,9 @@ class Supervisor:
             self._home.secret(PERSONAL_DATA_SECRET_FILE)  # whoever needs it reads it there
         if settings.webhook_secret is None:
             self._home.secret(WEBHOOK_SECRET_FILE, signing_secret)
+        for spec in self._specs:
+            if spec.address is not None and getattr(settings, spec.address) is None:
+                update[spec.address] = f"http://{LOOPBACK}:{self._home.ports[spec.name]}"
         return settings.model_copy(update=update)
 
     def _run_provision(self) -> None:
@@ -224,7 +234,7 @@ class Supervisor:
                     self._notify,
                     env=env,
                     guard=guard,
-                    healthy=self._healthy,
+                    healthy=partial(self._healthy, self._address(spec)),
                     metrics_port=self._home.ports[f"{spec.name}-metrics"] if spec.agent else None,
                 )
                 unit.start()
@@ -233,9 +243,14 @@ class Supervisor:
             self._state = "running"
             self._write()
 
-    def _healthy(self, path: str) -> bool:
+    def _address(self, spec: ProcessSpec) -> str:
+        """Where a process serves."""
+        own: str | None = None if spec.address is None else getattr(self.settings, spec.address)
+        return self.api if own is None else own
+
+    def _healthy(self, address: str, path: str) -> bool:
         try:
-            return httpx.get(self.api + path, timeout=1, trust_env=False).status_code == 200
+            return httpx.get(address + path, timeout=1, trust_env=False).status_code == 200
         except httpx.HTTPError:
             return False
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import json
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -20,6 +20,7 @@ from infra.youtube_local.world import World
 
 FAILED_COST = 1  # units: a request that is refused costs something too
 BAD_KEY = "invalid"  # a key that begins so is nobody's
+OLD_BAD_KEY = "invalid-as-before"  # the same, refused in the older form
 _ROOT = "/youtube/v3"
 
 
@@ -54,6 +55,8 @@ async def _answer(
     key = request.query_params.get("key") or request.headers.get("x-goog-api-key")
     if not key:
         raise errors.no_key()
+    if key.startswith(OLD_BAD_KEY):
+        raise errors.old_bad_key()
     if key.startswith(BAD_KEY):
         raise errors.bad_key()
     account, now = accounts[key], accounts.now(key)
@@ -81,7 +84,7 @@ async def _answer(
     return Response(content, media_type="application/json; charset=UTF-8", headers=headers)
 
 
-async def _suffer(fault: Fault, account: Account, name: str, now: Any) -> None:
+async def _suffer(fault: Fault, account: Account, name: str, now: dt.datetime) -> None:
     """Show the faults that come instead of an answer."""
     if fault.kind == "hang":
         await asyncio.sleep(fault.seconds)

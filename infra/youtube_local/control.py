@@ -13,6 +13,11 @@ from starlette.routing import Route
 
 from infra.youtube_local.accounts import Account, Accounts, Fault, FaultKind
 
+# The simulated channels go on publishing: centuries ahead there would be too many uploads.
+_EARLIEST = dt.datetime(2005, 1, 1, tzinfo=dt.UTC)
+_LATEST = dt.datetime(2040, 1, 1, tzinfo=dt.UTC)
+_FAR = 5 * 365 * 86_400.0  # seconds
+
 
 class FaultsAsked(BaseModel):
     """Body of `POST /_local/faults`; without a key, everybody's calls go wrong."""
@@ -36,12 +41,12 @@ class QuotaAsked(BaseModel):
 
 
 class ClockAsked(BaseModel):
-    """Body of `POST /_local/clock`: stand still at a time, go `ahead` of the real one, or neither."""
+    """Body of `POST /_local/clock`: a time to stand still at, or how far ahead to go."""
 
     model_config = ConfigDict(extra="forbid")
     key: str
-    at: AwareDatetime | None = None
-    ahead_seconds: float = 0.0
+    at: AwareDatetime | None = Field(None, ge=_EARLIEST, le=_LATEST)
+    ahead_seconds: float = Field(0.0, ge=-_FAR, le=_FAR)
 
 
 def routes(accounts: Accounts) -> list[Route]:

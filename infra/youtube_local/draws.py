@@ -45,9 +45,15 @@ class Draws:
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
+        self._keys: dict[str, int] = {}
 
     def key(self, purpose: str) -> int:
         """64 bits for one purpose."""
+        if purpose not in self._keys:
+            self._keys[purpose] = self._made(purpose)
+        return self._keys[purpose]
+
+    def _made(self, purpose: str) -> int:
         return mix((mix(self._seed & _MASK) + zlib.crc32(purpose.encode()) * _GOLDEN) & _MASK)
 
     def uniform(self, purpose: str, first: Numbers, second: Numbers | int = 0) -> Numbers:

@@ -68,6 +68,11 @@ def bad_key() -> ApiError:
     )
 
 
+def old_bad_key() -> ApiError:
+    """The same as the platform said it before 2020; libraries still know it by this reason."""
+    return ApiError(400, "keyInvalid", "Bad Request", domain="usageLimits")
+
+
 def quota_exceeded() -> ApiError:
     """The day's units are spent."""
     return ApiError(

@@ -116,6 +116,11 @@ def microseconds(moment: dt.datetime) -> int:
     return round(moment.timestamp() * 1_000_000)
 
 
+def moment(micros: int | np.int64) -> dt.datetime:
+    """The time of microseconds since 1970, to the second, UTC."""
+    return dt.datetime.fromtimestamp(int(micros) // 1_000_000, dt.UTC)
+
+
 def _cumulative(shares: tuple[float, ...] | list[float]) -> np.ndarray:
     bounds = np.cumsum(shares) / np.sum(shares)
     return np.asarray(bounds[:-1])

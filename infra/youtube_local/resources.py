@@ -222,7 +222,7 @@ def duration(seconds: int | None) -> str:
 
 def rounded(count: int) -> int:
     """Subscribers as the API tells them: three digits, the rest cut off."""
-    scale = 10 ** max(0, len(str(count)) - 3)
+    scale: int = 10 ** max(0, len(str(count)) - 3)
     return count // scale * scale
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -101,7 +102,7 @@ FLAVOURS = MappingProxyType(
                 "The Mimic",
                 "Bendy",
                 "Phasmophobia",
-            ),  # fmt: skip
+            ),
             (
                 "{} horror full playthrough",
                 "{} is TERRIFYING!!",
@@ -147,7 +148,7 @@ FLAVOURS = MappingProxyType(
                 "paper planes",
                 "tiny houses",
                 "weather balloons",
-            ),  # fmt: skip
+            ),
             (
                 "I tried {} for 30 days",
                 "Nobody talks about {}",
@@ -183,24 +184,69 @@ FLAVOURS = MappingProxyType(
 # One phrase a fortnight and kind of channel: what several channels have a hit with at once.
 TRENDS = (
     "cardboard castles", "the invisible floor", "one block at a time", "upside-down speedrun",
-    "grandma's controller", "silent co-op", "the mirror map", "paper dragon", "reverse hide and seek",
-    "the 10-second rule", "giant marble run", "glow in the dark",
+    "grandma's controller", "silent co-op", "the mirror map", "paper dragon",
+    "reverse hide and seek", "the 10-second rule", "giant marble run", "glow in the dark",
 )  # fmt: skip
 
 # Titles of channels that write otherwise; {number} keeps them apart.
 SCRIPTS = MappingProxyType(
     {
-        "ja": ("家族でゲーム実況！面白い瞬間 #{number}", "【大爆笑】子どもと対決！！ {number}", "ゲーム日記 {number}"),
-        "ko": ("가족 게임 웃긴 순간 {number}", "아이들과 함께 게임하기!! {number}", "게임 일기 {number}"),
-        "hi": ("परिवार के साथ गेमिंग {number}", "सबसे मज़ेदार पल!! {number}", "बच्चों की चुनौती {number}"),
-        "ar": ("لحظات مضحكة مع العائلة {number}", "تحدي الأطفال!! {number}", "ألعاب عائلية {number}"),
-        "ru": ("Семейные игры: смешные моменты {number}", "ДЕТИ ПРОТИВ ПАПЫ!! {number}", "Играем {number}"),
-        "zh": ("家庭游戏搞笑时刻 {number}", "和孩子一起玩！！ {number}", "游戏日记 {number}"),
-        "th": ("เล่นเกมกับครอบครัว {number}", "ช่วงเวลาตลกๆ!! {number}", "เกมสนุก {number}"),
-        "el": ("Οικογενειακά παιχνίδια {number}", "ΑΣΤΕΙΕΣ ΣΤΙΓΜΕΣ!! {number}", "Παίζουμε μαζί {number}"),
-        "he": ("משחקים במשפחה {number}", "רגעים מצחיקים!! {number}", "אתגר הילדים {number}"),
-        "und": ("😂🎮🔥 #{number}", "🏠👨‍👩‍👧‍👦🕹️!! {number}", "𝕲𝖆𝖒𝖊 {number} Z̷a̷l̷g̷o̷"),
+        "ja": (
+            "家族でゲーム実況！面白い瞬間 #{number}",
+            "【大爆笑】子どもと対決！！ {number}",
+            "ゲーム日記 {number}",
+        ),
+        "ko": (
+            "가족 게임 웃긴 순간 {number}",
+            "아이들과 함께 게임하기!! {number}",
+            "게임 일기 {number}",
+        ),
+        "hi": (
+            "परिवार के साथ गेमिंग {number}",
+            "सबसे मज़ेदार पल!! {number}",
+            "बच्चों की चुनौती {number}",
+        ),
+        "ar": (
+            "لحظات مضحكة مع العائلة {number}",
+            "تحدي الأطفال!! {number}",
+            "ألعاب عائلية {number}",
+        ),
+        "ru": (
+            "Семейные игры: смешные моменты {number}",
+            "ДЕТИ ПРОТИВ ПАПЫ!! {number}",
+            "Играем {number}",
+        ),
+        "zh": (
+            "家庭游戏搞笑时刻 {number}",
+            "和孩子一起玩！！ {number}",
+            "游戏日记 {number}",
+        ),
+        "th": (
+            "เล่นเกมกับครอบครัว {number}",
+            "ช่วงเวลาตลกๆ!! {number}",
+            "เกมสนุก {number}",
+        ),
+        "el": (
+            "Οικογενειακά παιχνίδια {number}",
+            "ΑΣΤΕΙΕΣ ΣΤΙΓΜΕΣ!! {number}",
+            "Παίζουμε μαζί {number}",
+        ),
+        "he": (
+            "משחקים במשפחה {number}",
+            "רגעים מצחיקים!! {number}",
+            "אתגר הילדים {number}",
+        ),
+        "und": (
+            "😂🎮🔥 #{number}",
+            "🏠👨‍👩‍👧‍👦🕹️!! {number}",
+            "𝕲𝖆𝖒𝖊 {number} Z̷a̷l̷g̷o̷",
+        ),
     }
-)  # fmt: skip
+)
 
 COUNTRIES = ("US", "GB", "DE", "BR", "IN", "JP", "MX", "FR", "KR", "EG")
+
+
+def pick(texts: Sequence[str], drawn: float) -> str:
+    """One of the texts, by a number from 0 to below 1."""
+    return texts[int(drawn * len(texts))]

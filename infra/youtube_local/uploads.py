@@ -8,8 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
+from infra.simulator.growth import grown
 from infra.simulator.scenario import HOUR, MICROS
-from infra.simulator.snapshots import grown
 from infra.youtube_local.draws import Draws
 from infra.youtube_local.plan import DAY, Plan, microseconds
 
@@ -85,6 +85,16 @@ class Uploads:
     def trendy(self) -> np.ndarray:
         """Whether it is an outlier by the fashion of its fortnight."""
         return np.asarray(~np.isnan(self.multiple) & (self.drawn("trendy") < TREND_SHARE))
+
+    @cached_property
+    def pattern(self) -> np.ndarray:
+        """Which of the titles of its kind it has, 0 to below 1."""
+        return self.drawn("title")
+
+    @cached_property
+    def thing(self) -> np.ndarray:
+        """What it is about, 0 to below 1 through the list of its kind."""
+        return self.drawn("thing")
 
     @cached_property
     def usual(self) -> np.ndarray:

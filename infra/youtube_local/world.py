@@ -114,3 +114,10 @@ class World(Protocol):
 
     def search_videos(self, query: Query, now: dt.datetime) -> list[Video]:
         """All public ones that match, in the query's order."""
+
+
+def within(published: dt.datetime, query: Query) -> bool:
+    """Whether it was published in the time that is asked for."""
+    return (query.after is None or published >= query.after) and (
+        query.before is None or published < query.before
+    )
