@@ -39,7 +39,7 @@ UNKNOWN = 4404
 SLOW = 1008
 FULL = 1013
 BROKEN = 1011
-_LONGEST_REASON = 120  # a close frame has room for 123 bytes, and these are ASCII
+_LONGEST_REASON = 123  # bytes that a close frame has room for
 
 log = structlog.get_logger()
 
@@ -86,7 +86,11 @@ async def _tell(
     except WebSocketDisconnect:
         raise
     except Exception as error:  # the last resort of requests, in a listener's words
-        return BROKEN, translate(error).message[:_LONGEST_REASON]
+        return BROKEN, _short(translate(error).message)
+
+
+def _short(text: str) -> str:
+    return text.encode()[:_LONGEST_REASON].decode(errors="ignore")
 
 
 def _version(after: str | None) -> int:
