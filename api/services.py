@@ -111,7 +111,7 @@ class Services:
             health=Health(database, redis, log_view),
             pulse=pulse,
             live=live,
-            analyses=Watch(database, live),
+            analyses=Watch(database, live, metrics),
             models=models,
             desk=Desk(models.serving),
             providers=providers,

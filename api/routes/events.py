@@ -15,7 +15,9 @@ from api.shapes.events import Placed, Published, Rejected
 from schemas.catalogue import (
     EXPIRIES,
     GENERATION_EVENTS,
+    OUTLIER_ANALYSES,
     OUTLIER_BASELINES,
+    OUTLIER_CONTENT,
     OUTLIER_DETECTIONS,
     PROVIDER_HEALTH,
     VIRALITY_CHANNELS,
@@ -42,6 +44,8 @@ OWNED = frozenset(
         VIRALITY_MODELS,
         OUTLIER_BASELINES,
         OUTLIER_DETECTIONS,
+        OUTLIER_ANALYSES,
+        OUTLIER_CONTENT,
         GENERATION_EVENTS,
         WEBHOOK_DELIVERIES,
         PROVIDER_HEALTH,

@@ -14,6 +14,7 @@ import structlog
 
 from api.database import Database
 from api.live import LiveHub
+from api.metrics import Metrics
 
 PROJECTION = "analyses"
 LOOK_SECONDS = 1.0  # between looks when nothing was announced: an announcement may be lost
@@ -30,8 +31,9 @@ class TooManyListenersError(Exception):
 class Watch:
     """Wakes listeners whose analysis has a new version."""
 
-    def __init__(self, database: Database, live: LiveHub) -> None:
+    def __init__(self, database: Database, live: LiveHub, metrics: Metrics) -> None:
         self._database = database
+        self._metrics = metrics
         self._wake = asyncio.Event()
         self._listeners: dict[str, set[asyncio.Event]] = {}
         self._versions: dict[str, int] = {}
@@ -65,11 +67,13 @@ class Watch:
         news = asyncio.Event()
         own = self._listeners.setdefault(analysis_id, set())
         own.add(news)
+        self._metrics.analysis_listeners.inc()
         self._wake.set()
         try:
             yield news
         finally:
             own.discard(news)
+            self._metrics.analysis_listeners.dec()
             if not own:
                 self._listeners.pop(analysis_id, None)
                 self._versions.pop(analysis_id, None)

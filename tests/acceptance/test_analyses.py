@@ -5,8 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
+import httpx
 import openpyxl
 import pytest
 import websockets.sync.client as client
@@ -86,3 +91,34 @@ def test_an_analysis_is_asked_for_watched_and_taken_away(platform: Platform) -> 
     assert {"id": analysis, "resultCount": len(results)}.items() <= own[0].items()
     foreign = platform.api.get(f"/api/v1/outlier/status/{analysis}", headers={"X-User-ID": "ben"})
     assert foreign.status_code == 403
+
+
+def test_who_listens_when_the_api_is_killed_comes_back_for_the_rest(
+    platform: Platform, until: Callable[..., Any]
+) -> None:
+    answer = platform.api.post("/api/v1/outlier/start", json={}, headers=ANNA)
+    analysis = answer.json()["analysisId"]
+    (api,) = (one for one in platform.status()["processes"] if one["name"] == "api")
+    heard: list[Any] = []
+    url = str(platform.api.base_url).rstrip("/").replace("http", "ws")
+    headers = {"X-API-Key": platform.api.headers["X-API-Key"], **ANNA}
+    with client.connect(
+        f"{url}/api/v1/outlier/ws/{analysis}", additional_headers=headers, proxy=None
+    ) as socket:
+        heard.append(json.loads(socket.recv(timeout=120)))
+        os.kill(api["pid"], signal.SIGKILL)
+        with pytest.raises(ConnectionClosed) as cut:
+            while True:
+                heard.append(json.loads(socket.recv(timeout=120)))
+        assert cut.value.rcvd is None  # nobody said good-bye
+
+    def serves() -> bool:
+        with suppress(httpx.HTTPError):
+            return platform.api.get("/health").status_code == 200
+        return False
+
+    until(serves)
+    rest = listen(platform, analysis, after=heard[-1]["version"])
+    everything = listen(platform, analysis)
+    assert heard + rest == everything
+    assert everything[-1]["event"] == "complete"
