@@ -322,10 +322,14 @@ def test_a_paused_run_says_until_when_and_a_failed_one_why(api: Api) -> None:
     assert (found["state"], found["status"]) == ("paused", 1)
     assert found["message"] == "the day's units are spent"
     assert found["pausedUntil"] == until.isoformat().replace("+00:00", "Z")
-    failed = told(analysis, 5, "Failed", error="the key is not valid")
-    api.fold("analyses", OUTLIER_ANALYSES, told(analysis, 4, "Resumed"), failed)
+    late = told(analysis, 4, "StepStarted", step=2, message="Searching", progress=20.0)
+    api.fold("analyses", OUTLIER_ANALYSES, late)  # a last answer came in
     found = api.client.get(f"/api/v1/outlier/status/{analysis}", headers=ANNA).json()
-    assert (found["state"], found["status"], found["pausedUntil"]) == ("failed", 1, None)
+    assert (found["state"], found["status"], found["progress"]) == ("paused", 2, 20)
+    failed = told(analysis, 6, "Failed", error="the key is not valid")
+    api.fold("analyses", OUTLIER_ANALYSES, told(analysis, 5, "Resumed"), failed)
+    found = api.client.get(f"/api/v1/outlier/status/{analysis}", headers=ANNA).json()
+    assert (found["state"], found["status"], found["pausedUntil"]) == ("failed", 2, None)
     assert found["error"] == "the key is not valid"
     results = api.client.get(f"/api/v1/outlier/results/{analysis}", headers=ANNA).json()
     assert results["details"]["error"] == "the key is not valid"
