@@ -36,6 +36,7 @@ from api.routes import (
     system,
     videos,
     virality,
+    youtube,
 )
 from api.security import Door, Keys
 from api.services import Services
@@ -70,6 +71,7 @@ _DOMAINS = (
     analytics,
     served,
     outliers,
+    youtube,  # before channels: its `search` is no channel's id
     channels,
     jobs,
     providers,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -23,6 +24,12 @@ from infra.settings import NoStackError
 from schemas.personal.errors import PersonalDataError
 from schemas.registry import SchemaRegistryError
 from streams.artifacts import ArtifactError, DamagedArtifactError, MissingArtifactError
+from streams.outliers.youtube.errors import (
+    ASKED_WRONG,
+    QuotaExhaustedError,
+    RefusedError,
+    UnavailableError,
+)
 from streams.webhooks.signing import SecretError
 
 log = structlog.get_logger()
@@ -171,6 +178,12 @@ def translate(error: Exception) -> ApiError:
             return unavailable("artifacts", f"the artifact store fails: {error}")
         case KafkaException():
             return unavailable("kafka", "Kafka does not answer; try again in a moment")
+        case QuotaExhaustedError():
+            return _units_are_spent(error)
+        case UnavailableError():
+            return unavailable("youtube", str(error))
+        case RefusedError():
+            return _refused_by_youtube(error)
         case SchemaRegistryError():
             return unavailable("registry", "the schema registry refused; try again in a moment")
         case _ if type(error).__module__.split(".")[0] in ("httpx", "httpcore"):
@@ -212,6 +225,25 @@ def _from_http(error: HTTPException) -> ApiError:
     }
     message = messages.get(error.status_code, str(error.detail))
     return ApiError(error.status_code, code, message, headers=error.headers)
+
+
+def _units_are_spent(error: QuotaExhaustedError) -> ApiError:
+    wait = (error.resets_at - dt.datetime.now(dt.UTC)).total_seconds()
+    return ApiError(
+        429,
+        "YOUTUBE_QUOTA_EXHAUSTED",
+        str(error),
+        details={"needed": error.needed, "left": error.left, "resets_at": error.resets_at},
+        headers={"Retry-After": str(max(1, math.ceil(wait)))},
+    )
+
+
+def _refused_by_youtube(error: RefusedError) -> ApiError:
+    """400 where the request was wrong, 502 where it is the key, or how it is used here."""
+    if error.reason in ASKED_WRONG:
+        return validation_error("request", str(error))
+    details = {"status": error.status, "reason": error.reason}
+    return ApiError(502, "YOUTUBE_REFUSED", str(error), details=details)
 
 
 def from_validation(error: RequestValidationError, status: int = 422) -> ApiError:

@@ -43,9 +43,12 @@ from streams.generation.health.breakers import Breakers, Rules
 from streams.generation.providers.catalogue import configured
 from streams.generation.providers.provider import Provider
 from streams.log_view import LogView
+from streams.outliers.youtube.client import YouTubeClient
 
 ASK_SECONDS = 1.8  # of Kafka: under the time that a health check has
 SOURCE = "/groundswell/api"  # ce_source of what comes in here
+YOUTUBE_PURPOSE = "api"  # on whose account its units go
+YOUTUBE_TRIES = 2  # somebody waits
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ class Services:
     predictions: Together[dict[str, Any], Position | InvalidEventError]  # their way into the log
     shadowing: Shadowing
     drifting: Drifting
+    youtube: YouTubeClient
 
     @classmethod
     def of(cls, settings: Settings, keys: Keys, metrics: Metrics, models: ServedModels) -> Services:
@@ -121,6 +125,9 @@ class Services:
             predictions=Together(partial(publishing.each, VIRALITY_PREDICTIONS)),
             shadowing=Shadowing(models.shadow, partial(publishing.publish, VIRALITY_PREDICTIONS)),
             drifting=Drifting(database, lambda: models.serving().version),
+            youtube=YouTubeClient.from_settings(
+                settings, purpose=YOUTUBE_PURPOSE, tries=YOUTUBE_TRIES
+            ),
         )
 
     async def open(self) -> None:
@@ -143,6 +150,7 @@ class Services:
         self.publishing.close()
         self.person_keys.close()
         self.registry.close()
+        await self.youtube.aclose()
         await self.redis.aclose()
         await self.database.close()
 

@@ -22,6 +22,13 @@ class YouTubeSettings(BaseSettings):
     youtube_quota_per_day: int = Field(
         10_000, ge=0, description="Units of the Data API that may be spent from midnight Pacific."
     )
+    youtube_searches_per_day: int | None = Field(
+        None,
+        ge=0,
+        description="Searches that may be made in that time, where the key's project has them "
+        "counted apart (Google's quota page says so; 100 by default). Unset: each costs 100 of "
+        "the units.",
+    )
     youtube_poll_share: float = Field(
         0.6,
         ge=0,

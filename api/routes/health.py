@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from psycopg_pool import PoolTimeout
 from pydantic import BaseModel, Field
 
+from api import youtube_metrics
 from api.errors import ApiError
 from api.health import is_ready
 from api.pipeline_metrics import exposition
@@ -57,13 +58,15 @@ async def ready(here: Here) -> Ready:
 
 @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
 async def metrics(here: Here) -> Response:
-    """This process's own, and the pipeline's from the tables."""
+    """This process's own, the pipeline's from the tables, and those of YouTube from Redis."""
     try:
         pipeline = await exposition(here.database, here.drifting)
         here.metrics.database_up.set(1)
     except (psycopg.Error, PoolTimeout):
         pipeline = b""
         here.metrics.database_up.set(0)
+    youtube = await youtube_metrics.exposition(here.youtube)
     return Response(
-        generate_latest(here.metrics.registry) + pipeline, media_type=CONTENT_TYPE_LATEST
+        generate_latest(here.metrics.registry) + pipeline + youtube,
+        media_type=CONTENT_TYPE_LATEST,
     )

@@ -32,6 +32,7 @@ BENCHMARKS = (
     "dispatch",
     "jobs",
     "relay",
+    "analyses",
 )
 
 

@@ -321,7 +321,7 @@ _MESSAGES: dict[int, Callable[[Analysis], str]] = {
         f"since {state.asked.since:%Y-%m-%d}"
     ),
     DISCOVERY: lambda state: (
-        f"Searching for channels: {len(state.asked.content.search_queries)} searches"
+        f"Searching for channels by {_counted(len(state.asked.content.search_queries), 'phrase')}"
     ),
     CHANNELS: lambda state: f"Listing videos of {_counted(len(state.channels or ()), 'channel')}",
     SCORING: lambda state: (

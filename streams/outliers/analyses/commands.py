@@ -125,7 +125,7 @@ def _work(analysis_id: str) -> Besides[Analysis, AnalysisEvent]:
             if entry is not None:
                 await defer_all(conn, [entry])
             if cancelled:
-                await withdraw(conn, queue.lock_of(analysis_id))
+                await withdraw(conn, queue.lock_of(analysis_id, decision.state.turn))
 
         return change
 

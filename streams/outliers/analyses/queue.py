@@ -10,9 +10,13 @@ QUEUE = "analyses"
 TASK = "outliers.analysis"
 
 
-def lock_of(analysis_id: str) -> str:
-    """The queue's lock of an analysis: of entries with the same lock one runs at a time."""
-    return f"analysis:{analysis_id}"
+def lock_of(analysis_id: str, turn: int) -> str:
+    """The queue's lock of a turn, by which it can be withdrawn.
+
+    Not of the analysis: the next turn is queued before this one's entry is put away, and would
+    have to wait until the queue is looked at again.
+    """
+    return f"analysis:{analysis_id}:{turn}"
 
 
 def entry(analysis_id: str, turn: int, *, at: dt.datetime | None = None) -> Entry:
@@ -20,7 +24,7 @@ def entry(analysis_id: str, turn: int, *, at: dt.datetime | None = None) -> Entr
     return Entry(
         id=None,
         queue=QUEUE,
-        lock=lock_of(analysis_id),
+        lock=lock_of(analysis_id, turn),
         queueing_lock=None,
         task_name=TASK,
         task_kwargs={"analysis_id": analysis_id, "turn": turn},

@@ -114,16 +114,17 @@ def _kept(
     for video in videos:
         if video.views is None or has_any(plain(video.title), excluded):
             continue
-        points = score(video.views, subscribers)
         fit = brand_fit(video.title, video.description, fit_of)
-        if points > asked.outlier_threshold and fit > fit_of.above:
+        # Multiplied out: a score that is the threshold must not pass for a rounding error.
+        above = video.views * 100 > asked.outlier_threshold * subscribers
+        if above and fit > fit_of.above:
             found.append(
                 Kept(
                     video_id=video.video_id,
                     channel_id=channel.channel_id,
                     channel_title=channel.title,
                     title=video.title,
-                    score=points,
+                    score=score(video.views, subscribers),
                     brand_fit=fit,
                     views=video.views,
                     subscribers=subscribers,

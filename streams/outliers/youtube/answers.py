@@ -68,7 +68,9 @@ def video(item: Item) -> Video:
     """
     snippet = item.get("snippet", {})
     counts = item.get("statistics", {})
-    live = snippet.get("liveBroadcastContent", "none")
+    live = snippet.get("liveBroadcastContent")
+    if live not in ("live", "upcoming"):
+        live = "none"
     return Video(
         video_id=_identity(item),
         channel_id=snippet.get("channelId", ""),

@@ -13,13 +13,14 @@ import hashlib
 import json
 import time
 import zlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import LockError, RedisError
 
 Kind = Literal["channel", "video", "search", "uploads"]
 KINDS: tuple[Kind, ...] = ("channel", "video", "search", "uploads")
@@ -29,6 +30,8 @@ ABSENT = dt.timedelta(minutes=15)  # that "there is no such video" is believed
 # That an entry is kept after it was believed, to be asked for anew with its ETag. With the time to
 # live it stays far under the 30 days after which YouTube's terms want data gone.
 KEPT = dt.timedelta(days=7)
+
+ALONE_SECONDS = 60.0  # that one may keep a question to itself
 
 log = structlog.get_logger()
 
@@ -124,6 +127,27 @@ class Cache:
         key = self._answer_key(kind, asked)
         await self._write({key: (answer, self._time(kind, answer))})
 
+    @asynccontextmanager
+    async def alone(self, kind: Kind, asked: Mapping[str, Any]) -> AsyncIterator[None]:
+        """Hold a question to oneself, in all processes: who waited finds the answer remembered.
+
+        Who waits for too long, or while Redis is away, asks too.
+        """
+        lock = self._redis.lock(
+            f"{self._answer_key(kind, asked)}:asking",
+            timeout=ALONE_SECONDS,
+            blocking_timeout=ALONE_SECONDS,
+            sleep=0.05,
+            thread_local=False,
+        )
+        held = bool(await self._ask(lock.acquire()))
+        try:
+            yield
+        finally:
+            if held:
+                with suppress(LockError):  # it was held for too long
+                    await self._ask(lock.release())
+
     async def count(
         self, kind: Kind, *, hits: int = 0, misses: int = 0, unchanged: int = 0
     ) -> None:
@@ -189,6 +213,8 @@ class Cache:
         """Redis' answer; None while it is away."""
         try:
             return await answer
+        except LockError:
+            raise
         except (RedisError, OSError) as error:
             log.warning("the cache of YouTube's answers is away", error=type(error).__name__)
             return None

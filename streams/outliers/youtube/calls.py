@@ -31,14 +31,13 @@ GOOGLE = "https://youtube.googleapis.com"
 TRIES = 5
 FIRST_PAUSE = 0.5  # seconds at most, doubled with each try
 LONGEST_PAUSE = 30.0  # seconds; also the longest Retry-After that is waited for
-TIMEOUT = httpx.Timeout(20.0, connect=5.0)
+TIMEOUT = httpx.Timeout(20.0, connect=5.0, pool=None)  # seconds; in the queue for as long as it is
 CONNECTIONS = 16
 
 # Of these, and of no others, is it certain that the API did not get the request.
 _NOT_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
-    httpx.PoolTimeout,
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
 )
@@ -115,12 +114,13 @@ class Calls:
         service, http = await self._started()
         request = getattr(service, method)().list(**parameters)
         if etag:
-            request.headers["if-none-match"] = etag
+            # In a header it stands in quotes; some answers give it with them already.
+            request.headers["if-none-match"] = etag if '"' in etag else f'"{etag}"'
         trouble = _Trouble("")
         for failed in range(self._tries):
             if failed:
                 await self._pause(method, failed, trouble)
-            found = await self._try(http, request, COSTS[method])
+            found = await self._try(http, request, method)
             if not isinstance(found, _Trouble):
                 return found.body
             trouble = found
@@ -135,8 +135,10 @@ class Calls:
             await self._http.aclose()
             self._http = None
 
-    async def _try(self, http: httpx.AsyncClient, request: Any, cost: int) -> _Found | _Trouble:
-        reservation = await self._ledger.reserve(cost, self._purpose)
+    async def _try(
+        self, http: httpx.AsyncClient, request: Any, method: Method
+    ) -> _Found | _Trouble:
+        reservation = await self._ledger.reserve(COSTS[method], self._purpose, method)
         try:
             response = await http.request(request.method, request.uri, headers=request.headers)
         except _NOT_SENT as error:
@@ -148,7 +150,7 @@ class Calls:
         if response.status_code == httpx.codes.NOT_MODIFIED:
             return _Found(None)
         if not response.is_success:
-            return await self._refused(response, cost)
+            return await self._refused(response, method, reservation.units)
         try:
             body = request.postproc(_Head(response), response.content)
         except ValueError:
@@ -157,10 +159,11 @@ class Calls:
             return _Trouble("an answer that is no JSON object")
         return _Found(body)
 
-    async def _refused(self, response: httpx.Response, cost: int) -> _Trouble:
+    async def _refused(self, response: httpx.Response, method: Method, cost: int) -> _Trouble:
         refusal = refusals.read(response.status_code, response.content)
         if refusal.quota_is_spent:
-            raise QuotaExhaustedError(cost, 0, await self._ledger.exhaust())
+            only = method if refusal.only_searches else ""
+            raise QuotaExhaustedError(cost, 0, await self._ledger.exhaust(only))
         said = f"{refusal.status} {refusal.reason}"
         if refusal.may_pass:
             return _Trouble(said, _retry_after(response.headers.get("retry-after")))

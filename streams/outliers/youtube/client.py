@@ -11,20 +11,18 @@ from urllib.parse import urlsplit
 
 import structlog
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from infra.settings import Settings
 from streams.outliers.youtube import answers
 from streams.outliers.youtube.cache import Cache, CacheFigures, Entry, Item, Kind, pairs
-from streams.outliers.youtube.calls import GOOGLE, TRIES, Calls, Method
+from streams.outliers.youtube.calls import COSTS, GOOGLE, TRIES, Calls, Method
+from streams.outliers.youtube.connection import connection
 from streams.outliers.youtube.errors import RefusedError
 from streams.outliers.youtube.names import names
 from streams.outliers.youtube.quota import ANALYSES, POLLER, Ledger, QuotaState
 from streams.outliers.youtube.shapes import Channel, ChannelHit, Video
 
 PAGE = 50  # items: the most that the API gives or takes at once
-REDIS_SECONDS = 2.0  # that an answer of Redis may take
 LOCAL_KEY = "local"  # for a server of this machine, where no key is set
 
 # Asked for, and nothing besides: thumbnails and translations are most of an answer.
@@ -93,18 +91,14 @@ class YouTubeClient:
         key = secret.get_secret_value() if secret else None
         if not key and endpoint != GOOGLE and _is_local(endpoint):
             key = LOCAL_KEY
-        redis = Redis.from_url(
-            settings.redis_url or "",
-            socket_timeout=REDIS_SECONDS,
-            socket_connect_timeout=REDIS_SECONDS,
-            retry=Retry(NoBackoff(), 1),  # a pooled connection may be of before a restart
-        )
+        redis = connection(settings.redis_url or "")
         # Another key has its own units; another server other channels. The key itself is nowhere.
         ledger = Ledger(
             redis,
             account=_digest(endpoint, key or ""),
             per_day=settings.youtube_quota_per_day,
             shares={POLLER: settings.youtube_poll_share},
+            searches=settings.youtube_searches_per_day,
         )
         calls = Calls(ledger, key=key, endpoint=endpoint, purpose=purpose, tries=tries)
         made = cls(calls, Cache(redis, origin=_digest(endpoint)), ledger, fresh=fresh)
@@ -277,13 +271,36 @@ class YouTubeClient:
     async def _answer(
         self, kind: Kind, method: Method, asked: Mapping[str, Any], *, afresh: bool = False
     ) -> Item | None:
-        """A whole answer, remembered or asked for; None where what is asked for is gone."""
+        """A whole answer, remembered or asked for; None where what is asked for is gone.
+
+        Args:
+            afresh: as if nothing were remembered.
+        """
         before = await self._cache.answer(kind, asked)
-        if before is not None and before.fresh and not (afresh or self._fresh):
-            await self._cache.count(kind, hits=1)
-            return before.value
+        if afresh:
+            return await self._look(kind, method, asked, None)
+        if self._fresh:
+            return await self._look(kind, method, asked, before)
+        if COSTS[method] > 1 and not (before and before.fresh):
+            # Many runs begin with the same searches: one pays for all.
+            async with self._cache.alone(kind, asked):
+                before = await self._cache.answer(kind, asked)
+                return await self._remembered(kind, method, asked, before)
+        return await self._remembered(kind, method, asked, before)
+
+    async def _remembered(
+        self, kind: Kind, method: Method, asked: Mapping[str, Any], before: Entry | None
+    ) -> Item | None:
+        if before is None or not before.fresh:
+            return await self._look(kind, method, asked, before)
+        await self._cache.count(kind, hits=1)
+        return before.value
+
+    async def _look(
+        self, kind: Kind, method: Method, asked: Mapping[str, Any], before: Entry | None
+    ) -> Item | None:
         await self._cache.count(kind, misses=1)
-        old = None if before is None or afresh else before.value
+        old = before.value if before else None
         try:
             body = await self._calls.ask(method, asked, etag=old.get("etag") if old else None)
         except RefusedError as error:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 
+# Reasons of a RefusedError that is about what was asked for, whoever asks with whatever key.
+ASKED_WRONG = frozenset({"invalidChannelName", "emptyQuery"})
+
 
 class YouTubeError(Exception):
     """The Data API did not answer as asked; the message says what to do."""

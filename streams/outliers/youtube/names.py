@@ -46,7 +46,10 @@ def _is_address(text: str) -> bool:
 
 
 def _of_address(text: str) -> list[Name]:
-    address = urlsplit(text if "://" in text else f"https://{text}")
+    try:
+        address = urlsplit(text if "://" in text else f"https://{text}")
+    except ValueError:
+        raise _no_channel(text) from None
     steps = [unquote(step) for step in address.path.split("/") if step]
     if address.scheme not in ("http", "https") or address.hostname not in _HOSTS or not steps:
         raise _no_channel(text)

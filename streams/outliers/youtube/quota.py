@@ -27,6 +27,8 @@ _GIVE_BACK = _HERE.with_name("give_back.lua").read_text()
 
 POLLER = "poller"  # the purpose that has only a share of the day
 ANALYSES = "analyses"
+SEARCH = "search"  # the method that newer projects have a number of its own for
+_SPENT = "spent:"
 
 KEEP = 3 * 24 * 3600  # seconds that Redis keeps a day
 # A call that is reserved just before midnight may be counted by the API after it: it is entered in
@@ -90,6 +92,7 @@ class QuotaState:
         left: units by purpose that may still be spent; a purpose without a share has them all.
         exhausted: whether the API itself said that there are none left.
         resets_at: when there are units again (UTC).
+        searches_left: None where searches are paid for with units like the rest.
     """
 
     day: dt.date
@@ -98,6 +101,7 @@ class QuotaState:
     left: Mapping[str, int]
     exhausted: bool
     resets_at: dt.datetime
+    searches_left: int | None = None
 
 
 class Ledger:
@@ -108,6 +112,8 @@ class Ledger:
         account: whose units they are; part of the keys in Redis.
         per_day: units that there are from midnight to midnight in Los Angeles.
         shares: of the day's units, by purpose; a purpose that is not named may spend all.
+        searches: that may be made in a day, where they are counted apart, each as one; None: they
+            cost units like everything else.
     """
 
     def __init__(
@@ -117,28 +123,36 @@ class Ledger:
         account: str,
         per_day: int,
         shares: Mapping[str, float] | None = None,
+        searches: int | None = None,
         clock: Callable[[], dt.datetime] = utc_now,
     ) -> None:
         self._redis = redis
         self._prefix = f"groundswell:youtube:{account}:quota"
         self._per_day = per_day
         self._shares = dict(shares or {})
+        self._searches = searches
         self._clock = clock
         self._reserve = redis.register_script(_RESERVE)
         self._give_back = redis.register_script(_GIVE_BACK)
 
-    async def reserve(self, units: int, purpose: str) -> Reservation:
+    async def reserve(self, units: int, purpose: str, method: str = "") -> Reservation:
         """Enter units as spent, before they are.
+
+        Args:
+            method: that is called, such as `search`.
 
         Raises:
             QuotaExhaustedError: fewer are left for that purpose; nothing was entered.
             UnavailableError: Redis does not answer.
         """
         now = self._clock()
-        keys = self._keys(now)
-        most = self._most(purpose)
-        arguments: list[int | float | str] = [units, purpose, self._per_day, most]
-        arguments += [now.timestamp(), KEEP]
+        apart = method == SEARCH and self._searches is not None
+        if apart:
+            units = 1
+        keys = [self._key(day, apart) for day in _days(now)]
+        most = self._most(purpose, apart)
+        arguments: list[int | float | str] = [units, purpose, self._per_day_of(apart), most]
+        arguments += [now.timestamp(), KEEP, method]
         reserved, left, until = await _ask(self._reserve(keys=keys, args=arguments))
         if not int(reserved):
             told = float(until)
@@ -161,8 +175,11 @@ class Ledger:
         if counting is not None:
             counting.spent -= reservation.units
 
-    async def exhaust(self) -> dt.datetime:
+    async def exhaust(self, method: str = "") -> dt.datetime:
         """Note that the API itself says that there are no units left. When to ask again.
+
+        Args:
+            method: the only one that there are none left for, if there is one.
 
         Raises:
             UnavailableError: Redis does not answer.
@@ -171,9 +188,11 @@ class Ledger:
         until = next_midnight(now)
         if now - last_midnight(now) < EARLY:
             until = now + EARLY
-        key = self._key(quota_day(now))
+        apart = method == SEARCH and self._searches is not None
+        key = self._key(quota_day(now), apart)
+        name = f"exhausted_until:{method}" if method else "exhausted_until"
         pipeline = self._redis.pipeline(transaction=True)
-        pipeline.hset(key, "exhausted_until", str(until.timestamp()))
+        pipeline.hset(key, name, str(until.timestamp()))
         pipeline.expire(key, KEEP)
         await _ask(pipeline.execute())
         return until
@@ -186,13 +205,10 @@ class Ledger:
         """
         now = self._clock()
         day = quota_day(now)
-        found = {
-            _text(name): _text(value)
-            for name, value in (await _ask(self._redis.hgetall(self._key(day)))).items()
-        }
-        until = float(found.pop("exhausted_until", 0))
+        found = await self._day(self._key(day))
+        until = float(found.get("exhausted_until", 0))
         exhausted = until > now.timestamp()
-        spent = {name.removeprefix("spent:"): int(value) for name, value in found.items()}
+        spent = _spent(found)
         free = 0 if exhausted else max(0, self._per_day - sum(spent.values()))
         purposes = dict.fromkeys((ANALYSES, *self._shares, *spent))
         return QuotaState(
@@ -205,16 +221,41 @@ class Ledger:
             },
             exhausted=exhausted,
             resets_at=dt.datetime.fromtimestamp(until, dt.UTC) if exhausted else next_midnight(now),
+            searches_left=await self._searches_left(now),
         )
 
-    def _most(self, purpose: str) -> int:
-        return int(self._per_day * self._shares.get(purpose, 1.0) + 1e-9)
+    async def _searches_left(self, now: dt.datetime) -> int | None:
+        if self._searches is None:
+            return None
+        found = await self._day(self._key(quota_day(now), apart=True))
+        if float(found.get(f"exhausted_until:{SEARCH}", 0)) > now.timestamp():
+            return 0
+        return max(0, self._searches - sum(_spent(found).values()))
 
-    def _key(self, day: dt.date) -> str:
-        return f"{self._prefix}:{day.isoformat()}"
+    async def _day(self, key: str) -> dict[str, str]:
+        found = await _ask(self._redis.hgetall(key))
+        return {_text(name): _text(value) for name, value in found.items()}
 
-    def _keys(self, now: dt.datetime) -> list[str]:
-        return [self._key(day) for day in sorted({quota_day(now), quota_day(now + NEAR_MIDNIGHT)})]
+    def _per_day_of(self, apart: bool) -> int:
+        return self._searches if apart and self._searches is not None else self._per_day
+
+    def _most(self, purpose: str, apart: bool = False) -> int:
+        return int(self._per_day_of(apart) * self._shares.get(purpose, 1.0) + 1e-9)
+
+    def _key(self, day: dt.date, apart: bool = False) -> str:
+        return f"{self._prefix}:{day.isoformat()}" + (f":{SEARCH}" if apart else "")
+
+
+def _days(now: dt.datetime) -> list[dt.date]:
+    return sorted({quota_day(now), quota_day(now + NEAR_MIDNIGHT)})
+
+
+def _spent(found: Mapping[str, str]) -> dict[str, int]:
+    return {
+        name.removeprefix(_SPENT): int(value)
+        for name, value in found.items()
+        if name.startswith(_SPENT)
+    }
 
 
 async def _ask(answer: Awaitable[Any]) -> Any:

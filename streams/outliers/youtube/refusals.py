@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 # Reasons and statuses under which a call may simply be made again.
 _BUSY = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "backendError", "internalError"})
 _SPENT = frozenset({"quotaExceeded", "dailyLimitExceeded", "dailyLimitExceededUnreg"})
+
+_LIMIT = re.compile(r"limit '([^']+)'")
 
 _KEY = "set YOUTUBE_API_KEY to a key of a Google Cloud project (APIs & Services, Credentials)"
 _ENABLE = (
@@ -53,8 +56,16 @@ class Refusal:
     @property
     def quota_is_spent(self) -> bool:
         """Whether the day's units are gone. New answers say so as a rate limit of a day."""
-        daily = any("perday" in limit.lower() for limit in self._limits)
-        return self.status in (403, 429) and (self.reason in _SPENT or daily)
+        return self.status in (403, 429) and (self.reason in _SPENT or bool(self._daily))
+
+    @property
+    def only_searches(self) -> bool:
+        """Of units that are gone: only those of searches, which newer projects have apart."""
+        return any("search" in limit for limit in self._daily)
+
+    @property
+    def _daily(self) -> list[str]:
+        return [limit for limit in self._limits if "perday" in limit]
 
     @property
     def may_pass(self) -> bool:
@@ -80,12 +91,15 @@ def read(status: int, body: bytes) -> Refusal:
     reason = next(iter([*known, *reasons]), None) or str(error.get("status") or f"http{status}")
     if status == 403 and "unregistered callers" in message:
         reason = "keyMissing"
-    limits = tuple(
+    limits = [
         str(metadata.get("quota_limit", ""))
         for one in details
         if isinstance(metadata := one.get("metadata"), dict)
-    )
-    return Refusal(status, reason, message, limits)
+    ]
+    # Where there are no details, the limit stands in the message alone.
+    limits += _LIMIT.findall(message)
+    told = tuple(limit.replace(" ", "").lower() for limit in limits)
+    return Refusal(status, reason, message, told)
 
 
 def _list(error: dict[str, Any], name: str) -> list[dict[str, Any]]:

@@ -2,17 +2,18 @@
 -- purpose} or {0, units left, until}: until when the API itself said that there are none, or 0.
 -- KEYS: the hashes of the days: this one, and just before midnight the next one too.
 -- ARGV: units, purpose, units of a day, units of a day for this purpose, seconds since 1970,
--- seconds that a hash is kept.
+-- seconds that a hash is kept, the method that is called.
 local units, purpose = tonumber(ARGV[1]), 'spent:' .. ARGV[2]
+local ended = {exhausted_until = true, ['exhausted_until:' .. ARGV[7]] = true}
 local per_day, share, now = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local least = nil
 for _, key in ipairs(KEYS) do
     local pairs_of = redis.call('HGETALL', key)
     local total, own = 0, 0
     for i = 1, #pairs_of, 2 do
-        if pairs_of[i] == 'exhausted_until' then
+        if ended[pairs_of[i]] then
             if tonumber(pairs_of[i + 1]) > now then return {0, 0, pairs_of[i + 1]} end
-        else
+        elseif string.sub(pairs_of[i], 1, 6) == 'spent:' then
             total = total + tonumber(pairs_of[i + 1])
             if pairs_of[i] == purpose then own = tonumber(pairs_of[i + 1]) end
         end

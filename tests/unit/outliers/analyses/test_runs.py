@@ -1,0 +1,198 @@
+"""Runs against the naive recomputation: whole, broken off anywhere, and in trouble."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.outliers.analyses.analysis import QUOTA_WAITS, WAITS
+from streams.outliers.analyses.analysis_commands import AwaitAnswer, AwaitQuota, BeginTurn
+from streams.outliers.analyses.events import (
+    AnalysisEvent,
+    ChannelAnalyzed,
+    CompetitorRead,
+    Failed,
+    Paused,
+    QuerySearched,
+    StepStarted,
+    UploadsListed,
+)
+from streams.outliers.analyses.state import Status
+from streams.outliers.youtube.errors import UnavailableError
+from tests.unit.outliers.analyses.a_world import NOW, World
+from tests.unit.outliers.analyses.stories import Story, expected, queries, request, verify
+
+
+def but_uploads(story: Story) -> list[AnalysisEvent]:
+    return [one for one in story.events if not isinstance(one, UploadsListed)]
+
+
+class LostError(Exception):
+    """The worker is gone."""
+
+
+@given(seed=st.integers(0, 1000), number=st.integers(0, 19), competitors=st.integers(0, 3))
+@settings(max_examples=25)
+def test_a_run_finds_what_the_description_says(seed: int, number: int, competitors: int) -> None:
+    world = World(seed)
+    asked = request(world, number, competitors=competitors)
+    verify(asyncio.run(Story(asked).run(world)), world, asked)
+
+
+def test_there_is_something_to_find() -> None:
+    world = World()
+    right = expected(world, request(world))
+    assert len(right["results"]) > 5
+    assert right["games"]
+
+
+@given(st.lists(st.integers(0, 60), max_size=6))
+@settings(max_examples=25)
+def test_a_run_that_is_broken_off_anywhere_asks_for_nothing_twice(breaks: list[int]) -> None:
+    world, calm = World(), World()
+    asked = request(world)
+
+    async def scenario() -> None:
+        story, undisturbed = Story(asked), Story(asked)
+        await undisturbed.run(calm)
+        for calls in breaks:
+            world.troubles = [*[None] * calls, LostError()]
+            while not story.state.status.ended:
+                try:
+                    await story.turn(world)
+                except LostError:
+                    break
+        world.troubles = []
+        await story.run(world)
+        verify(story.state, world, asked)
+        # The same story, but for the order in which uploads were listed.
+        assert but_uploads(story) == but_uploads(undisturbed)
+        assert story.state.uploads == undisturbed.state.uploads
+        # What was in the air is asked for again: a competitor, a search, a batch of channels.
+        again = len(world.calls) - len(calm.calls)
+        assert again <= 10 * len(breaks)
+        recorded = Counter(
+            (type(one), getattr(one, "channel_id", None) or getattr(one, "query", None))
+            for one in story.events
+            if isinstance(one, QuerySearched | UploadsListed | ChannelAnalyzed | CompetitorRead)
+            and getattr(one, "name", "") != "nobody at all"
+        )
+        assert set(recorded.values()) == {1}
+
+    asyncio.run(scenario())
+
+
+def test_steps_come_in_order_and_progress_never_falls() -> None:
+    world = World()
+    story = Story(request(world))
+    asyncio.run(story.run(world))
+    assert [one.step for one in story.events if isinstance(one, StepStarted)] == [1, 2, 3, 4, 5]
+    progress = [one.progress for one in story.events if hasattr(one, "progress")]
+    assert progress == sorted(progress)
+    assert progress[0] == 0
+    assert progress[-1] == 95
+    assert story.state.progress == 100
+    assert story.kinds()[-1] == "Completed"
+
+
+def test_why_channels_are_skipped_is_said() -> None:
+    world = World()
+    story = Story(request(world))
+    asyncio.run(story.run(world))
+    said = " | ".join(one.skipped or "" for one in story.events if isinstance(one, ChannelAnalyzed))
+    assert "hides how many subscribe" in said
+    assert "recent videos; 3 are needed" in said
+    assert "excluded categories" in said
+
+
+def test_a_search_that_finds_nothing_ends_well() -> None:
+    world = World()
+    story = Story(request(world), queries("nobody makes that"))
+    found = asyncio.run(story.run(world))
+    assert found.status is Status.COMPLETED
+    assert found.result is not None
+    assert found.result.results == "[]"
+
+
+def test_a_competitor_may_be_named_by_its_title() -> None:
+    world = World()
+    world.found["channel 7"] = [list(world.facts)[7]]
+    story = Story(request(world).model_copy(update={"exclusion_channels": ("channel 7",)}))
+    asyncio.run(story.run(world))
+    [read] = [one for one in story.events if isinstance(one, CompetitorRead)]
+    assert read.channel_id == list(world.facts)[7]
+    assert read.title == "Channel 7"
+
+
+def test_thousands_of_uploads_are_not_asked_for() -> None:
+    world = World()
+    big = next(iter(world.facts))
+    world.facts[big]["uploads"] = [f"old-{number}" for number in range(5000)]
+    story = Story(request(world, competitors=1))
+    asyncio.run(story.run(world))
+    [read] = [one for one in story.events if isinstance(one, CompetitorRead) and one.channel_id]
+    assert read.videos <= 200
+
+
+def test_an_old_turn_does_nothing() -> None:
+    from streams.decisions.decider import Refused
+
+    world = World()
+    story = Story(request(world))
+    asyncio.run(story.turn(world))
+    assert story.state.turn == 2
+    with pytest.raises(Refused, match="turn 1 is over"):
+        story.decide(BeginTurn(NOW, 1))
+
+
+def test_waits_for_an_answer_grow_then_the_run_fails() -> None:
+    story = Story(request(World()))
+    waits = []
+    for _ in WAITS:
+        story.decide(BeginTurn(NOW, story.state.turn))
+        story.decide(AwaitAnswer(NOW, "no answer", seed=1, units=2))
+        paused = story.events[-1]
+        assert isinstance(paused, Paused)
+        waits.append((paused.resumes_at - NOW).total_seconds())
+        assert story.state.status is Status.PAUSED
+    assert waits == sorted(waits)
+    story.decide(BeginTurn(NOW, story.state.turn))
+    story.decide(AwaitAnswer(NOW, "no answer", seed=1))
+    assert story.events[-1] == Failed("YouTube did not answer, 5 times over: no answer")
+    assert story.state.units == 2 * len(WAITS)
+
+
+def test_an_answer_in_between_makes_patience_anew() -> None:
+    world = World()
+    story = Story(request(world))
+
+    async def scenario() -> None:
+        for _ in range(3 * len(WAITS)):
+            world.troubles = [None, None, None, UnavailableError("no answer")]
+            try:
+                await story.turn(world)
+            except UnavailableError:
+                story.decide(AwaitAnswer(NOW, "no answer", seed=1))
+            if story.state.status.ended:
+                break
+        await story.run(world)
+
+    asyncio.run(scenario())
+    assert story.state.status is Status.COMPLETED
+
+
+def test_a_quota_that_is_never_enough_fails_in_the_end() -> None:
+    story = Story(request(World()))
+    tomorrow = NOW + dt.timedelta(days=1)
+    for _ in range(QUOTA_WAITS):
+        story.decide(BeginTurn(NOW, story.state.turn))
+        story.decide(AwaitQuota(NOW, "no units", tomorrow))
+        assert story.state.status is Status.PAUSED
+    story.decide(BeginTurn(NOW, story.state.turn))
+    story.decide(AwaitQuota(NOW, "no units", tomorrow))
+    assert story.state.status is Status.FAILED
