@@ -19,6 +19,7 @@ import psycopg
 import redis.exceptions
 import structlog
 
+from api.commanding import connect
 from api.database import Row
 from api.errors import ApiError
 from api.quotas import refuse_if_used_up
@@ -101,7 +102,7 @@ async def cancel(here: Services, job_id: str, reason: str) -> Row | None:
         ApiError: 400: it has ended. 409: it is on its way to its queue; try again.
     """
     try:
-        async with await _connect(here) as connection:
+        async with await connect(here) as connection:
             await commands.cancel(connection, job_id, reason)
     except commands.UnknownJobError:
         await _refuse_if_accepted(here, job_id)
@@ -121,7 +122,7 @@ async def retry(here: Services, job_id: str) -> Row | None:
             on its way to its queue.
     """
     try:
-        async with await _connect(here) as connection:
+        async with await connect(here) as connection:
             again = await commands.retry(connection, job_id, Quotas.of(here.settings))
     except commands.UnknownJobError:
         await _refuse_if_accepted(here, job_id)
@@ -160,13 +161,6 @@ async def _refuse_if_accepted(here: Services, job_id: str) -> None:
             f"the request of job {job_id} is on its way to its queue; try again in a moment",
             headers={"Retry-After": "1"},
         )
-
-
-async def _connect(here: Services) -> psycopg.AsyncConnection[Any]:
-    # A connection of its own: commands write, in transactions, and are rare.
-    return await psycopg.AsyncConnection.connect(
-        here.settings.dsn, autocommit=True, connect_timeout=3, application_name="groundswell-api"
-    )
 
 
 async def _settled(here: Services, job_id: str, done: Callable[[Row], bool]) -> Row | None:
@@ -213,7 +207,7 @@ def _accepted(event: Mapping[str, Any]) -> Row:
 
 
 async def _truth(here: Services, job_id: str) -> Row | None:
-    async with await _connect(here) as connection:
+    async with await connect(here) as connection:
         try:
             states = await commands.states(connection, [job_id])
         except psycopg.errors.UndefinedTable:

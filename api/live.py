@@ -95,6 +95,7 @@ class LiveHub:
         self._kept: deque[Update] = deque(maxlen=KEPT)
         self._listeners: set[Listener] = set()
         self._changed: dict[tuple[str, str], dict[str, Any]] = {}
+        self._hearers: dict[str, list[Callable[[], None]]] = {}
         self._last_pulse = ""
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -109,6 +110,10 @@ class LiveHub:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for listener in list(self._listeners):
             self._let_go(listener)
+
+    def on_change(self, projection: str, hear: Callable[[], None]) -> None:
+        """Call that, at once, whenever a chunk was applied to the projection's tables."""
+        self._hearers.setdefault(projection, []).append(hear)
 
     @property
     def listeners(self) -> int:
@@ -190,9 +195,12 @@ class LiveHub:
         try:
             told = json.loads(payload)
             name, topic = str(told["projection"]), str(told.get("topic", ""))
-            self._changed[name, topic] = told
         except (ValueError, KeyError, TypeError):
             log.warning("unreadable notification", payload=payload[:200])
+            return
+        self._changed[name, topic] = told
+        for hear in self._hearers.get(name, ()):
+            hear()
 
     async def _tick(self) -> None:
         while True:

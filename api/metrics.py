@@ -24,6 +24,11 @@ class Metrics:
         self.listeners = Gauge(
             "api_live_listeners", "Open streams of live updates.", registry=self.registry
         )
+        self.analysis_listeners = Gauge(
+            "api_analysis_listeners",
+            "Open WebSockets that listen to an outlier analysis.",
+            registry=self.registry,
+        )
         self.database_up = Gauge(
             "api_database_up", "Whether the tables could be read.", registry=self.registry
         )

@@ -12,7 +12,7 @@ import re
 import time
 
 from starlette.datastructures import Headers
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -115,7 +115,7 @@ class Keys:
         client = request.client.host if request.client else ""
         return self._loopback and is_loopback(client) and is_loopback(request.url.hostname or "")
 
-    def has_session(self, request: Request) -> bool:
+    def has_session(self, request: HTTPConnection) -> bool:
         """Whether a browser has a session that is still good."""
         until, _, signature = request.cookies.get(COOKIE, "").partition(".")
         if not signature.isascii() or not hmac.compare_digest(signature, self._sign(until)):

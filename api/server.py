@@ -10,6 +10,7 @@ from infra.settings import Settings
 
 # Streams of live updates are open for as long as somebody looks: a stop does not wait for them.
 STOP_SECONDS = 3
+LONGEST_MESSAGE = 64 * 1024  # bytes that a WebSocket may send us; ours only listen
 
 log = structlog.get_logger()
 
@@ -29,6 +30,7 @@ def main(settings: Settings) -> None:
         port=settings.api_port,
         loop="uvloop",
         http="httptools",
+        ws_max_size=LONGEST_MESSAGE,
         log_config=None,  # the process's own logging stays as it is
         access_log=False,  # the histogram of requests says more for less
         server_header=False,

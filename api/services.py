@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, cast
 
-from fastapi import Depends, Request
+from fastapi import Depends
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from starlette.requests import HTTPConnection
 
 from api.database import Database, Row
 from api.health import Health
@@ -28,6 +29,7 @@ from api.predictions.together import Together
 from api.publishing import Publishing
 from api.pulse import Pulse
 from api.security import Keys
+from api.websockets.watch import Watch
 from infra.settings import Settings
 from schemas.catalogue import TOPICS, VIRALITY_PREDICTIONS
 from schemas.codec import Codec
@@ -66,6 +68,7 @@ class Services:
     health: Health
     pulse: Pulse
     live: LiveHub
+    analyses: Watch
     models: ServedModels
     desk: Desk
     providers: Mapping[str, Provider]
@@ -97,6 +100,7 @@ class Services:
         publisher = Publisher(kafka, Codec(registry), source=SOURCE, sealer=Sealer(person_keys))
         publishing = Publishing(publisher)
         providers = configured(settings)
+        live = LiveHub(settings.dsn, metrics, pulse.beat)
         return cls(
             settings=settings,
             keys=keys,
@@ -110,7 +114,8 @@ class Services:
             log_view=log_view,
             health=Health(database, redis, log_view),
             pulse=pulse,
-            live=LiveHub(settings.dsn, metrics, pulse.beat),
+            live=live,
+            analyses=Watch(database, live, metrics),
             models=models,
             desk=Desk(models.serving),
             providers=providers,
@@ -133,9 +138,11 @@ class Services:
         self.desk.start()
         self.shadowing.start()
         self.live.start()
+        self.analyses.start()
 
     async def close(self) -> None:
         """End what is open."""
+        await self.analyses.close()
         await self.live.close()
         await self.desk.close()
         await self.shadowing.close()
@@ -148,9 +155,12 @@ class Services:
         await self.database.close()
 
 
-async def services(request: Request) -> Services:
-    """The services of the application that a request came to. A coroutine: others cost a thread."""
-    return cast("Services", request.app.state.services)
+async def services(connection: HTTPConnection) -> Services:
+    """The services of the application that a request or a WebSocket came to.
+
+    A coroutine: others cost a thread.
+    """
+    return cast("Services", connection.app.state.services)
 
 
 Here = Annotated[Services, Depends(services)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from projections.analyses import ANALYSES
 from projections.channels import CHANNELS
 from projections.forecasts import FORECASTS
 from projections.jobs import JOBS
@@ -27,5 +28,6 @@ PROJECTIONS: dict[str, Projection] = {
         PROVIDERS,
         PREDICTIONS,
         FORECASTS,
+        ANALYSES,
     )
 }

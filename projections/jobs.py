@@ -6,13 +6,10 @@ passed already, and changes nothing.
 
 from __future__ import annotations
 
-import datetime as dt
-import json
-from typing import Any
-
 import polars as pl
 
 from projections.projection import Projection, Source
+from projections.stories import story
 from schemas.catalogue import GENERATION_EVENTS
 from schemas.sql import beside
 
@@ -57,8 +54,7 @@ _TAKEN = (
     "processing_s",
 )
 
-# Of an event, what stands in columns of the story, or is nobody's business (the fencing token).
-_NOT_IN_BODY = frozenset({"job_id", "version", "event_id", "occurred_at", "fencing_token"})
+_SECRET = ("fencing_token",)  # nobody's business
 
 
 def fold_events(events: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -70,7 +66,7 @@ def fold_events(events: pl.DataFrame) -> dict[str, pl.DataFrame]:
     told = events.unique(["job_id", "version"], keep="first").sort("job_id", "version")
     said = told.with_columns(pl.col("quality", "priority", "requested_by").cast(pl.String))
     said = said.select("job_id", "version", *_TAKEN, **_derived())
-    return {"events": _story(told), "jobs": said}
+    return {"events": story(told, "job_id", leave_out=_SECRET), "jobs": said}
 
 
 def _derived() -> dict[str, pl.Expr]:
@@ -92,34 +88,6 @@ def _derived() -> dict[str, pl.Expr]:
         "finished_at": pl.when(kind.is_in(["Completed", "Failed", "Cancelled"])).then(at),
         "updated_at": at,
     }
-
-
-def _story(told: pl.DataFrame) -> pl.DataFrame:
-    bodies = [
-        json.dumps(
-            {
-                name: value
-                for name, value in event.items()
-                if value is not None and name not in _NOT_IN_BODY and not name.startswith("_")
-            },
-            default=_as_json,
-        )
-        for event in told.iter_rows(named=True)
-    ]
-    return told.select(
-        "job_id",
-        "version",
-        "event_id",
-        "occurred_at",
-        type="_type",
-        body=pl.Series(bodies, dtype=pl.String),
-    )
-
-
-def _as_json(value: Any) -> str:
-    if isinstance(value, dt.datetime):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no place in an event")
 
 
 JOBS = Projection(

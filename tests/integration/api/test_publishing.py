@@ -151,6 +151,8 @@ def test_an_unknown_topic_is_404_and_names_the_known_ones(api: Api) -> None:
         "virality.models.v1",
         "outlier.baselines.v1",
         "outlier.detections.v1",
+        "outlier.analyses.v1",
+        "outlier.content.v1",
         "generation.events.v1",
         "generation.provider-health.v1",
         "youtube.expiries.v1",

@@ -10,6 +10,7 @@ import polars as pl
 
 from schemas.catalogue import (
     GENERATION_EVENTS,
+    OUTLIER_ANALYSES,
     OUTLIER_BASELINES,
     OUTLIER_DETECTIONS,
     OUTLIER_SHIFTS,
@@ -32,15 +33,31 @@ _STATES = {
     GENERATION_EVENTS.events: ("job_id", "version"),
 }
 
-# What may follow in a job's story; nothing follows an end.
+# What may follow in a story; nothing follows an end.
 _RUNNING = ("Progressed", "AttemptFailed", "Completed", "Cancelled")
-_NEXT = {
+_OF_JOBS = {
     None: ("JobQueued",),
     "JobQueued": ("AttemptStarted", "Cancelled"),
     "AttemptStarted": _RUNNING,
     "Progressed": _RUNNING,
     "AttemptFailed": ("RetryScheduled", "Failed", "Cancelled"),
     "RetryScheduled": ("AttemptStarted", "Cancelled"),
+}
+_LEARNED = (
+    *("StepStarted", "CompetitorRead", "ExclusionBuilt", "QuerySearched", "ChannelDiscovered"),
+    *("UploadsListed", "ChannelAnalyzed"),
+)
+_ON = (*_LEARNED, *_LEARNED, "Paused", "Completed", "Failed", "Cancelled")
+_OF_ANALYSES = {
+    None: ("AnalysisRequested",),
+    "AnalysisRequested": ("StepStarted", "Cancelled"),
+    **dict.fromkeys((*_LEARNED, "Resumed"), _ON),
+    # An answer that comes in late is kept.
+    "Paused": (*_LEARNED, "Resumed", "Resumed", "Resumed", "Cancelled"),
+}
+_STORIES: dict[str, dict[str | None, tuple[str, ...]]] = {
+    GENERATION_EVENTS.events: _OF_JOBS,
+    OUTLIER_ANALYSES.events: _OF_ANALYSES,
 }
 
 Event = dict[str, Any]
@@ -49,8 +66,8 @@ Event = dict[str, Any]
 def story(topic: Topic, seed: int, count: int) -> list[Event]:
     """Events in the order of a log, some of them repeated, some late."""
     rng = np.random.default_rng([seed, *topic.events.encode()])
-    if topic.events == GENERATION_EVENTS.events:
-        return _jobs(topic, rng, count)
+    if topic.events in _STORIES:
+        return _lives(topic, rng, count)
     events = [_any_of(topic, rng) for _ in range(count)]
     names = _STATES.get(topic.events)
     if names is not None and "event_id" in names:
@@ -85,22 +102,23 @@ def _state(record: Event, event: Event, names: tuple[str, ...]) -> Event:
     return {**_event(record, rng), **own}
 
 
-def _jobs(topic: Topic, rng: np.random.Generator, count: int) -> list[Event]:
-    """Each job's versions come in order; now and then the last few come again."""
+def _lives(topic: Topic, rng: np.random.Generator, count: int) -> list[Event]:
+    """Each life's versions come in order; now and then the last few come again."""
+    follows = _STORIES[topic.events]
     by_name = {record["name"]: record for record in topic.schema}
     told: dict[str, list[Event]] = {}
-    whose = rng.integers(1000)  # stories of another seed are of other jobs
+    whose = rng.integers(1000)  # stories of another seed are of others
     events: list[Event] = []
     for _ in range(count):
-        job = f"{whose}-{rng.integers(max(5, count // 10))}"
-        own = told.setdefault(job, [])
-        follow = _NEXT.get(own[-1]["_type"] if own else None, ())
+        key = f"{whose}-{rng.integers(max(5, count // 10))}"
+        own = told.setdefault(key, [])
+        follow = follows.get(own[-1]["_type"] if own else None, ())
         if not follow or (own and rng.random() < 0.2):
             events += own[-int(rng.integers(1, 4)) :]
             continue
         kind = str(rng.choice(follow))
         event = _event(by_name[kind], rng)
-        event |= {"_type": kind, "job_id": job, "version": len(own) + 1}
+        event |= {"_type": kind, topic.key: key, "version": len(own) + 1}
         own.append(event)
         events.append(event)
     return events
