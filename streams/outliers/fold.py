@@ -23,7 +23,7 @@ from streams.outliers.detection.channels import (
     series_of,
 )
 from streams.outliers.detection.events import detection_ids, detections, shifted
-from streams.outliers.detection.history import FEWEST, Asked, History, ends_of
+from streams.outliers.detection.history import FEWEST, Asked, History, bounds_of, ends_of
 from streams.outliers.detection.memory import DAYS, Memory, counting
 from streams.outliers.detection.shifts import Levels
 from streams.outliers.detection.summary import with_baselines
@@ -94,9 +94,10 @@ class OutlierFold:
         )
         memory = Memory(known, known_codes, snapshots, codes)
         contributions = _contributions(recent, recent_codes, snapshots, codes, memory.contributes)
-        history = History(contributions, growth)
+        history = History(contributions, len(rows), growth)
         series = snapshots["_series"].to_numpy()
-        asked = _asked(snapshots, codes, recent["_series"].to_numpy(), memory, history, growth)
+        stood = np.diff(bounds_of(recent["_series"].to_numpy(), len(rows)))
+        asked = _asked(snapshots, codes, stood, memory, history, growth)
         levels = Levels(exploded(rows, "levels"), np.unique(series))
         shifts, asked, expected = watched(levels, snapshots, series, asked, memory.first, history)
         away = snapshots["log10_views"].to_numpy() - (expected.location + asked.share)
@@ -154,7 +155,7 @@ def _contributions(
 def _asked(
     snapshots: pl.DataFrame,
     codes: Integers,
-    recent: Integers,
+    stood: Integers,
     memory: Memory,
     history: History,
     growth: Growth,
@@ -162,15 +163,14 @@ def _asked(
     """What each snapshot is to be set against, shifts apart.
 
     Args:
-        recent: series of the contributions of the state, never falling.
+        stood: how many contributions each series had before.
     """
     series = snapshots["_series"].to_numpy()
     start, _ = history.bounds(series)
-    stood = np.searchsorted(recent, series, "right") - np.searchsorted(recent, series, "left")
     group = growth.codes(snapshots["format"], snapshots["category"])
     return Asked(
         start,
-        ends_of(series, memory.contributes, start + stood),
+        ends_of(series, memory.contributes, start + stood[series]),
         codes,
         group,
         growth.log_share(group, snapshots["age_s"].to_numpy() / 3600),

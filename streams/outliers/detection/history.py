@@ -24,7 +24,7 @@ FEWEST = 2  # below, nothing is said
 
 _WIDTH = 64  # contributions that are looked back at first; more where that is not enough
 _WIDER = 4
-_BLOCK = 2048  # rows at a time: their matrices stay in the processor's cache
+_BLOCK = 4096  # rows at a time: their matrices stay in the processor's cache
 _NEVER_AGAIN = np.iinfo(np.int64).max
 
 
@@ -95,23 +95,22 @@ class History:
 
     Args:
         contributions: by series, each in the order of the log.
+        channels: how many there are.
         growth: curves and priors.
     """
 
-    def __init__(self, contributions: Contributions, growth: Growth) -> None:
+    def __init__(self, contributions: Contributions, channels: int, growth: Growth) -> None:
         self._growth = growth
         self._codes = contributions.codes
         self.published = contributions.published
         self.level, self.share = contributions.carried(growth)
         self._again = _again(contributions)
         self._series = contributions.series
+        self._bounds = bounds_of(self._series, channels)
 
     def bounds(self, series: Integers) -> tuple[Integers, Integers]:
         """Where series begin and end among the contributions."""
-        return (
-            np.searchsorted(self._series, series, "left"),
-            np.searchsorted(self._series, series, "right"),
-        )
+        return self._bounds[series], self._bounds[series + 1]
 
     def kept(self) -> Integers:
         """Positions of the contributions that later snapshots can ask for."""
@@ -205,6 +204,12 @@ def _middle(values: Floats, n: Integers) -> Floats:
     upper = ordered[np.minimum(n // 2, len(values) - 1), column]
     total = np.where(n > 0, lower, 0.0) + np.where(n > 0, upper, 0.0)
     return np.where(n > 0, total / 2, np.nan)
+
+
+def bounds_of(series: Integers, channels: int) -> Integers:
+    """Where each series of some channels begins in an array of them in order, and the end."""
+    sizes = np.bincount(series, minlength=channels * len(FORMATS))
+    return np.concatenate([[0], np.cumsum(sizes)])
 
 
 def ends_of(series: Integers, adds: Booleans, before: Integers) -> Integers:

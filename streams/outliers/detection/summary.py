@@ -36,7 +36,7 @@ def with_baselines(rows: pl.DataFrame, growth: Growth) -> pl.DataFrame:
     recent = exploded(rows, "recent").with_columns(
         series_of(pl.col("_channel"), pl.col("format")).alias("_series")
     )
-    entries = _entries(recent, exploded(rows, "levels"), growth)
+    entries = _entries(recent, exploded(rows, "levels"), len(rows), growth)
     fields = [field.name for field in _DTYPE.inner.fields]
     lists = entries.group_by("_channel", maintain_order=True).agg(
         pl.struct(fields).alias("baselines")
@@ -49,9 +49,11 @@ def with_baselines(rows: pl.DataFrame, growth: Growth) -> pl.DataFrame:
     )
 
 
-def _entries(recent: pl.DataFrame, levels: pl.DataFrame, growth: Growth) -> pl.DataFrame:
+def _entries(
+    recent: pl.DataFrame, levels: pl.DataFrame, channels: int, growth: Growth
+) -> pl.DataFrame:
     (codes,) = codes_of([recent["_channel"]], [recent["video_id"]])
-    history = History(Contributions(recent, codes), growth)
+    history = History(Contributions(recent, codes), channels, growth)
     series = np.unique(recent["_series"].to_numpy())
     start, end = history.bounds(series)
     ages = np.tile(np.array(AGES_H), len(series))
