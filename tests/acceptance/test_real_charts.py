@@ -22,7 +22,7 @@ SNAPSHOTS = "trending_snapshots.parquet"
 VIDEOS = "trending_videos.parquet"
 CHANNELS = DATA / "channel_daily_subs.parquet"
 RECOUNTED = 250  # channels
-# A channel's id is 16 bytes in base64: the last character but one is any of 64, as good as by chance.
+# The last character but one of a channel's id is any of 64, as good as by chance.
 QUARTER = "ABCDEFGHIJKLMNOP"
 
 pytestmark = [
