@@ -60,11 +60,17 @@ class Platform:
             time.sleep(1.5)
 
 
+_OF_THE_MACHINE = (
+    *("PATH", "PYTHONPATH", "HOME", "XDG_CACHE_HOME"),
+    # The servers may have to be downloaded first.
+    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
+    *("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+)
+
+
 def environment(home: Path) -> dict[str, str]:
-    """Of a user who has set nothing but the home."""
-    kept = {
-        k: v for k, v in os.environ.items() if k in ("PATH", "PYTHONPATH", "HOME", "XDG_CACHE_HOME")
-    }
+    """Of a user who has set nothing but the home, behind whatever proxy the machine is."""
+    kept = {k: v for k, v in os.environ.items() if k in _OF_THE_MACHINE}
     return {**kept, "GROUNDSWELL_HOME": str(home), "API_PORT": "8000", "TEASER_MULTIPLE": "3.0"}
 
 
