@@ -7,6 +7,23 @@ import datetime as dt
 # Reasons of a RefusedError that is about what was asked for, whoever asks with whatever key.
 ASKED_WRONG = frozenset({"invalidChannelName", "emptyQuery"})
 
+# Reasons of a RefusedError that is about one channel, list or video: others are answered still.
+ABOUT_ONE = frozenset(
+    {
+        "channelClosed",
+        "channelForbidden",
+        "channelNotFound",
+        "channelSuspended",
+        "forbidden",
+        "notFound",
+        "playlistForbidden",
+        "playlistItemsNotAccessible",
+        "playlistNotFound",
+        "playlistOperationUnsupported",
+        "videoNotFound",
+    }
+)
+
 
 class YouTubeError(Exception):
     """The Data API did not answer as asked; the message says what to do."""
@@ -47,3 +64,8 @@ class RefusedError(YouTubeError):
         super().__init__(message)
         self.status = status
         self.reason = reason
+
+    @property
+    def about_one(self) -> bool:
+        """Whether it is about the one thing that was asked for, not about the key."""
+        return self.status in (403, 404) and self.reason in (*ABOUT_ONE, "http404")
