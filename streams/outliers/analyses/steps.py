@@ -42,6 +42,7 @@ from streams.outliers.analyses.state import Analysis
 from streams.outliers.analyses.titles import storable
 from streams.outliers.content.phrases import plain
 from streams.outliers.youtube.errors import RefusedError
+from streams.outliers.youtube.names import kind
 from streams.outliers.youtube.shapes import Channel, Video
 from streams.outliers.youtube.source import Source
 
@@ -117,7 +118,7 @@ class Steps:
             if refused.reason != NO_NAME and not refused.about_one:
                 raise
             channel = None
-        if channel is not None or "/" in name or name.startswith("@"):
+        if channel is not None or kind(name) != "word":
             return channel
         hits = await self._source.search_channels(name)
         same = [hit.channel_id for hit in hits if plain(hit.title) == plain(name)]

@@ -7,23 +7,6 @@ import datetime as dt
 # Reasons of a RefusedError that is about what was asked for, whoever asks with whatever key.
 ASKED_WRONG = frozenset({"invalidChannelName", "emptyQuery"})
 
-# Reasons of a RefusedError that is about one channel, list or video: others are answered still.
-ABOUT_ONE = frozenset(
-    {
-        "channelClosed",
-        "channelForbidden",
-        "channelNotFound",
-        "channelSuspended",
-        "forbidden",
-        "notFound",
-        "playlistForbidden",
-        "playlistItemsNotAccessible",
-        "playlistNotFound",
-        "playlistOperationUnsupported",
-        "videoNotFound",
-    }
-)
-
 
 class YouTubeError(Exception):
     """The Data API did not answer as asked; the message says what to do."""
@@ -50,6 +33,24 @@ class QuotaExhaustedError(YouTubeError):
 
 class UnavailableError(YouTubeError):
     """No answer, half an answer or 5xx, several times over: it may work later."""
+
+
+# Reasons of a RefusedError that is about one channel, list or video: others are answered still.
+ABOUT_ONE = frozenset(
+    {
+        "channelClosed",
+        "channelForbidden",
+        "channelNotFound",
+        "channelSuspended",
+        "forbidden",
+        "notFound",
+        "playlistForbidden",
+        "playlistItemsNotAccessible",
+        "playlistNotFound",
+        "playlistOperationUnsupported",
+        "videoNotFound",
+    }
+)
 
 
 class RefusedError(YouTubeError):

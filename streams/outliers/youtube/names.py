@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 from streams.outliers.youtube.errors import RefusedError
 
 _ID = re.compile(r"UC[0-9A-Za-z_-]{22}")
+_HOST = re.compile(r"[\w-]+(\.[\w-]+)+(:\d+)?/")  # AC/DC is none
 _HOSTS = ("youtube.com", "www.youtube.com", "m.youtube.com", "music.youtube.com")
 _HELP = (
     "a channel is named by its id (UC and 22 characters), its handle (@name) or the address of "
@@ -36,13 +37,19 @@ def names(text: str) -> list[Name]:
         RefusedError: it names no channel.
     """
     text = text.strip()
-    if _is_address(text):
+    if kind(text) == "address":
         return _of_address(text)
     return _of_word(text, text)
 
 
-def _is_address(text: str) -> bool:
-    return "/" in text
+def kind(text: str) -> Literal["address", "id", "handle", "word"]:
+    """What a text looks like. A word may be a handle without its sign, a user name or a title."""
+    text = text.strip()
+    if "://" in text or _HOST.match(text):
+        return "address"
+    if _ID.fullmatch(text):
+        return "id"
+    return "handle" if text.startswith("@") else "word"
 
 
 def _of_address(text: str) -> list[Name]:
@@ -70,7 +77,7 @@ def _of_word(word: str, text: str) -> list[Name]:
     if _ID.fullmatch(word):
         return [Name("id", word)]
     bare = word.removeprefix("@")
-    if not bare or len(bare) > 100 or any(one.isspace() or one in "@?#&=," for one in bare):
+    if not bare or len(bare) > 100 or any(one.isspace() or one in "@?#&=,/" for one in bare):
         raise _no_channel(text)
     handle = Name("forHandle", f"@{bare}")
     return [handle] if word.startswith("@") else [handle, Name("forUsername", bare)]

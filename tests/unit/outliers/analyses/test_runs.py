@@ -121,14 +121,27 @@ def test_a_search_that_finds_nothing_ends_well() -> None:
     assert found.result.results == "[]"
 
 
-def test_a_competitor_may_be_named_by_its_title() -> None:
+@pytest.mark.parametrize("title", ["Channel 7", "AC/DC"])
+def test_a_competitor_may_be_named_by_its_title(title: str) -> None:
     world = World()
-    world.found["channel 7"] = [list(world.facts)[7]]
-    story = Story(request(world).model_copy(update={"exclusion_channels": ("channel 7",)}))
+    channel_id = list(world.facts)[7]
+    world.facts[channel_id]["title"] = title
+    world.found[title.lower()] = [channel_id]
+    story = Story(request(world).model_copy(update={"exclusion_channels": (title.lower(),)}))
     asyncio.run(story.run(world))
     [read] = [one for one in story.events if isinstance(one, CompetitorRead)]
-    assert read.channel_id == list(world.facts)[7]
-    assert read.title == "Channel 7"
+    assert read.channel_id == channel_id
+    assert read.title == title
+
+
+def test_nobody_searches_for_an_id_that_is_not_there() -> None:
+    world = World()
+    gone = ("UC" + "9" * 22, "@gone", "youtube.com/@gone")
+    story = Story(request(world).model_copy(update={"exclusion_channels": gone}))
+    asyncio.run(story.turn(world))
+    assert "search" not in world.calls
+    assert story.state.exclusion is not None
+    assert story.state.exclusion.unresolved == gone
 
 
 def test_thousands_of_uploads_are_not_asked_for() -> None:
