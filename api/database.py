@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg.rows import DictRow, dict_row
@@ -20,6 +20,7 @@ WAIT_SECONDS = 3.0  # for a free connection, before the client is told to come b
 STATEMENT_MS = 10_000  # a read that takes longer is a mistake; it must not hold a connection
 
 Row = dict[str, Any]
+T = TypeVar("T")
 
 
 class Database:
@@ -71,6 +72,21 @@ class Database:
                         "VALIDATION_ERROR",
                         f"validation error: the database cannot hold this value: {error}",
                     ) from None
+        raise AssertionError("unreachable")
+
+    async def ask(self, question: Callable[[psycopg.AsyncConnection[Any]], Awaitable[T]]) -> T:
+        """What a reading function of another part answers on a connection of the pool.
+
+        Raises:
+            psycopg.OperationalError, PoolTimeout: the server is away.
+        """
+        for attempt in (1, 2):
+            async with self.pool.connection() as connection:
+                try:
+                    return await question(connection)
+                except psycopg.OperationalError:
+                    if attempt == 2 or not connection.broken:
+                        raise
         raise AssertionError("unreachable")
 
     async def one(self, name: str, values: Mapping[str, Any] | None = None) -> Row | None:

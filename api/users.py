@@ -17,7 +17,7 @@ ANONYMOUS = "anonymous"  # whose things are that nobody is named for
 LONGEST_USER = 200  # characters
 
 UserHeader = Annotated[
-    str | None, Header(min_length=1, max_length=LONGEST_USER, description="The user it is for.")
+    str | None, Header(min_length=1, max_length=4 * LONGEST_USER, description="The user it is for.")
 ]
 
 
@@ -46,9 +46,29 @@ class Asker:
         return self.is_admin or self.user_id == owner
 
 
+def as_meant(header: str) -> str:
+    """A header's text, which came as bytes: UTF-8 where it is that, else Latin-1, byte by byte."""
+    try:
+        return header.encode("latin-1").decode()
+    except UnicodeError:
+        return header
+
+
 async def asker(x_user_id: UserHeader = None) -> Asker:
-    """Who asks, by a request's headers."""
-    return Asker(x_user_id)
+    """Who asks, by a request's headers.
+
+    Raises:
+        ApiError: 422: the user's id is too long.
+    """
+    user = None if x_user_id is None else as_meant(x_user_id)
+    if user is not None and len(user) > LONGEST_USER:
+        raise ApiError(
+            422,
+            "VALIDATION_ERROR",
+            f"validation error: header.x-user-id: has at most {LONGEST_USER} characters",
+            details={"errors": [{"path": "header.x-user-id", "reason": "is too long"}]},
+        )
+    return Asker(user)
 
 
 async def admin(who: Annotated[Asker, Depends(asker)]) -> Asker:

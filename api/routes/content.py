@@ -93,8 +93,7 @@ async def reset(here: Here, who: Admin, response: Response) -> ContentAnswer:
 
 
 async def _current(here: Here) -> Current:
-    async with await connect(here) as connection:
-        return await configured.current(connection)
+    return await here.database.ask(configured.current)
 
 
 async def _with(here: Here, part: Mapping[str, Any], expected: int | None) -> Current:

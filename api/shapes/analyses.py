@@ -111,7 +111,9 @@ class Summary(Camel):
     channels_discovered: int
     channels_skipped: int
     videos_analyzed: int
-    units: int = Field(description="Of YouTube's quota, as if nothing had been cached.")
+    units: int = Field(
+        description="Of YouTube's quota that were spent; what was cached costs none."
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from starlette.websockets import WebSocket
 
 from api.security import Keys, offered_key
-from api.users import LONGEST_USER, Asker
+from api.users import LONGEST_USER, Asker, as_meant
 
 PROTOCOL = "groundswell"  # the one that is chosen, where it is offered
 KEY = "groundswell.key."  # and the key in base64url, without padding
@@ -58,9 +58,8 @@ def who_opens(websocket: WebSocket, keys: Keys) -> Asker:
         raise ClosedDoorError(
             NOT_KNOWN, "send the API's key in X-API-Key or in a subprotocol; docs/api.md has how"
         )
-    user = websocket.headers.get("x-user-id")
-    if user is None:
-        user = _carried(websocket, USER)
+    sent = websocket.headers.get("x-user-id")
+    user = _carried(websocket, USER) if sent is None else as_meant(sent)
     if user is not None and not 1 <= len(user) <= LONGEST_USER:
         raise ClosedDoorError(FORBIDDEN, f"a user's id has 1 to {LONGEST_USER} characters")
     return Asker(user)

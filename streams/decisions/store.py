@@ -134,6 +134,13 @@ async def load(
     return streams
 
 
+async def newest(conn: AsyncConnection[Any], domain: str, stream_id: str) -> Recorded | None:
+    """The latest event of a stream; None of one that has none."""
+    async with conn.cursor(row_factory=class_row(Recorded)) as cursor:
+        await cursor.execute(_SQL["newest"], {"domain": domain, "stream_id": stream_id})
+        return await cursor.fetchone()
+
+
 def events_of(decider: Decider[Any, Any, EventT], rows: Iterable[Recorded]) -> Iterable[EventT]:
     """Stored rows as the domain's events.
 

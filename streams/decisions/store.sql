@@ -33,6 +33,13 @@ told AS (
 )
 SELECT count(*), (SELECT count(*) FROM told) FROM appended
 
+-- name: newest
+SELECT position, domain, stream_id, version, type, body, occurred_at, event_id
+FROM decision_events
+WHERE domain = %(domain)s AND stream_id = %(stream_id)s
+ORDER BY version DESC
+LIMIT 1
+
 -- name: load
 SELECT position, domain, stream_id, version, type, body, occurred_at, event_id
 FROM decision_events

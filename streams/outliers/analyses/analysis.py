@@ -107,6 +107,7 @@ class AnalysisDecider:
             case AwaitAnswer():
                 return self._wait_for_answer(state, command)
             case Fail():
+                _hold_turn(state, command.turn)
                 return [Failed(command.error)]
             case CancelAnalysis():
                 return [Cancelled(command.reason)]
@@ -135,7 +136,8 @@ class AnalysisDecider:
                     state,
                     status=Status.PAUSED,
                     turn=state.turn + 1,
-                    stalls=state.stalls + 1,
+                    stalls=state.stalls_of(event.cause) + 1,
+                    cause=event.cause,
                     units=state.units + event.units,
                     error=event.reason,
                 )
@@ -153,8 +155,7 @@ class AnalysisDecider:
                 return _learned(replace(state, stalls=0), event)
 
     def _begin(self, state: Analysis, command: BeginTurn) -> list[AnalysisEvent]:
-        if command.turn != state.turn:
-            raise Refused("stale_turn", f"turn {command.turn} is over; it is turn {state.turn}")
+        _hold_turn(state, command.turn)
         if state.status is Status.PAUSED:
             return [Resumed()]
         if state.step == 0:
@@ -212,22 +213,24 @@ class AnalysisDecider:
         return [*events, *self._and_on(state, more)]
 
     def _wait_for_quota(self, state: Analysis, command: AwaitQuota) -> list[AnalysisEvent]:
+        _hold_turn(state, command.turn)
         if state.status is Status.PAUSED:
             return []
-        if state.stalls >= QUOTA_WAITS:
-            return [Failed(f"waited {state.stalls} times in vain: {command.reason}")]
+        stalls = state.stalls_of("quota")
+        if stalls >= QUOTA_WAITS:
+            return [Failed(f"waited {stalls} times in vain: {command.reason}")]
         resumes_at = max(command.resets_at, command.at)
         return [Paused(command.reason, resumes_at, "quota", command.units)]
 
     def _wait_for_answer(self, state: Analysis, command: AwaitAnswer) -> list[AnalysisEvent]:
+        _hold_turn(state, command.turn)
         if state.status is Status.PAUSED:
             return []
-        if state.stalls >= len(WAITS):
-            return [
-                Failed(f"YouTube did not answer, {state.stalls + 1} times over: {command.reason}")
-            ]
+        stalls = state.stalls_of("unavailable")
+        if stalls >= len(WAITS):
+            return [Failed(f"YouTube did not answer, {stalls + 1} times over: {command.reason}")]
         chance = random.Random(command.seed).uniform(1 - JITTER, 1 + JITTER)
-        resumes_at = command.at + dt.timedelta(seconds=WAITS[state.stalls] * chance)
+        resumes_at = command.at + dt.timedelta(seconds=WAITS[stalls] * chance)
         return [Paused(command.reason, resumes_at, "unavailable", command.units)]
 
 
@@ -253,7 +256,10 @@ def _learned(state: Analysis, event: AnalysisEvent) -> Analysis:
             return replace(state, channels=(*(state.channels or ()), event))
         case UploadsListed():
             uploads = {**state.uploads, event.channel_id: event.video_ids}
-            return _further(replace(state, uploads=uploads), event)
+            refused = state.refused
+            if event.refused is not None:
+                refused = {**refused, event.channel_id: event.refused}
+            return _further(replace(state, uploads=uploads, refused=refused), event)
         case ChannelAnalyzed():
             analyzed = {**state.analyzed, event.channel_id: event}
             return _further(replace(state, analyzed=analyzed), event)
@@ -265,6 +271,11 @@ def _further(
     state: Analysis, event: CompetitorRead | QuerySearched | UploadsListed | ChannelAnalyzed
 ) -> Analysis:
     return replace(state, progress=event.progress, units=state.units + event.units)
+
+
+def _hold_turn(state: Analysis, turn: int) -> None:
+    if state.turn != turn:
+        raise Refused("stale_turn", f"turn {turn} is over; it is turn {state.turn}")
 
 
 def _hold_step(state: Analysis, step: int) -> None:

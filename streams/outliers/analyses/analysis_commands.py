@@ -91,9 +91,14 @@ class RankResults:
 
 @dataclass(frozen=True, slots=True)
 class AwaitQuota:
-    """The day's units are spent."""
+    """The day's units are spent.
+
+    Attributes:
+        turn: of the worker that says so; once another turn has begun it says nothing.
+    """
 
     at: dt.datetime
+    turn: int
     reason: str
     resets_at: dt.datetime
     units: int = 0
@@ -104,10 +109,12 @@ class AwaitAnswer:
     """YouTube does not answer.
 
     Attributes:
+        turn: see `AwaitQuota`.
         seed: chance for the delay until it is asked again.
     """
 
     at: dt.datetime
+    turn: int
     reason: str
     seed: int
     units: int = 0
@@ -115,9 +122,14 @@ class AwaitAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Fail:
-    """Nothing that could be done later would help."""
+    """Nothing that could be done later would help.
+
+    Attributes:
+        turn: see `AwaitQuota`.
+    """
 
     at: dt.datetime
+    turn: int
     error: str
 
 

@@ -120,12 +120,17 @@ class ChannelDiscovered:
 
 @dataclass(frozen=True, slots=True)
 class UploadsListed:
-    """The newest videos of a discovered channel, newest first."""
+    """The newest videos of a discovered channel, newest first.
+
+    Attributes:
+        refused: why YouTube does not list them, for a person; None where it does.
+    """
 
     channel_id: str
     video_ids: tuple[str, ...]
     progress: float = 0.0
     units: int = 0
+    refused: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from pydantic.alias_generators import to_camel
 from streams.outliers.content.shapes import Content
 
 COMPETITORS_MOST = 50
+SUBSCRIBERS_MOST = 10**12  # more than there are people; the log keeps 64 bits
 
 
 def _named(text: str) -> str:
@@ -40,8 +41,8 @@ class AnalysisRequest(BaseModel):
     exclusion_channels: tuple[
         Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_named)], ...
     ] = Field((), max_length=COMPETITORS_MOST)
-    min_subs: int = Field(10_000, ge=1_000)
-    max_subs: int = Field(500_000, ge=10_000)
+    min_subs: int = Field(10_000, ge=1_000, le=SUBSCRIBERS_MOST)
+    max_subs: int = Field(500_000, ge=10_000, le=SUBSCRIBERS_MOST)
     time_window: int = Field(7, ge=1, le=30)
     outlier_threshold: float = Field(20.0, ge=10, le=100, allow_inf_nan=False)
 

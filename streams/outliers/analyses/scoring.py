@@ -51,15 +51,20 @@ class Kept:
 
 
 def analyzed(
-    channel: ChannelDiscovered, videos: Sequence[Video], asked: Asked, excluded: Sequence[str]
+    channel: ChannelDiscovered,
+    videos: Sequence[Video],
+    asked: Asked,
+    excluded: Sequence[str],
+    refused: str | None = None,
 ) -> ChannelAnalyzed:
     """What becomes of a channel.
 
     Args:
         videos: its recent ones that there are still.
         excluded: phrases that no kept title has.
+        refused: why YouTube does not list its videos, if so.
     """
-    why = _skipped(channel, videos, asked.content)
+    why = refused or _skipped(channel, videos, asked.content)
     kept = [] if why else _kept(channel, videos, asked, excluded)
     results = json.dumps([asdict(one) for one in kept], ensure_ascii=False)
     return ChannelAnalyzed(channel.channel_id, len(kept), results, len(videos), why)

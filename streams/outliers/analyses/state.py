@@ -45,7 +45,8 @@ class Analysis:
         step: the latest step that began, 1 to 5; 0 before; 6 when it is done. A run that waits,
             failed or was called off keeps the step at which that happened.
         turn: number of the latest entry in the work queue; entries of others do nothing.
-        stalls: how often in a row the run has had to wait and then got nowhere.
+        stalls: how often in a row the run has had to wait for the same cause and then got nowhere.
+        cause: of the latest wait.
         progress: 0 to 100; never falls.
         units: of the Data API, spent on what is recorded.
         competitors: what was read of them, by the name in the request.
@@ -53,6 +54,7 @@ class Analysis:
         searches: channel ids by query, in the order of searches.
         channels: that suit, in the order in which they were found; None before that is known.
         uploads: newest video ids by channel id.
+        refused: why YouTube did not list a channel's uploads, by the ids of such channels.
         analyzed: results by channel id.
         result: the end of a completed analysis.
         error: why it failed, waits or was called off.
@@ -64,6 +66,7 @@ class Analysis:
     step: int = 0
     turn: int = 0
     stalls: int = 0
+    cause: str | None = None
     progress: float = 0.0
     units: int = 0
     competitors: Mapping[str, CompetitorRead] = field(default_factory=dict)
@@ -71,9 +74,14 @@ class Analysis:
     searches: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     channels: tuple[ChannelDiscovered, ...] | None = None
     uploads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
     analyzed: Mapping[str, ChannelAnalyzed] = field(default_factory=dict)
     result: Completed | None = None
     error: str | None = None
+
+    def stalls_of(self, cause: str) -> int:
+        """How often in a row the run has waited for that, and for nothing else in between."""
+        return self.stalls if self.cause == cause else 0
 
     @property
     def asked(self) -> Asked:

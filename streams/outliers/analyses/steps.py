@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
 
 from streams.outliers.analyses.analysis import (
     CHANNELS,
@@ -28,6 +30,7 @@ from streams.outliers.analyses.analysis_commands import (
 )
 from streams.outliers.analyses.discovery import suits
 from streams.outliers.analyses.events import (
+    ChannelAnalyzed,
     ChannelDiscovered,
     CompetitorRead,
     QuerySearched,
@@ -39,6 +42,7 @@ from streams.outliers.analyses.state import Analysis
 from streams.outliers.analyses.titles import storable
 from streams.outliers.content.phrases import plain
 from streams.outliers.youtube.errors import RefusedError
+from streams.outliers.youtube.names import kind
 from streams.outliers.youtube.shapes import Channel, Video
 from streams.outliers.youtube.source import Source
 
@@ -47,6 +51,8 @@ TOGETHER = 10  # channels whose uploads are asked for at once, and recorded toge
 VIDEOS = 200  # ids asked for between two records: a whole number of calls
 
 NO_NAME = "invalidChannelName"  # how the client refuses a text that names no channel
+
+log = structlog.get_logger()
 
 Record = Callable[[AnalysisCommand], Awaitable[Analysis]]
 
@@ -91,11 +97,14 @@ class Steps:
         for name in state.competitors_left:
             channel = await self._named(name)
             videos = await self._recent(channel, state.asked.since) if channel else []
+            titles = [video.title for video in videos]
+            # In a thread: thousands of phrases in hundreds of titles would hold up other runs.
+            found = await asyncio.to_thread(games, titles, state.asked.content.game_patterns)
             read = CompetitorRead(
                 name=name,
                 channel_id=channel.channel_id if channel else None,
                 title=storable(channel.title) if channel else None,
-                games=games((video.title for video in videos), state.asked.content.game_patterns),
+                games=found,
                 videos=len(videos),
                 units=self.units(),
             )
@@ -106,10 +115,10 @@ class Steps:
         try:
             channel = await self._source.channel_named(name)
         except RefusedError as refused:
-            if refused.reason != NO_NAME:
+            if refused.reason != NO_NAME and not refused.about_one:
                 raise
             channel = None
-        if channel is not None or "/" in name or name.startswith("@"):
+        if channel is not None or kind(name) != "word":
             return channel
         hits = await self._source.search_channels(name)
         same = [hit.channel_id for hit in hits if plain(hit.title) == plain(name)]
@@ -117,7 +126,17 @@ class Steps:
         return found[0] if found else None
 
     async def _recent(self, channel: Channel, since: dt.datetime) -> list[Video]:
-        ids = await self._source.uploads(channel, limit=COMPETITOR_VIDEOS, since=since)
+        try:
+            ids = await self._source.uploads(channel, limit=COMPETITOR_VIDEOS, since=since)
+        except RefusedError as refused:
+            if not refused.about_one:
+                raise
+            log.warning(
+                "competitor's uploads are not shown",
+                channel_id=channel.channel_id,
+                reason=refused.reason,
+            )
+            return []
         return await self._source.videos(ids) if ids else []
 
     async def _discovery(self, state: Analysis) -> None:
@@ -154,7 +173,14 @@ class Steps:
                     raise error
 
     async def _listed(self, discovered: ChannelDiscovered) -> UploadsListed:
-        ids = await self._source.uploads(_channel(discovered), limit=RECENT)
+        try:
+            ids = await self._source.uploads(_channel(discovered), limit=RECENT)
+        except RefusedError as refused:
+            # The key was good for the searches: this is about the channel.
+            if not refused.about_one:
+                raise
+            why = f"YouTube does not show its uploads ({storable(refused.reason)[:100]})"
+            return UploadsListed(discovered.channel_id, (), refused=why)
         return UploadsListed(discovered.channel_id, tuple(ids))
 
     async def _scoring(self, state: Analysis) -> None:
@@ -170,16 +196,29 @@ class Steps:
             found = await self._source.videos(asked) if asked else []
             known |= dict.fromkeys(asked)
             known |= {video.video_id: video for video in found}
-            results = []
+            ready: list[tuple[ChannelDiscovered, list[Video]]] = []
             while left and all(one in known for one in state.uploads.get(left[0].channel_id, ())):
                 channel = left.pop(0)
                 ids = state.uploads.get(channel.channel_id, ())
                 videos = [video for one in ids if (video := known[one]) is not None]
-                results.append(analyzed(channel, videos, state.asked, excluded))
-            await self._record(RecordScores(_now(), tuple(results), self.units()))
+                ready.append((channel, videos))
+            results = await asyncio.to_thread(_scored, ready, state, excluded)
+            await self._record(RecordScores(_now(), results, self.units()))
 
     async def _ranking(self, state: Analysis) -> None:
         await self._record(RankResults(_now()))
+
+
+def _scored(
+    ready: Sequence[tuple[ChannelDiscovered, Sequence[Video]]],
+    state: Analysis,
+    excluded: Sequence[str],
+) -> tuple[ChannelAnalyzed, ...]:
+    """What becomes of channels; takes long where there are many phrases."""
+    return tuple(
+        analyzed(channel, videos, state.asked, excluded, state.refused.get(channel.channel_id))
+        for channel, videos in ready
+    )
 
 
 def _channel(discovered: ChannelDiscovered) -> Channel:

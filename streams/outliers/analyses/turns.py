@@ -23,9 +23,12 @@ from streams.outliers.analyses.analysis_commands import (
 from streams.outliers.analyses.events import AnalysisEvent
 from streams.outliers.analyses.state import Analysis
 from streams.outliers.analyses.steps import Steps
+from streams.outliers.analyses.titles import storable
 from streams.outliers.youtube.errors import QuotaExhaustedError, RefusedError, UnavailableError
 from streams.outliers.youtube.quota import counted
 from streams.outliers.youtube.source import Source
+
+_LONGEST = 1_000  # characters of another's words
 
 log = structlog.get_logger()
 
@@ -54,6 +57,7 @@ class Turns:
             log.info("turn of an analysis left", reason=refused.reason, code=refused.code, **facts)
 
     async def _step(self, story: _Story, state: Analysis) -> None:
+        turn = state.turn
         with counted() as units:
             steps = Steps(self._source, story.record, lambda: units.spent)
             wish: AnalysisCommand
@@ -61,17 +65,25 @@ class Turns:
                 await steps.make(state)
                 return
             except QuotaExhaustedError as error:
-                wish = AwaitQuota(_now(), str(error), error.resets_at, steps.units())
+                wish = AwaitQuota(_now(), turn, _said(error), error.resets_at, steps.units())
             except UnavailableError as error:
                 seed = random.getrandbits(32)
-                wish = AwaitAnswer(_now(), str(error), seed, steps.units())
+                wish = AwaitAnswer(_now(), turn, _said(error), seed, steps.units())
             except RefusedError as error:
-                wish = Fail(_now(), f"YouTube refused: {error}")
+                wish = Fail(_now(), turn, f"YouTube refused: {_said(error)}")
+            except psycopg.DataError as error:
+                # The same answer would be refused again, however often the queue brought it back.
+                log.exception("answer cannot be stored", analysis_id=story.analysis_id)
+                wish = Fail(
+                    _now(),
+                    turn,
+                    f"step {state.step}: PostgreSQL takes no such answer: {_said(error)}",
+                )
             except (Refused, ConflictError, psycopg.Error):
                 raise
             except Exception as error:
                 log.exception("step of an analysis broke down", analysis_id=story.analysis_id)
-                wish = Fail(_now(), f"step {state.step} broke down: {type(error).__name__}")
+                wish = Fail(_now(), turn, f"step {state.step} broke down: {type(error).__name__}")
         await story.record(wish)
 
 
@@ -92,6 +104,11 @@ class _Story:
         async with self._pool.connection() as conn:
             self._known = await commands.decide(conn, self.analysis_id, command, known=self._known)
         return self._known.state
+
+
+def _said(error: Exception) -> str:
+    """An error's words, which may be a server's, as the store can hold them."""
+    return storable(str(error))[:_LONGEST]
 
 
 def _now() -> dt.datetime:

@@ -8,13 +8,28 @@ from typing import Any
 from psycopg import AsyncConnection
 
 from streams.decisions import execution
+from streams.decisions.store import ConflictError, append, events_of, newest
 from streams.outliers.content.shapes import Content
-from streams.outliers.content.story import CONTENT, CONTENT_ID, Change, Current, Reset
+from streams.outliers.content.story import (
+    CONTENT,
+    CONTENT_ID,
+    Change,
+    ContentCommand,
+    Current,
+    Reset,
+)
 
 
 async def current(conn: AsyncConnection[Any]) -> Current:
-    """The content as it is now: the truth, ahead of any projection."""
-    return (await execution.look(conn, CONTENT, CONTENT_ID)).state
+    """The content as it is now: the truth, ahead of any projection.
+
+    Each change has all of it, so the newest alone is read.
+    """
+    row = await newest(conn, CONTENT.domain, CONTENT_ID)
+    if row is None:
+        return CONTENT.initial
+    [event] = events_of(CONTENT, [row])
+    return Current(Content.model_validate_json(event.content), row.version, event.changed_by)
 
 
 async def change(
@@ -32,10 +47,32 @@ async def change(
         Refused: somebody else changed it first (code `changed`).
     """
     command = Change(dt.datetime.now(dt.UTC), changed_by, content, expected)
-    return (await execution.execute(conn, CONTENT, CONTENT_ID, command)).state
+    return await _decide(conn, command)
 
 
 async def reset(conn: AsyncConnection[Any], *, changed_by: str) -> Current:
     """Set the content back to what is shipped; answers it."""
     command = Reset(dt.datetime.now(dt.UTC), changed_by)
-    return (await execution.execute(conn, CONTENT, CONTENT_ID, command)).state
+    return await _decide(conn, command)
+
+
+async def _decide(conn: AsyncConnection[Any], command: ContentCommand) -> Current:
+    for attempt in range(1, execution.ATTEMPTS + 1):
+        now = await current(conn)
+        decision = execution.decided(CONTENT, now, now.version, command)
+        if not decision.events:
+            break
+        try:
+            await append(
+                conn,
+                CONTENT.domain,
+                CONTENT_ID,
+                decision.events,
+                expected=now.version,
+                at=command.at,
+            )
+            break
+        except ConflictError:
+            if attempt == execution.ATTEMPTS:
+                raise
+    return decision.state

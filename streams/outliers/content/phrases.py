@@ -60,7 +60,9 @@ def has_any(text: str, phrases: Iterable[str]) -> bool:
     return any(has(text, _sought(phrase)) for phrase in phrases)
 
 
-@lru_cache(maxsize=10_000)
+# Room for the phrases of several contents at once (shapes.TOTAL_MOST each), so that runs side by
+# side do not drive out each other's: each phrase is made plain once, not once for every title.
+@lru_cache(maxsize=50_000)
 def _sought(phrase: str) -> str:
     return plain(phrase)
 

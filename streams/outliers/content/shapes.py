@@ -8,7 +8,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from streams.outliers.content.phrases import plain
@@ -16,6 +24,8 @@ from streams.outliers.content.phrases import plain
 QUERIES_MOST = 50  # a search costs 100 units, a day has 10,000
 PATTERNS_MOST = 500
 PHRASES_MOST = 50
+TOTAL_MOST = 5_000  # phrases of all kinds: each is looked for in each title
+BYTES_MOST = 900_000  # as JSON; with a request around it, it is an event of at most 1 MB
 
 
 def _cleaned(text: str) -> str:
@@ -143,6 +153,21 @@ class Content(Part):
             if names.count(name) > 1:
                 raise ValueError(f"two games are named {name!r}: give one of them all the phrases")
         return patterns
+
+    @model_validator(mode="after")
+    def _not_too_much(self) -> Content:
+        patterns = [len(one.phrases) for one in self.game_patterns]
+        rules = [len(one.phrases) + len(one.unless) for one in self.brand_fit.rules]
+        total = sum(patterns) + sum(rules) + len(self.exclusion_patterns)
+        if total > TOTAL_MOST:
+            raise ValueError(
+                f"has {total} phrases in game patterns, exclusion patterns and rules of the brand "
+                f"fit together; at most {TOTAL_MOST} are looked for"
+            )
+        size = len(self.model_dump_json().encode())
+        if size > BYTES_MOST:
+            raise ValueError(f"has {size} bytes as JSON; at most {BYTES_MOST} are kept")
+        return self
 
 
 def defaults() -> Content:

@@ -35,6 +35,24 @@ class UnavailableError(YouTubeError):
     """No answer, half an answer or 5xx, several times over: it may work later."""
 
 
+# Reasons of a RefusedError that is about one channel, list or video: others are answered still.
+ABOUT_ONE = frozenset(
+    {
+        "channelClosed",
+        "channelForbidden",
+        "channelNotFound",
+        "channelSuspended",
+        "forbidden",
+        "notFound",
+        "playlistForbidden",
+        "playlistItemsNotAccessible",
+        "playlistNotFound",
+        "playlistOperationUnsupported",
+        "videoNotFound",
+    }
+)
+
+
 class RefusedError(YouTubeError):
     """The request itself is wrong, or the key is: trying again changes nothing.
 
@@ -47,3 +65,8 @@ class RefusedError(YouTubeError):
         super().__init__(message)
         self.status = status
         self.reason = reason
+
+    @property
+    def about_one(self) -> bool:
+        """Whether it is about the one thing that was asked for, not about the key."""
+        return self.status in (403, 404) and self.reason in (*ABOUT_ONE, "http404")

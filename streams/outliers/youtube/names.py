@@ -9,12 +9,13 @@ from urllib.parse import unquote, urlsplit
 
 from streams.outliers.youtube.errors import RefusedError
 
-_ID = re.compile(r"UC[0-9A-Za-z_-]{22}")
+CHANNEL_ID = re.compile(r"UC[0-9A-Za-z_-]{22}")
 _HOSTS = ("youtube.com", "www.youtube.com", "m.youtube.com", "music.youtube.com")
 _HELP = (
     "a channel is named by its id (UC and 22 characters), its handle (@name) or the address of "
     "its page (https://www.youtube.com/@name, /channel/UC..., /user/name)"
 )
+_HOST = re.compile(r"[\w-]+(\.[\w-]+)+(:\d+)?/")  # AC/DC is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +37,19 @@ def names(text: str) -> list[Name]:
         RefusedError: it names no channel.
     """
     text = text.strip()
-    if _is_address(text):
+    if kind(text) == "address":
         return _of_address(text)
     return _of_word(text, text)
 
 
-def _is_address(text: str) -> bool:
-    return "/" in text
+def kind(text: str) -> Literal["address", "id", "handle", "word"]:
+    """What a text looks like. A word may be a handle without its sign, a user name or a title."""
+    text = text.strip()
+    if "://" in text or _HOST.match(text):
+        return "address"
+    if CHANNEL_ID.fullmatch(text):
+        return "id"
+    return "handle" if text.startswith("@") else "word"
 
 
 def _of_address(text: str) -> list[Name]:
@@ -54,7 +61,7 @@ def _of_address(text: str) -> list[Name]:
     if address.scheme not in ("http", "https") or address.hostname not in _HOSTS or not steps:
         raise _no_channel(text)
     match steps:
-        case ["channel", identity, *_] if _ID.fullmatch(identity):
+        case ["channel", identity, *_] if CHANNEL_ID.fullmatch(identity):
             return [Name("id", identity)]
         case ["user", name, *_]:
             return [Name("forUsername", name)]
@@ -67,10 +74,10 @@ def _of_address(text: str) -> list[Name]:
 
 
 def _of_word(word: str, text: str) -> list[Name]:
-    if _ID.fullmatch(word):
+    if CHANNEL_ID.fullmatch(word):
         return [Name("id", word)]
     bare = word.removeprefix("@")
-    if not bare or len(bare) > 100 or any(one.isspace() or one in "@?#&=," for one in bare):
+    if not bare or len(bare) > 100 or any(one.isspace() or one in "@?#&=,/" for one in bare):
         raise _no_channel(text)
     handle = Name("forHandle", f"@{bare}")
     return [handle] if word.startswith("@") else [handle, Name("forUsername", bare)]

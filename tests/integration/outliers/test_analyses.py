@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from psycopg import AsyncConnection
+from psycopg.errors import UntranslatableCharacter
 
 from streams.decisions.decider import Refused
 from streams.outliers.analyses import analysis as rules
@@ -100,6 +101,11 @@ def test_silence_is_waited_out_a_few_times_then_it_fails(
     ("trouble", "said"),
     [
         (RefusedError(400, "keyInvalid", "the key is not valid"), "YouTube refused: the key is"),
+        (RefusedError(400, "keyInvalid", "no\0 \ud800good"), "YouTube refused: no   good"),
+        (
+            UntranslatableCharacter("\\u0000 cannot be converted"),
+            "step 1: PostgreSQL takes no such",
+        ),
         (KeyError("surprise"), "step 1 broke down: KeyError"),
     ],
 )

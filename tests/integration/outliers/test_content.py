@@ -29,6 +29,11 @@ def test_content_is_what_was_put_last_and_can_be_set_back(database: str) -> None
         assert (await change(conn, with_queries("chess"), changed_by="bob")).version == 1
         assert (await reset(conn, changed_by="bob")).content == defaults()
         assert (await current(conn)).version == 2
+        # Only the newest change is read, however many there were.
+        await conn.execute("UPDATE decision_events SET body = '{}' WHERE version = 1")
+        assert (await current(conn)).changed_by == "bob"
+        assert (await change(conn, with_queries("go"), changed_by="ada")).version == 3
+        assert (await current(conn)).content.search_queries == ("go",)
 
     asyncio.run(_connected(database, story))
 

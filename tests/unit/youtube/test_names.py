@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streams.outliers.youtube.errors import RefusedError
-from streams.outliers.youtube.names import Name, names
+from streams.outliers.youtube.names import Name, kind, names
 
 ID = "UC-9-kyTW8ZkZNDHQJ6FgpwQ"
 
@@ -35,12 +35,30 @@ def test_names_of_channels(text: str, found: list[Name]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (f" {ID} ", "id"),
+        ("@name", "handle"),
+        ("youtube.com/@name", "address"),
+        ("http://name", "address"),
+        ("AC/DC", "word"),
+        ("Mr. X/Y", "word"),
+        ("name", "word"),
+        (ID[:-1], "word"),
+    ],
+)
+def test_what_a_text_looks_like(text: str, found: str) -> None:
+    assert kind(text) == found
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",
         "  ",
         "@",
         "two words",
+        "AC/DC",
         "a,b",
         "https://www.youtube.com/",
         "https://www.youtube.com/watch?v=dQw4w9WgXcQ",

@@ -21,6 +21,8 @@ def test_both_spellings_are_understood() -> None:
         {"minSubs": 999},
         {"maxSubs": 9_999},
         {"minSubs": 20_000, "maxSubs": 20_000},
+        {"maxSubs": 10**12 + 1},
+        {"minSubs": 10**19, "maxSubs": 10**20},
         {"timeWindow": 0},
         {"timeWindow": 31},
         {"outlierThreshold": 9.99},

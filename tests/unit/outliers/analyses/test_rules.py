@@ -38,10 +38,11 @@ from tests.unit.outliers.analyses.a_world import NOW
 from tests.unit.outliers.analyses.stories import Story, queries
 
 IDS = st.sampled_from(["a", "b", "c"])
+TURNS = st.integers(1, 9)
 LATER = NOW + dt.timedelta(hours=1)
 
 wishes = st.one_of(
-    st.builds(BeginTurn, st.just(NOW), st.integers(1, 9)),
+    st.builds(BeginTurn, st.just(NOW), TURNS),
     st.builds(
         RecordCompetitor,
         st.just(NOW),
@@ -73,10 +74,13 @@ wishes = st.one_of(
         ).map(tuple),
     ),
     st.just(RankResults(NOW)),
-    st.just(AwaitQuota(NOW, "no units", LATER)),
-    st.just(AwaitAnswer(NOW, "no answer", seed=1)),
+    st.builds(AwaitQuota, st.just(NOW), TURNS, st.just("no units"), st.just(LATER)),
+    st.builds(AwaitAnswer, st.just(NOW), TURNS, st.just("no answer"), st.just(1)),
 )
-ends = st.sampled_from([Fail(NOW, "broken"), CancelAnalysis(NOW, "no longer wanted")])
+ends = st.one_of(
+    st.builds(Fail, st.just(NOW), TURNS, st.just("broken")),
+    st.just(CancelAnalysis(NOW, "no longer wanted")),
+)
 
 
 @given(st.lists(wishes, max_size=40), st.lists(ends, max_size=2), st.lists(wishes, max_size=5))

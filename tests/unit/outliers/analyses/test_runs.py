@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.decisions.decider import Refused
 from streams.outliers.analyses.analysis import QUOTA_WAITS, WAITS
-from streams.outliers.analyses.analysis_commands import AwaitAnswer, AwaitQuota, BeginTurn
+from streams.outliers.analyses.analysis_commands import AwaitAnswer, AwaitQuota, BeginTurn, Fail
 from streams.outliers.analyses.events import (
     AnalysisEvent,
     ChannelAnalyzed,
@@ -23,7 +24,8 @@ from streams.outliers.analyses.events import (
     UploadsListed,
 )
 from streams.outliers.analyses.state import Status
-from streams.outliers.youtube.errors import UnavailableError
+from streams.outliers.youtube.errors import RefusedError, UnavailableError
+from streams.outliers.youtube.shapes import Channel
 from tests.unit.outliers.analyses.a_world import NOW, World
 from tests.unit.outliers.analyses.stories import Story, expected, queries, request, verify
 
@@ -119,14 +121,27 @@ def test_a_search_that_finds_nothing_ends_well() -> None:
     assert found.result.results == "[]"
 
 
-def test_a_competitor_may_be_named_by_its_title() -> None:
+@pytest.mark.parametrize("title", ["Channel 7", "AC/DC"])
+def test_a_competitor_may_be_named_by_its_title(title: str) -> None:
     world = World()
-    world.found["channel 7"] = [list(world.facts)[7]]
-    story = Story(request(world).model_copy(update={"exclusion_channels": ("channel 7",)}))
+    channel_id = list(world.facts)[7]
+    world.facts[channel_id]["title"] = title
+    world.found[title.lower()] = [channel_id]
+    story = Story(request(world).model_copy(update={"exclusion_channels": (title.lower(),)}))
     asyncio.run(story.run(world))
     [read] = [one for one in story.events if isinstance(one, CompetitorRead)]
-    assert read.channel_id == list(world.facts)[7]
-    assert read.title == "Channel 7"
+    assert read.channel_id == channel_id
+    assert read.title == title
+
+
+def test_nobody_searches_for_an_id_that_is_not_there() -> None:
+    world = World()
+    gone = ("UC" + "9" * 22, "@gone", "youtube.com/@gone")
+    story = Story(request(world).model_copy(update={"exclusion_channels": gone}))
+    asyncio.run(story.turn(world))
+    assert "search" not in world.calls
+    assert story.state.exclusion is not None
+    assert story.state.exclusion.unresolved == gone
 
 
 def test_thousands_of_uploads_are_not_asked_for() -> None:
@@ -140,8 +155,6 @@ def test_thousands_of_uploads_are_not_asked_for() -> None:
 
 
 def test_an_old_turn_does_nothing() -> None:
-    from streams.decisions.decider import Refused
-
     world = World()
     story = Story(request(world))
     asyncio.run(story.turn(world))
@@ -150,19 +163,95 @@ def test_an_old_turn_does_nothing() -> None:
         story.decide(BeginTurn(NOW, 1))
 
 
+@pytest.mark.parametrize(
+    "wish",
+    [
+        AwaitQuota(NOW, 1, "no units", NOW),
+        AwaitAnswer(NOW, 1, "no answer", seed=1),
+        Fail(NOW, 1, "broken"),
+    ],
+)
+def test_who_has_lost_its_turn_neither_pauses_nor_fails_the_run(
+    wish: AwaitQuota | AwaitAnswer | Fail,
+) -> None:
+    world = World()
+    story = Story(request(world))
+    asyncio.run(story.turn(world))
+    before = list(story.events)
+    with pytest.raises(Refused, match="turn 1 is over"):
+        story.decide(wish)
+    assert story.events == before
+    assert asyncio.run(story.run(world)).status is Status.COMPLETED
+
+
+def test_days_without_units_do_not_use_up_the_patience_for_silence() -> None:
+    story = Story(request(World()))
+
+    def wait(*, quota: bool) -> Paused:
+        turn = story.decide(BeginTurn(NOW, story.state.turn)).turn
+        if quota:
+            story.decide(AwaitQuota(NOW, turn, "no units", NOW + dt.timedelta(days=1)))
+        else:
+            story.decide(AwaitAnswer(NOW, turn, "no answer", seed=1))
+        paused = story.events[-1]
+        assert isinstance(paused, Paused)
+        return paused
+
+    for _ in range(QUOTA_WAITS):
+        wait(quota=True)
+    assert (wait(quota=False).resumes_at - NOW).total_seconds() < 2 * WAITS[0]
+    for _ in WAITS[1:]:
+        wait(quota=False)
+    assert wait(quota=True).cause == "quota"  # and that begins anew as well
+
+
+class SomeAreClosed(World):
+    """A world whose odd channels show nobody what they uploaded."""
+
+    reason = "playlistItemsNotAccessible"
+
+    async def uploads(
+        self, channel: Channel, *, limit: int, since: dt.datetime | None = None
+    ) -> list[str]:
+        if int(channel.channel_id[2:]) % 2:
+            raise RefusedError(403, self.reason, "the request is not properly authorized")
+        return await super().uploads(channel, limit=limit, since=since)
+
+
+def test_a_channel_that_youtube_does_not_show_is_skipped_and_the_run_goes_on() -> None:
+    world = SomeAreClosed()
+    story = Story(request(world))
+    found = asyncio.run(story.run(world))
+    assert found.status is Status.COMPLETED
+    skipped = {
+        int(one.channel_id[2:]) % 2
+        for one in story.events
+        if isinstance(one, ChannelAnalyzed) and "playlistItemsNotAccessible" in (one.skipped or "")
+    }
+    assert skipped == {1}
+    assert any(one.skipped is None for one in found.analyzed.values())
+
+
+def test_a_refusal_of_the_key_is_no_matter_of_one_channel() -> None:
+    world = SomeAreClosed()
+    world.reason = "keyInvalid"
+    with pytest.raises(RefusedError):
+        asyncio.run(Story(request(world)).run(world))
+
+
 def test_waits_for_an_answer_grow_then_the_run_fails() -> None:
     story = Story(request(World()))
     waits = []
     for _ in WAITS:
         story.decide(BeginTurn(NOW, story.state.turn))
-        story.decide(AwaitAnswer(NOW, "no answer", seed=1, units=2))
+        story.decide(AwaitAnswer(NOW, story.state.turn, "no answer", seed=1, units=2))
         paused = story.events[-1]
         assert isinstance(paused, Paused)
         waits.append((paused.resumes_at - NOW).total_seconds())
         assert story.state.status is Status.PAUSED
     assert waits == sorted(waits)
     story.decide(BeginTurn(NOW, story.state.turn))
-    story.decide(AwaitAnswer(NOW, "no answer", seed=1))
+    story.decide(AwaitAnswer(NOW, story.state.turn, "no answer", seed=1))
     assert story.events[-1] == Failed("YouTube did not answer, 5 times over: no answer")
     assert story.state.units == 2 * len(WAITS)
 
@@ -177,7 +266,7 @@ def test_an_answer_in_between_makes_patience_anew() -> None:
             try:
                 await story.turn(world)
             except UnavailableError:
-                story.decide(AwaitAnswer(NOW, "no answer", seed=1))
+                story.decide(AwaitAnswer(NOW, story.state.turn, "no answer", seed=1))
             if story.state.status.ended:
                 break
         await story.run(world)
@@ -191,8 +280,8 @@ def test_a_quota_that_is_never_enough_fails_in_the_end() -> None:
     tomorrow = NOW + dt.timedelta(days=1)
     for _ in range(QUOTA_WAITS):
         story.decide(BeginTurn(NOW, story.state.turn))
-        story.decide(AwaitQuota(NOW, "no units", tomorrow))
+        story.decide(AwaitQuota(NOW, story.state.turn, "no units", tomorrow))
         assert story.state.status is Status.PAUSED
     story.decide(BeginTurn(NOW, story.state.turn))
-    story.decide(AwaitQuota(NOW, "no units", tomorrow))
+    story.decide(AwaitQuota(NOW, story.state.turn, "no units", tomorrow))
     assert story.state.status is Status.FAILED

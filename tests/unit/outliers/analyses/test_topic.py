@@ -34,11 +34,11 @@ def recorded(domain: str, stream_id: str, version: int, event: object) -> Record
 def test_every_event_of_an_analysis_fits_the_topic() -> None:
     world = World()
     done, called_off, failed = (Story(request(world)) for _ in range(3))
-    done.decide(AwaitQuota(NOW, "no units", NOW + dt.timedelta(hours=3)))
+    done.decide(AwaitQuota(NOW, done.state.turn, "no units", NOW + dt.timedelta(hours=3)))
     done.decide(BeginTurn(NOW, done.state.turn))
     asyncio.run(done.run(world))
     called_off.decide(CancelAnalysis(NOW, "no longer wanted"))
-    failed.decide(Fail(NOW, "the key is not valid"))
+    failed.decide(Fail(NOW, failed.state.turn, "the key is not valid"))
     events = [*done.events, *called_off.events, *failed.events]
     assert {type(one) for one in events} == set(ANALYSES.events)
     schemas = {record["name"]: parse_schema(record) for record in OUTLIER_ANALYSES.records}
