@@ -13,13 +13,16 @@ import polars as pl
 from infra.replay.source import LogSource, Tally
 from infra.settings import Settings
 from schemas.catalogue import OUTLIER_GROWTH, VIDEO_SNAPSHOTS
+from schemas.codec import Codec
+from schemas.errors import SchemaError
 from schemas.publisher import Publisher, new_event_id
-from streams.columnar.kafka.log import slices
+from schemas.registry import Registry
+from schemas.topic import Topic
+from streams.columnar.kafka.log import chunks, slices
+from streams.outliers.growths import GROWTH_ID, taken_over
 from streams.outliers.model.errors import GrowthError
 from streams.outliers.model.growth import Growth
 from streams.outliers.model.observations import SNAPSHOT_COLUMNS
-
-GROWTH_ID = "default"  # the only one
 
 
 class Show(Protocol):
@@ -67,21 +70,22 @@ def read_snapshots(
     }
 
 
-def serving(settings: Settings) -> Growth:
+def serving(settings: Settings, topic: Topic = OUTLIER_GROWTH) -> Growth:
     """What running agents judge by: the newest usable of the topic, else what ships.
 
     Raises:
         LogReadError: the topic cannot be read.
     """
-    wanted = slices(settings.kafka_config(), OUTLIER_GROWTH.name)
-    told = LogSource(settings, OUTLIER_GROWTH, wanted).lazy().select("growth_id", "content")
-    contents = told.filter(pl.col("growth_id") == GROWTH_ID).collect()["content"]
-    for content in reversed(contents.to_list()):
-        try:
-            return Growth.from_json(content)
-        except GrowthError:  # agents pass over it too
-            continue
-    return Growth.default()
+    kafka, growth = settings.kafka_config(), Growth.default()
+    with Registry(settings.registry_config()) as registry:
+        codec = Codec(registry)
+        for chunk in chunks(kafka, slices(kafka, topic.name, partitions=[0])):
+            for record in zip(chunk.keys, chunk.values, chunk.headers, strict=True):
+                try:
+                    growth = taken_over(codec, topic, *record) or growth
+                except (SchemaError, GrowthError):  # agents pass over it too
+                    continue
+    return growth
 
 
 def publish(

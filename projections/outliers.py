@@ -1,4 +1,4 @@
-"""Outliers: when a video became one, and when a recount took that back.
+"""Outliers: when a video became one, and when a later snapshot took that back.
 
 A detection is known by its `event_id`, which follows from what it was made of: made and sent again
 after a crash it is the same row. What takes it back is an event of its own (`retracts`), kept in a

@@ -23,7 +23,7 @@ class Outlier(BaseModel):
     retracted_at: dt.datetime | None = Field(description="Time of the one that took it back.")
     retracted_views: int | None = Field(description="Views then.")
     retracted_because: str | None = Field(
-        description="recount: fewer views; rejudged: usual by its age or the other videos."
+        description="rejudged: usual by its age, format or the other videos; recount: fewer views."
     )
     confirmed_by: str | None = Field(description="event_id of what has taken its place.")
     video_id: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -20,6 +21,7 @@ from streams.outliers.detection.channels import (
     codes_of,
     exploded,
     imploded,
+    named,
     series_of,
 )
 from streams.outliers.detection.events import detection_ids, detections, shifted
@@ -33,7 +35,7 @@ from streams.outliers.formats import format_of
 from streams.outliers.model.growth import Growth
 
 _NOT_STATE = ("applied_offset", "generation", "baselines")  # of the runtime, and made at flush
-_CONTRIBUTED = ("_series", "video_id", "published_at", "category", "age_s", "log10_views")
+_CONTRIBUTED = ("_series", "video_id", "published_at", "category", "age_s", "log10_views", "gone")
 
 
 class OutlierFold:
@@ -93,11 +95,12 @@ class OutlierFold:
             [known["video_id"], recent["video_id"], snapshots["video_id"]],
         )
         memory = Memory(known, known_codes, snapshots, codes)
-        contributions = _contributions(recent, recent_codes, snapshots, codes, memory.contributes)
+        added = _added(snapshots, memory)
+        contributions = _contributions(recent, recent_codes, snapshots, codes, added)
         history = History(contributions, len(rows), growth)
         series = snapshots["_series"].to_numpy()
         stood = np.diff(bounds_of(recent["_series"].to_numpy(), len(rows)))
-        asked = _asked(snapshots, codes, stood, memory, history, growth)
+        asked = _asked(snapshots, codes, stood, added, history, growth)
         levels = Levels(exploded(rows, "levels"), np.unique(series))
         shifts, asked, expected = watched(levels, snapshots, series, asked, memory.first, history)
         away = snapshots["log10_views"].to_numpy() - (expected.location + asked.share)
@@ -139,24 +142,49 @@ def _described(events: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     ).with_columns(series_of(pl.col("_channel"), pl.col("format")).alias("_series"))
 
 
+class _Added(NamedTuple):
+    """What snapshots add to series, by series and in the order of the log.
+
+    Attributes:
+        series: int64, which.
+        at: int64, the snapshot that it comes with.
+        gone: bool, whether it says that the video has left the series.
+    """
+
+    series: Integers
+    at: Integers
+    gone: Booleans
+
+
+def _added(snapshots: pl.DataFrame, memory: Memory) -> _Added:
+    adds, leaves = np.flatnonzero(memory.contributes), np.flatnonzero(memory.leaves >= 0)
+    series = np.concatenate([snapshots["_series"].to_numpy()[adds], memory.leaves[leaves]])
+    at = np.concatenate([adds, leaves])
+    order = np.lexsort((at, series))
+    return _Added(series[order], at[order], (np.arange(len(at)) >= len(adds))[order])
+
+
 def _contributions(
     recent: pl.DataFrame,
     recent_codes: Integers,
     snapshots: pl.DataFrame,
     codes: Integers,
-    adds: Booleans,
+    added: _Added,
 ) -> Contributions:
     """Those of the state and those of the snapshots, by series and in the order of the log."""
-    both = pl.concat([recent.select(_CONTRIBUTED), snapshots.filter(adds).select(_CONTRIBUTED)])
+    new = snapshots[added.at].with_columns(
+        pl.Series("_series", added.series), pl.Series("gone", added.gone)
+    )
+    both = pl.concat([recent.select(_CONTRIBUTED), new.select(_CONTRIBUTED)])
     order = np.argsort(both["_series"].to_numpy(), kind="stable")
-    return Contributions(both[order], np.concatenate([recent_codes, codes[adds]])[order])
+    return Contributions(both[order], np.concatenate([recent_codes, codes[added.at]])[order])
 
 
 def _asked(
     snapshots: pl.DataFrame,
     codes: Integers,
     stood: Integers,
-    memory: Memory,
+    added: _Added,
     history: History,
     growth: Growth,
 ) -> Asked:
@@ -170,7 +198,7 @@ def _asked(
     group = growth.codes(snapshots["format"], snapshots["category"])
     return Asked(
         start,
-        ends_of(series, memory.contributes, start + stood[series]),
+        ends_of(series, start + stood[series], added.series, added.at),
         codes,
         group,
         growth.log_share(group, snapshots["age_s"].to_numpy() / 3600),
@@ -181,10 +209,9 @@ def _asked(
 
 def _kept(contributions: Contributions, history: History) -> pl.DataFrame:
     kept = contributions.frame[history.kept()]
-    places = kept["_series"].to_numpy() % len(FORMATS)
     return kept.with_columns(
         (pl.col("_series") // len(FORMATS)).alias("_channel"),
-        pl.Series(FORMATS, dtype=pl.String)[places].alias("format"),
+        named(kept["_series"].to_numpy() % len(FORMATS)),
     )
 
 

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 import structlog
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
 from schemas.catalogue import OUTLIER_GROWTH
 from schemas.codec import Codec
@@ -17,11 +17,33 @@ from schemas.topic import Topic
 from streams.outliers.model.errors import GrowthError
 from streams.outliers.model.growth import Growth
 
+GROWTH_ID = "default"  # the only set, and its records' key
+
 _POLL_S = 0.5  # longest wait for a record before the thread looks whether it is to end
 _PAUSE_S = 1.0  # before the topic is tried again
 _START_S = 30.0
 
 log = structlog.get_logger()
+
+
+def taken_over(
+    codec: Codec, topic: Topic, key: object, value: bytes | None, headers: object
+) -> Growth | None:
+    """The curves that serve from a record of the topic on: the rule of agents and commands alike.
+
+    Returns:
+        Those that ship, where a record without a value takes back what was learned; None where it
+        is of another set, and what served before goes on.
+
+    Raises:
+        GrowthError, SchemaError: it cannot be used; what served before goes on.
+    """
+    if key not in (GROWTH_ID, GROWTH_ID.encode()):
+        return None
+    if value is None:
+        return Growth.default()
+    record = codec.decode(topic, value, headers)  # type: ignore[arg-type]
+    return Growth.from_json(record["content"])
 
 
 class Growths:
@@ -111,7 +133,7 @@ class Growths:
                     continue
                 error = message.error()
                 if error is None:
-                    self._take(message.offset(), message.value(), message.headers())
+                    self._take(message)
                 elif error.code() == KafkaError._PARTITION_EOF:
                     self._is_read()
                 else:
@@ -120,21 +142,22 @@ class Growths:
         finally:
             consumer.close()
 
-    def _take(self, offset: int, value: bytes | None, headers: object) -> None:
-        if value is None:
-            self._serve(Growth.default())
-            return
+    def _take(self, message: Message) -> None:
         try:
-            record = self._codec.decode(self._topic, value, headers)  # type: ignore[arg-type]
-            self._serve(Growth.from_json(record["content"]))
+            taken = taken_over(
+                self._codec, self._topic, message.key(), message.value(), message.headers()
+            )
         except (SchemaError, GrowthError) as error:
             log.error(
                 "growth refused",
                 topic=self._topic.name,
-                offset=offset,
+                offset=message.offset(),
                 reason=str(error),
                 serving=self().version,
             )
+        else:
+            if taken is not None:
+                self._serve(taken)
 
     def _serve(self, growth: Growth) -> None:
         if growth.version != self._growth.version:

@@ -22,6 +22,7 @@ from scipy import stats
 
 BREAKS_H = [0, 6, 24, 72, 168, 720, 2160]
 MEMORY = dt.timedelta(days=120)
+STANDS = dt.timedelta(days=365)
 DAY = dt.timedelta(days=1)
 COMPARED = 40
 CUT = 2.5
@@ -65,6 +66,7 @@ class Addition:
     published: dt.datetime
     share: float
     level: float
+    gone: bool = False  # the video is of another format now
 
 
 @dataclass
@@ -72,6 +74,7 @@ class Story:
     """A video from its first snapshot that counts on."""
 
     newest: dt.datetime
+    format: str
     ages: set[int] = field(default_factory=set)
     tested: set[dt.date] = field(default_factory=set)
     standing: int = 0
@@ -157,11 +160,11 @@ class Recount:
         oldest = channel.as_of - MEMORY
         if event["views"] is None or bracket is None or event["published_at"] < oldest:
             return
-        story = channel.videos.get(event["video_id"])
-        if story is None or story.newest < oldest:
-            story = channel.videos[event["video_id"]] = Story(event["published_at"])
-        story.newest = max(story.newest, event["published_at"])
         format_ = _format(event["duration_s"])
+        last = channel.videos.get(event["video_id"])
+        story = self._story(channel, last, event, format_, oldest)
+        channel.videos[event["video_id"]] = story
+        begins = story is not last
         group = self.curves.groups(format_, event["category"])
         series = channel.series[format_]
         share = self.curves.log_share(group, (age // dt.timedelta(seconds=1)) / 3600)
@@ -176,22 +179,48 @@ class Recount:
             "share": share,
             "x": x,
         }
-        if usual is not None:
-            if adds and not story.ages:
-                self._watch(series, facts, usual)
-            self._judge(channel, story, facts, usual)
+        if usual is not None and adds and not story.ages:
+            self._watch(series, facts, usual)
+        self._judge(channel, story, facts, usual, begins, compared)
         if adds:
             story.ages.add(bracket)
             addition = Addition(event["video_id"], event["published_at"], share, x - share)
             series.additions.append(addition)
 
+    def _story(
+        self,
+        channel: Channel,
+        last: Story | None,
+        event: Event,
+        format_: str,
+        oldest: dt.datetime,
+    ) -> Story:
+        """The story that an event belongs to, maybe a new one."""
+        published = event["published_at"]
+        if last is None:
+            return Story(published, format_)
+        if last.newest < oldest:
+            story = Story(published, format_)
+        elif last.format != format_:
+            story = Story(max(last.newest, published), format_, tested=last.tested)
+            if last.ages:
+                left = Addition(event["video_id"], published, 0.0, 0.0, gone=True)
+                channel.series[last.format].additions.append(left)
+        else:
+            last.newest = max(last.newest, published)
+            return last
+        if last.newest >= channel.as_of - STANDS:
+            story.standing, story.detection = last.standing, last.detection
+        return story
+
     def _usual(self, compared: list[Addition], group: list[str], share: float) -> Usual | None:
-        if len(compared) < 2:
-            return None
+        return self._expected(compared, group, share) if len(compared) >= 2 else None
+
+    def _expected(self, compared: list[Addition], group: list[str], share: float) -> Usual:
         prior = self.curves.prior(group)
         levels = [one.level for one in compared]
         carried = [abs(one.share - share) * self.curves.tau2 for one in compared]
-        location = statistics.median_low(levels)
+        location = statistics.median_low(levels) if levels else prior["mean"]
         usual = _at_level(prior["variance"], location)
         weights = [
             self.curves.forgetting**rank * usual / (usual + far) for rank, far in enumerate(carried)
@@ -210,22 +239,37 @@ class Recount:
         scale = math.sqrt(variance * (1 + 1 / (n + strength)) + far)
         return Usual(len(compared), location, scale, prior["df"] + n, levels)
 
-    def _judge(self, channel: Channel, story: Story, event: Event, usual: Usual) -> None:
+    def _judge(
+        self,
+        channel: Channel,
+        story: Story,
+        event: Event,
+        usual: Usual | None,
+        begins: bool,
+        compared: list[Addition],
+    ) -> None:
+        before, stood = story.standing, story.detection
+        judged = usual is not None
+        if usual is None:
+            if not (begins and before):
+                return
+            group = self.curves.groups(event["format"], event["category"])
+            usual = self._expected(compared, group, event["share"])
         away = event["x"] - event["share"] - usual.location
         tail = float(stats.t.sf(away / usual.scale, usual.df))
         day = event["occurred_at"].date()
         if (
-            story.standing < 2
+            judged
+            and story.standing < 2
             and day not in story.tested
             and day > (channel.as_of - 8 * DAY).date()
         ):
             story.tested.add(day)
             channel.tests[day] += 1
         doubtful = event["bracket"] == 0 or usual.n < 5
-        before, stood = story.standing, story.detection
-        if tail <= self.probability and away >= self.least:
+        if judged and tail <= self.probability and away >= self.least:
             story.standing = max(before, 1 if doubtful else 2)
-        elif tail > 5 * self.probability or away < math.log10((1 + self.multiple) / 2):
+        elif begins or tail > 5 * self.probability or away < math.log10((1 + self.multiple) / 2):
             story.standing = 0
         if story.standing == before:
             return
@@ -236,7 +280,8 @@ class Recount:
             reason = "recount" if event["views"] < stood[1] else "rejudged"
         at_age = usual.location + event["share"]
         reach = float(stats.t.ppf(0.95, usual.df)) * usual.scale
-        middle = statistics.median(usual.levels)
+        middle = statistics.median(usual.levels or [usual.location])
+        mad = statistics.median([abs(one - middle) for one in usual.levels] or [0.0])
         self.detections.append(
             {
                 "order": event["order"],
@@ -254,7 +299,7 @@ class Recount:
                 "insufficient_history": usual.n < 5,
                 "baseline_n": usual.n,
                 "baseline_median_log10": middle + event["share"],
-                "baseline_mad_log10": statistics.median(abs(one - middle) for one in usual.levels),
+                "baseline_mad_log10": mad,
                 "expected_views": 10**at_age - 1,
                 "expected_low": max(10 ** (at_age - reach) - 1, 0.0),
                 "expected_high": 10 ** (at_age + reach) - 1,
@@ -309,11 +354,12 @@ def _compared(series: Series, event: Event) -> list[Addition]:
     for one in reversed(series.additions):
         if one.video != event["video_id"] and len(newest) < COMPARED:
             newest.setdefault(one.video, one)
+    there = [one for one in newest.values() if not one.gone]
     since = series.since
     if since is None:
-        return list(newest.values())
+        return there
     new = event["published_at"] >= since
-    return [one for one in newest.values() if (one.published >= since) == new]
+    return [one for one in there if (one.published >= since) == new]
 
 
 def _format(duration: int | None) -> str:

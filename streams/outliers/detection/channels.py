@@ -29,7 +29,7 @@ class Contributions:
 
     Attributes:
         frame: `_series` Int64 (see `series_of`), video_id, published_at, category, age_s,
-            log10_views.
+            log10_views, and `gone` where the video has left the series instead.
         codes: int64, number of each video within its channel.
     """
 
@@ -82,6 +82,16 @@ def series_of(channel: pl.Expr, format: pl.Expr) -> pl.Expr:
     """Number of a series: the channel's times three, plus the format's place."""
     place = format.cast(_FORMAT).to_physical().cast(pl.Int64)
     return channel.cast(pl.Int64) * len(FORMATS) + place
+
+
+def places_of(format: pl.Series) -> Integers:
+    """Places of formats in `FORMATS`; -1 for null."""
+    return format.cast(_FORMAT).to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
+
+
+def named(places: Integers) -> pl.Series:
+    """`format` of places; null for -1."""
+    return pl.Series("format", [*FORMATS, None], dtype=pl.String)[places]
 
 
 def codes_of(channels: list[pl.Series], videos: list[pl.Series]) -> list[Integers]:

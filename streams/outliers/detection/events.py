@@ -17,7 +17,7 @@ from schemas.avro_types import frame_schema
 from schemas.catalogue import OUTLIER_DETECTIONS, OUTLIER_SHIFTS
 from streams.outliers.detection.arrays import Floats, Integers
 from streams.outliers.detection.channels import FORMATS, instants
-from streams.outliers.detection.history import Asked, Expected, History
+from streams.outliers.detection.history import FEWEST, Asked, Expected, History
 from streams.outliers.detection.memory import Memory, Turns
 from streams.outliers.detection.shifts import Shifts
 from streams.outliers.detection.verdicts import ENOUGH
@@ -70,11 +70,17 @@ def detections(
     found = snapshots[turned]
     left = pl.Series(turns.left[turned])
     prior, views = _prior(turns.prior[turned], ids, snapshots["views"].to_numpy(), memory)
-    median, mad = history.middle(asked.at(turned))
-    share, n = asked.share[turned], expected.n[turned]
-    figures = _figures(
-        found["log10_views"].to_numpy(), found["views"].to_list(), share, expected, turned
-    )
+    asked = asked.at(turned)
+    share, n = asked.share, expected.n[turned]
+    # What begins anew may be taken back with nobody left to compare with.
+    bare = np.flatnonzero(n < FEWEST)
+    expected = Expected._make(column[turned] for column in expected)
+    for whole, part in zip(expected, history.anyhow(asked.at(bare)), strict=True):
+        whole[bare] = part
+    median, mad = history.middle(asked)
+    alone = n == 0
+    median, mad = np.where(alone, expected.location, median), np.where(alone, 0.0, mad)
+    figures = _figures(found["log10_views"].to_numpy(), found["views"].to_list(), share, expected)
     confirms = pl.Series(turns.entered[turned] & (turns.before[turned] > 0))
     return found.with_columns(
         ids[turned],
@@ -158,9 +164,7 @@ def _prior(
     return pl.Series(names, dtype=pl.String), count
 
 
-def _figures(
-    x: Floats, views: list[int], share: Floats, expected: Expected, turned: Integers
-) -> Iterable[pl.Series]:
+def _figures(x: Floats, views: list[int], share: Floats, expected: Expected) -> Iterable[pl.Series]:
     columns: dict[str, list[float]] = {
         name: []
         for name in (
@@ -168,9 +172,9 @@ def _figures(
             *("expected_low", "expected_high", "scale_log10", "df"),
         )
     }
-    for at, place in enumerate(turned):
-        scale, df = float(expected.scale[place]), float(expected.df[place])
-        centre = float(expected.location[place]) + float(share[at])
+    for at in range(len(x)):
+        scale, df = float(expected.scale[at]), float(expected.df[at])
+        centre = float(expected.location[at]) + float(share[at])
         z = (float(x[at]) - centre) / scale
         reach = float(quantile(_RANGE, np.array([df]))[0]) * scale
         usual = 10.0**centre

@@ -4,6 +4,10 @@ Contributions of a series lie beside each other in the order of the log. A snaps
 set against those before it (`end`): of each other video the newest, of these the newest `MOST`.
 The `KEPT` newest videos of a series are all that any later snapshot can ask for: a video that is
 not among them has that many in front of it, and only a contribution of its own brings it back.
+
+A video that moves to another format leaves a mark in the old series that takes the place of what it
+contributed there: it counts among the newest `MOST` and is not compared with. Were the place given
+up, a video that has fallen out already would have to come back.
 """
 
 from __future__ import annotations
@@ -13,10 +17,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streams.outliers.detection.arrays import FOREVER, NEVER, Booleans, Floats, Integers, starts_of
+from streams.outliers.detection.arrays import FOREVER, NEVER, Booleans, Floats, Integers
 from streams.outliers.detection.channels import FORMATS, Contributions
 from streams.outliers.model.growth import Growth
-from streams.outliers.model.posterior import posterior
+from streams.outliers.model.posterior import Posterior, posterior
 
 MOST = 40  # videos compared with
 KEPT = MOST + 1  # the video itself may be one of them
@@ -102,6 +106,8 @@ class History:
     def __init__(self, contributions: Contributions, channels: int, growth: Growth) -> None:
         self._growth = growth
         self._codes = contributions.codes
+        self._gone = contributions.frame["gone"].to_numpy()
+        self._any_gone = bool(self._gone.any())
         self.published = contributions.published
         self.level, self.share = contributions.carried(growth)
         self._again = _again(contributions)
@@ -121,20 +127,34 @@ class History:
 
     def expected(self, asked: Asked) -> Expected:
         """What is usual for each."""
+        return self._posteriors(asked, Expected.nothing(len(asked.end)), FEWEST)
+
+    def anyhow(self, asked: Asked) -> Expected:
+        """The same, with fewer than `FEWEST` as well; with none it is the prior."""
         found = Expected.nothing(len(asked.end))
+        nobody = np.zeros((len(asked.end), 1))
+        _put(
+            found,
+            np.arange(len(asked.end)),
+            posterior(nobody, nobody, nobody > 0, asked.group, self._growth),
+        )
+        return self._posteriors(asked, found, 1)
+
+    def _posteriors(self, asked: Asked, found: Expected, fewest: int) -> Expected:
         for window in self.windows(asked):
             n = window.inside.sum(axis=0)
             found.n[window.rows] = n
-            enough = n >= FEWEST
+            enough = n >= fewest
             if not enough.any():
                 continue
             rows = window.rows[enough]
             at, inside = window.at[:, enough], window.inside[:, enough]
             carried = np.abs(self.share[at] - asked.share[rows])
-            made = posterior(self.level[at].T, carried.T, inside.T, asked.group[rows], self._growth)
-            found.location[rows] = made.location
-            found.scale[rows] = made.scale
-            found.df[rows] = made.df
+            _put(
+                found,
+                rows,
+                posterior(self.level[at].T, carried.T, inside.T, asked.group[rows], self._growth),
+            )
         return found
 
     def middle(self, asked: Asked) -> tuple[Floats, Floats]:
@@ -183,7 +203,15 @@ class History:
         if (since > NEVER).any() or (until < FOREVER).any():
             published = self.published[at]
             inside &= (published >= since) & (published < until)
+        if self._any_gone:
+            inside &= ~self._gone[at]
         return Window(rows, at, inside), whole
+
+
+def _put(found: Expected, rows: Integers, made: Posterior) -> None:
+    found.location[rows] = made.location
+    found.scale[rows] = made.scale
+    found.df[rows] = made.df
 
 
 def _again(contributions: Contributions) -> Integers:
@@ -212,16 +240,17 @@ def bounds_of(series: Integers, channels: int) -> Integers:
     return np.concatenate([[0], np.cumsum(sizes)])
 
 
-def ends_of(series: Integers, adds: Booleans, before: Integers) -> Integers:
+def ends_of(series: Integers, before: Integers, added_to: Integers, added_at: Integers) -> Integers:
     """Where its series ends for each snapshot, in the order of the log.
 
     Args:
         series: number of each snapshot's series.
-        adds: whether it contributes, to those after it.
         before: where the series ends before any of them.
+        added_to: series of each addition; additions by series, then in the order of the log.
+        added_at: the snapshot that each came with; it counts for those after it.
     """
-    order = np.argsort(series, kind="stable")
-    added: Integers = np.cumsum(adds[order]) - adds[order]
-    ends = np.empty(len(series), dtype=np.int64)
-    ends[order] = before[order] + added - added[starts_of(series[order])]
+    count = len(series)
+    keys = added_to * count + added_at
+    behind = np.searchsorted(keys, series * count + np.arange(count), "left")
+    ends: Integers = before + behind - np.searchsorted(keys, series * count, "left")
     return ends

@@ -7,8 +7,9 @@
    event in order always passes the last test (it is younger than 90 days); one that fails came
    more than 30 days late.
 2. The memory of a video has M, the newest published_at of its events before i that counted. If
-   there is none, or M < H(i), a counting event begins the video's *story* anew: it has contributed
-   at no age, was tested on no day and is no outlier.
+   there is none, or M < H(i), a counting event begins the video's *life* anew: it was tested on no
+   day. Every life begins a *story*, which has contributed at no age; so does an event of another
+   format than the one before it in the same life.
 3. A, and with it H, never falls. A memory with M < H(i) is therefore below H(j) for every later j:
    the next event that counts begins a new story whether the memory is still there or not. Dropping
    it now, later or never gives the same, and after a drop at the end of a chunk the rest,
@@ -19,6 +20,11 @@
 5. Days that a story was tested on are remembered as far as seven days behind the newest of them;
    an event of an earlier day than seven before A(i) is no test. The newest tested day never
    exceeds A's day, so no day is asked for that is not remembered.
+
+6. How a video stands goes from one story to the next, or nobody would take back what the last one
+   left standing: a snapshot that begins a story confirms it or takes it back. It is remembered
+   while M >= A(i) - 365 d. That is 3 with a longer horizon: memories of outliers stay as long, and
+   begin a life all the same where M < H(i).
 
 Forgetting by the event's own occurred_at would not do: of events out of order a late one could
 still match a memory that another chunking had dropped already.
@@ -42,12 +48,21 @@ from streams.outliers.detection.arrays import (
     running_max,
     starts_of,
 )
-from streams.outliers.detection.channels import imploded, instants, micros
+from streams.outliers.detection.channels import (
+    FORMATS,
+    imploded,
+    instants,
+    micros,
+    named,
+    places_of,
+)
 
 HORIZON = dt.timedelta(days=120)
+STANDS = dt.timedelta(days=365)  # that it is remembered of outliers that they are some
 DAYS = 8  # that tests are remembered of: the newest and those before it
 
 _HORIZON_US = HORIZON // dt.timedelta(microseconds=1)
+_STANDS_US = STANDS // dt.timedelta(microseconds=1)
 _DAY_US = 86_400_000_000
 _BITS = (1 << DAYS) - 1
 
@@ -78,9 +93,14 @@ class Memory:
     Args:
         known: entries of `videos`, with `_channel`.
         known_codes: their numbers.
-        snapshots: those that count, in the order of the log: `_channel`, video_id, published_at,
-            occurred_at, as_of, age_from_h, views.
+        snapshots: those that count, in the order of the log: `_channel`, `_series`, video_id,
+            published_at, occurred_at, as_of, age_from_h, views.
         codes: their numbers.
+
+    Attributes:
+        contributes: bool, by snapshot: whether it adds to its series.
+        first: bool: whether that is the first contribution of its story.
+        leaves: int64: the series that its video leaves with it, having contributed there; else -1.
     """
 
     def __init__(
@@ -97,17 +117,23 @@ class Memory:
             [micros(known["published_at"]), micros(snapshots["published_at"])]
         )
         self._newest = running_max(published[order], self._code)
-        as_of = micros(snapshots["as_of"])
-        oldest = np.concatenate([np.full(count, NEVER), as_of - _HORIZON_US])[order]
-        begins = np.arange(len(order)) == starts_of(self._code)
-        begins[1:] |= self._newest[:-1] < oldest[1:]
-        self._story = np.cumsum(begins) - 1
-        self._begins = begins
-        # Of each story what is known from before; nothing where it begins here.
-        self._entry = np.full(int(self._story[-1]) + 1 if len(order) else 0, -1)
-        self._entry[self._story[~self._event]] = order[~self._event]
-        self._ages = self._of_story("ages", 0)
+        self._as_of = micros(snapshots["as_of"])
+        channel = snapshots["_channel"].to_numpy()
+        places = snapshots["_series"].to_numpy() - channel * len(FORMATS)
+        places = np.concatenate([places_of(known["format"]), places])[order]
+        self._lives = self._fallen_behind(_HORIZON_US)
+        was = _one_later(places, -1)
+        moved = ~self._lives & (was >= 0) & (was != places)
+        self._begins = self._lives | moved
+        self._story, self._life = np.cumsum(self._begins) - 1, np.cumsum(self._lives) - 1
+        self._places = places
+        self._ages = self._known_of(self._story, "ages", 0)
         self.contributes, self.first = self._contributions()
+        self.leaves = np.where(
+            self._by_snapshot(moved & self._contributed_before()),
+            channel * len(FORMATS) + self._by_snapshot(was),
+            -1,
+        )
 
     def turns(self, signals: Integers) -> Turns:
         """What becomes of videos.
@@ -119,11 +145,14 @@ class Memory:
         event, order = self._event, self._order
         signal = np.full(len(order), NOTHING)
         signal[event] = signals[order[event] - len(self._known)]
+        # A story does not inherit what it does not say itself.
+        signal[event & self._begins & (signal == NOTHING)] = USUAL
         signal[~event] = self._known["standing"].to_numpy()[order[~event]]
-        # A stretch begins with a story, and where a video stops being an outlier.
-        stretch = np.cumsum(self._begins | (signal == USUAL))
+        # A stretch begins where nothing is remembered, and where a video stops being an outlier.
+        unknown = self._fallen_behind(_STANDS_US)
+        stretch = np.cumsum(unknown | (signal == USUAL))
         after = np.maximum.accumulate(stretch * 4 + np.maximum(signal, 0)) - stretch * 4
-        before = np.where(self._begins, USUAL, _one_later(after, USUAL))
+        before = np.where(unknown, USUAL, _one_later(after, USUAL))
         entered = event & (after > before)
         marked = entered | (~event & (signal > USUAL))
         place = np.maximum.accumulate(np.where(marked, np.arange(len(order)), -1))
@@ -151,18 +180,19 @@ class Memory:
         at = order[event] - len(self._known)
         open_[event] = (judged & recent & (before < OUTLIER))[at]
         days[event] = day[at]
-        newest, bits = self._of_story("day", -1), self._of_story("days", 0)
-        behind = newest[self._story] - days
+        life = self._life
+        newest, bits = self._known_of(life, "day", -1), self._known_of(life, "days", 0)
+        behind = newest[life] - days
         known = (behind >= 0) & (behind < DAYS)
-        known &= (bits[self._story] >> np.clip(behind, 0, DAYS) & 1) == 1
+        known &= (bits[life] >> np.clip(behind, 0, DAYS) & 1) == 1
         span = int(days.max(initial=0)) + 1
-        tested = first_of_each(self._story * span + days, open_ & ~known)
+        tested = first_of_each(life * span + days, open_ & ~known)
         last = newest.copy()
-        np.maximum.at(last, self._story[tested], days[tested])
+        np.maximum.at(last, life[tested], days[tested])
         bits = np.where(newest >= 0, bits << np.minimum(last - newest, DAYS), 0) & _BITS
-        away = last[self._story[tested]] - days[tested]
+        away = last[life[tested]] - days[tested]
         near = away < DAYS
-        np.add.at(bits, self._story[tested][near], 1 << away[near])
+        np.add.at(bits, life[tested][near], 1 << away[near])
         self._day, self._days = last, bits
         found = np.flatnonzero(self._by_snapshot(tested))
         return (
@@ -181,7 +211,7 @@ class Memory:
             as_of: of every channel, after all snapshots.
         """
         last = np.flatnonzero(np.append(self._code[1:] != self._code[:-1], True)[: len(self._code)])
-        story = self._story[last]
+        story, life = self._story[last], self._life[last]
         source = pl.concat([self._known.select("_channel", "video_id"),
                             self._snapshots.select("_channel", "video_id")])  # fmt: skip
         ages = self._ages.copy()
@@ -193,14 +223,18 @@ class Memory:
         entries = source[self._order[last]].with_columns(
             instants(self._newest[last]).alias("published_at"),
             pl.Series("ages", ages[story], dtype=pl.Int32),
-            pl.Series("day", self._day[story], dtype=pl.Int32),
-            pl.Series("days", self._days[story], dtype=pl.Int32),
+            pl.Series("day", self._day[life], dtype=pl.Int32),
+            pl.Series("days", self._days[life], dtype=pl.Int32),
             pl.Series("standing", self._after[last], dtype=pl.Int32),
             detections[stands].alias("detection"),
             pl.Series("views", counted[stands]),
+            named(self._places[last]),
         )
-        horizon = as_of.gather(entries["_channel"]) - HORIZON
-        kept = entries.filter(entries["published_at"] >= horizon)
+        now = as_of.gather(entries["_channel"])
+        kept = entries.filter(
+            (entries["published_at"] >= now - HORIZON)
+            | ((entries["published_at"] >= now - STANDS) & (entries["standing"] > USUAL))
+        )
         return imploded(kept.sort("_channel", "published_at", "video_id"), "videos", len(as_of))
 
     def known_detections(self, prior: Integers) -> tuple[pl.Series, Integers]:
@@ -225,9 +259,27 @@ class Memory:
         found[self._event] = number[self._order[self._event] - len(self._known)]
         return found
 
-    def _of_story(self, field: str, otherwise: int) -> Integers:
-        values = np.append(self._known[field].to_numpy().astype(np.int64), otherwise)
-        return np.asarray(values[self._entry])
+    def _fallen_behind(self, horizon_us: int) -> Booleans:
+        """Where a video begins, or has a newest publication so far behind the channel's as_of."""
+        oldest = np.full(len(self._order), NEVER)
+        oldest[self._event] = self._as_of[self._order[self._event] - len(self._known)] - horizon_us
+        behind: Booleans = np.arange(len(self._order)) == starts_of(self._code)
+        behind[1:] |= self._newest[:-1] < oldest[1:]
+        return behind
+
+    def _contributed_before(self) -> Booleans:
+        """Whether anything was contributed in the story before."""
+        contributed = self._ages != 0
+        contributed[self._story[self._adds]] = True
+        before: Booleans = contributed[np.maximum(self._story - 1, 0)]
+        return before
+
+    def _known_of(self, groups: Integers, field: str, otherwise: int) -> Integers:
+        """Of each story or life what is known from before."""
+        values = np.full(int(groups[-1]) + 1 if len(groups) else 0, otherwise, dtype=np.int64)
+        entries = ~self._event
+        values[groups[entries]] = self._known[field].to_numpy()[self._order[entries]]
+        return values
 
     def _by_snapshot(self, values: NDArray[Any]) -> NDArray[Any]:
         found = np.empty(len(self._snapshots), dtype=values.dtype)

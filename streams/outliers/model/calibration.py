@@ -10,11 +10,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from streams.outliers.model.growth import Growth
-from streams.outliers.model.histories import CONTRIBUTE_H, histories
+from streams.outliers.model.histories import CONTRIBUTE_H, Histories, histories
 from streams.outliers.model.learning import said_growth
 from streams.outliers.model.observations import increments
 from streams.outliers.model.posterior import upper_tail
-from streams.outliers.model.spread import mean_log_score
+from streams.outliers.model.spread import log_scores
+
+Floats = NDArray[np.float64]
 
 PROBABILITIES = (0.01, 0.05, 0.1)
 HISTORIES = (0, 5, 10, 20, 40)  # lower ends of lengths
@@ -36,11 +38,9 @@ def measured(growth: Growth, observed: pl.DataFrame, since: dt.datetime) -> dict
     later = increments(observed.filter(pl.col("occurred_at") >= since))
     grown = later["growth"].to_numpy()
     off = np.abs(grown - said_growth(growth, later))
-    found = histories(observed, growth, since)
-    posterior = found.videos.of(growth)
-    tail = upper_tail((found.videos.x - posterior.location) / posterior.scale, posterior.df)
-    age_h = found.rows["age_h"].to_numpy()
-    enough = found.n >= HISTORIES[1]
+    judged = [_judged(one, growth) for one in histories(observed, growth, since)]
+    tail, score, n, age_h = np.concatenate([np.empty((4, 0)), *judged], axis=1)
+    enough = n >= HISTORIES[1]
     by_age = zip(CONTRIBUTE_H, (*CONTRIBUTE_H[1:], np.inf), strict=True)
     by_length = zip(HISTORIES, (*HISTORIES[1:], np.inf), strict=True)
     return {
@@ -50,7 +50,7 @@ def measured(growth: Growth, observed: pl.DataFrame, since: dt.datetime) -> dict
             "no growth": _mean(np.abs(grown)),
         },
         "judged": int(enough.sum()),
-        "log score": _log_score(growth, found.videos, enough),
+        "log score": _mean(score[enough]),
         "share at p": {
             "all": _shares(tail, enough),
             "by age": {
@@ -58,16 +58,18 @@ def measured(growth: Growth, observed: pl.DataFrame, since: dt.datetime) -> dict
                 for low, high in by_age
             },
             "by earlier videos": {
-                f"from {low}": _shares(tail, (found.n >= low) & (found.n < high))
-                for low, high in by_length
+                f"from {low}": _shares(tail, (n >= low) & (n < high)) for low, high in by_length
             },
         },
     }
 
 
-def _log_score(growth: Growth, videos: Any, kept: NDArray[np.bool_]) -> float | None:
-    some = type(videos)(*(field[kept] for field in videos))
-    return mean_log_score(some, growth) if kept.any() else None
+def _judged(found: Histories, growth: Growth) -> Floats:
+    """Tail probability, log score, length of history and age (h) of each, as four rows."""
+    posterior = found.videos.of(growth)
+    tail = upper_tail((found.videos.x - posterior.location) / posterior.scale, posterior.df)
+    score = log_scores(found.videos.x, posterior)
+    return np.array([tail, score, found.n, found.rows["age_h"].to_numpy()])
 
 
 def _shares(tail: NDArray[np.float64], kept: NDArray[np.bool_]) -> dict[str, Any]:

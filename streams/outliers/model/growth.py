@@ -31,6 +31,8 @@ AGES_H = (
     *(600.0, 720.0, 960.0, 1200.0, 1440.0, 1800.0, HORIZON_H),
 )
 _AGES_H = np.array(AGES_H)
+_LEAST_SHARE = -20.0  # log10: nothing has 10^20 views
+_MOST_TAU2 = 100.0
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,15 @@ class Growth:
                 raise GrowthError(f"curve {group!r} needs {len(AGES_H)} finite numbers")
             if values[-1] != 0 or (np.diff(values) < 0).any():
                 raise GrowthError(f"curve {group!r} falls, or does not end at 0")
-        if not (0 <= self.tau2 < np.inf):
-            raise GrowthError(f"tau2 has to be finite and at least 0, not {self.tau2}")
+            if values[0] < _LEAST_SHARE:
+                raise GrowthError(f"curve {group!r} begins below {_LEAST_SHARE:g}")
+        for name in {*self.curves, *self.priors}:
+            try:
+                name.encode()
+            except UnicodeEncodeError:
+                raise GrowthError(f"the group {name!r} is no text") from None
+        if not (0 <= self.tau2 <= _MOST_TAU2):
+            raise GrowthError(f"tau2 has to be from 0 to {_MOST_TAU2:g}, not {self.tau2}")
         if not 0 < self.forgetting <= 1:
             raise GrowthError(f"forgetting has to be in (0, 1], not {self.forgetting}")
 
@@ -84,16 +93,22 @@ class Growth:
             if content["ages_h"] != list(AGES_H):
                 raise GrowthError("its ages_h are not the ages that this release knows")
             return cls(
-                curves={str(name): tuple(curve) for name, curve in content["curves"].items()},
+                curves={
+                    str(name): tuple(float(one) for one in curve)
+                    for name, curve in content["curves"].items()
+                },
                 priors={str(name): Prior.of(one) for name, one in content["priors"].items()},
                 tau2=float(content["tau2"]),
                 forgetting=float(content["forgetting"]),
                 facts=dict(content.get("facts", {})),
             )
-        except (ValueError, TypeError, AttributeError) as error:
-            raise GrowthError(f"growth curves cannot be read: {error}") from None
+        except GrowthError:
+            raise
         except KeyError as error:
             raise GrowthError(f"growth curves have no field {error}") from None
+        except Exception as error:
+            # Numbers too large for a float, lists a thousand deep: whatever somebody wrote there.
+            raise GrowthError(f"growth curves cannot be read: {error}") from None
 
     def to_json(self) -> str:
         """Curves and priors as JSON: equal ones give equal text."""

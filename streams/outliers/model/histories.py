@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from streams.outliers.model.spread import HISTORY, Described
 
 CONTRIBUTE_H = (6.0, 24.0, 72.0, 168.0, 720.0)  # lower ends; one observation of a video in each
 _LOOKED_BACK = 96  # contributions, of which the newest of each other video counts
+BLOCK = 8_000  # judged ones at a time: what they look back on is 96 times as much
 
 
 class Histories(NamedTuple):
@@ -30,8 +32,8 @@ class Histories(NamedTuple):
     n: NDArray[np.int64]
 
 
-def histories(observed: pl.DataFrame, growth: Growth, since: dt.datetime) -> Histories:
-    """The first observation of each video in each of `CONTRIBUTE_H`, from a moment on.
+def histories(observed: pl.DataFrame, growth: Growth, since: dt.datetime) -> Iterator[Histories]:
+    """The first observation of each video in each of `CONTRIBUTE_H`, from a moment on, in blocks.
 
     Args:
         observed: from `observations`.
@@ -51,21 +53,22 @@ def histories(observed: pl.DataFrame, growth: Growth, since: dt.datetime) -> His
     place = np.arange(rows.height)
     start = np.searchsorted(series, series)
     superseded = _next_of_same(video, place)
-    judged = np.flatnonzero((rows["occurred_at"] >= since).to_numpy())
-    at = judged[:, None] + np.arange(-_LOOKED_BACK, 0)
-    valid = at >= start[judged][:, None]
-    at = np.where(valid, at, 0)
-    valid &= (video[at] != video[judged][:, None]) & (superseded[at] >= judged[:, None])
-    # Of these the newest.
-    valid &= np.cumsum(valid[:, ::-1], axis=1)[:, ::-1] <= HISTORY
     codes = growth.codes(rows["format"], rows["category"])
-    age_h = rows["age_h"].to_numpy()
-    share = growth.log_share(codes, age_h)
+    share = growth.log_share(codes, rows["age_h"].to_numpy())
     x = rows["x"].to_numpy() - share
-    far = np.abs(share[at] - share[judged][:, None])
-    return Histories(
-        rows[judged], Described(x[judged], x[at], far, valid, codes[judged]), valid.sum(axis=1)
-    )
+    every = np.flatnonzero((rows["occurred_at"] >= since).to_numpy())
+    for first in range(0, len(every), BLOCK):
+        judged = every[first : first + BLOCK]
+        at = judged[:, None] + np.arange(-_LOOKED_BACK, 0)
+        valid = at >= start[judged][:, None]
+        at = np.where(valid, at, 0)
+        valid &= (video[at] != video[judged][:, None]) & (superseded[at] >= judged[:, None])
+        # Of these the newest.
+        valid &= np.cumsum(valid[:, ::-1], axis=1)[:, ::-1] <= HISTORY
+        far = np.abs(share[at] - share[judged][:, None])
+        yield Histories(
+            rows[judged], Described(x[judged], x[at], far, valid, codes[judged]), valid.sum(axis=1)
+        )
 
 
 def _next_of_same(video: NDArray[np.int64], place: NDArray[np.int64]) -> NDArray[np.int64]:

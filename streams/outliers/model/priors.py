@@ -18,6 +18,9 @@ Floats = NDArray[np.float64]
 # between, and the outermost ones beyond.
 LEVELS = (2.0, 3.0, 4.0, 5.0, 6.0, 7.0)
 
+MOST_MEAN = 20.0  # log10: nothing has 10^20 views
+_LEAST, _MOST = 1e-6, 1e6
+
 
 @dataclass(frozen=True)
 class Prior:
@@ -41,6 +44,16 @@ class Prior:
             raise GrowthError("a prior has a number that is not finite")
         if not (self.strength > 0 and self.df > 0 and min(self.variance, default=0) > 0):
             raise GrowthError("strength, df and variances of a prior have to be above 0")
+        # With these, what is expected and its tails stay finite whatever the views are.
+        if abs(self.mean) > MOST_MEAN:
+            raise GrowthError(f"the mean of a prior has to be within +-{MOST_MEAN:g} (log10 views)")
+        for name, values in (
+            ("strength", (self.strength,)),
+            ("df", (self.df,)),
+            ("variances", self.variance),
+        ):
+            if min(values) < _LEAST or max(values) > _MOST:
+                raise GrowthError(f"{name} of a prior have to be from {_LEAST:g} to {_MOST:g}")
         if len(self.variance) != len(LEVELS):
             raise GrowthError(f"a prior has a variance for each of the levels {LEVELS}")
 

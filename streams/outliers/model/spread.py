@@ -169,12 +169,17 @@ def fitted(growth: Growth, videos: Described) -> Growth:
 
 def mean_log_score(videos: Described, growth: Growth) -> float:
     """Mean natural logarithm of the predictive density; the larger the better."""
-    found = videos.of(growth)
-    z = (videos.x - found.location) / found.scale
+    return float(log_scores(videos.x, videos.of(growth)).mean())
+
+
+def log_scores(x: Floats, found: Posterior) -> Floats:
+    """Natural logarithm of the predictive density of each."""
+    z = (x - found.location) / found.scale
     usual = _density(z, found.df)
     hit = _density(z / _HIT_SCALE, found.df) / _HIT_SCALE
     density = ((1 - _HITS) * usual + _HITS * hit) / found.scale
-    return float(np.log(np.maximum(density, 1e-12)).mean())
+    scores: Floats = np.log(np.maximum(density, 1e-12))
+    return scores
 
 
 def _density(t: Floats, df: Floats) -> Floats:

@@ -10,6 +10,7 @@ import polars as pl
 from streams.outliers.model.errors import EvaluationError
 
 COLUMNS = ("channel_id", "video_id", "published", "views")
+CLOCKS_DIFFER = dt.timedelta(hours=1)
 YOUNGEST_H = 48.0  # the moment of the counts is not known well enough for younger ones
 
 
@@ -39,6 +40,8 @@ def uploads_of(table: pl.DataFrame, seen_at: dt.datetime | None = None) -> Uploa
         seen_at: when the views were counted; unless given, when the newest was published, which
             is the earliest that it can have been.
 
+    Published later than an hour from now nothing can be: that is left out, and is no "newest".
+
     Raises:
         EvaluationError: columns are absent or of a wrong type, or no row is usable.
     """
@@ -66,6 +69,8 @@ def uploads_of(table: pl.DataFrame, seen_at: dt.datetime | None = None) -> Uploa
     named = pl.col("channel_id").str.len_bytes() > 0
     read = keep(read, named & (pl.col("video_id").str.len_bytes() > 0), "no channel_id or video_id")
     read = keep(read, pl.col("published").is_not_null(), "published is no time")
+    latest = dt.datetime.now(dt.UTC) + CLOCKS_DIFFER
+    read = keep(read, pl.col("published") <= latest, "published in the future")
     read = keep(read, pl.col("views").is_finite(), "views hidden or no number")
     read = keep(read, pl.col("views") >= 0, "negative views")
     # Views only grow but for recounts: of several rows of a video the highest is the newest.

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from confluent_kafka import Producer
 
+from infra.outlier_growth import serving
 from infra.settings import Settings
 from schemas.catalogue import OUTLIER_GROWTH
 from schemas.codec import Codec
@@ -34,22 +35,24 @@ def codec(stack_settings: Settings) -> Iterator[Codec]:
         yield Codec(registry)
 
 
-def told(settings: Settings, codec: Codec, topic: Topic, content: str) -> None:
+def told(
+    settings: Settings, codec: Codec, topic: Topic, content: str, key: str = "default"
+) -> None:
     record = {
         "event_id": "e",
         "occurred_at": "2026-01-01T00:00:00Z",
-        "growth_id": "default",
+        "growth_id": key,
         "growth": "g",
         "content": content,
         "learned_from": "{}",
         "evaluation": "{}",
     }
-    send(settings, topic, codec.encode(topic, from_json(topic, record)))
+    send(settings, topic, codec.encode(topic, from_json(topic, record)), key)
 
 
-def send(settings: Settings, topic: Topic, value: bytes) -> None:
+def send(settings: Settings, topic: Topic, value: bytes | None, key: str = "default") -> None:
     producer = Producer({**settings.kafka_config(), "log_level": 0})
-    producer.produce(topic.name, key="default", value=value)
+    producer.produce(topic.name, key=key, value=value)
     assert producer.flush(PATIENCE) == 0
 
 
@@ -70,6 +73,28 @@ def test_what_was_learned_is_in_force_without_a_restart(
         assert growths.await_version(two.version, PATIENCE)
     with Growths(stack_settings.kafka_config(), codec, topic) as later:
         assert later().version == two.version
+
+
+def test_commands_and_agents_agree_on_what_serves(
+    stack_settings: Settings, codec: Codec, topic: Topic
+) -> None:
+    one, two, three = (replace(Growth.default(), forgetting=value) for value in (0.5, 0.6, 0.7))
+
+    def serve() -> Growth:
+        with Growths(stack_settings.kafka_config(), codec, topic) as growths:
+            assert growths() == serving(stack_settings, topic)
+            return growths()
+
+    assert serve() == Growth.default()
+    told(stack_settings, codec, topic, one.to_json())
+    told(stack_settings, codec, topic, three.to_json(), "another set")
+    told(stack_settings, codec, topic, one.to_json().replace('"tau2": ', '"tau2": 1' + 400 * "0"))
+    told(stack_settings, codec, topic, "[" * 100_000)
+    assert serve() == one
+    send(stack_settings, topic, None)
+    assert serve() == Growth.default()
+    told(stack_settings, codec, topic, two.to_json())
+    assert serve() == two
 
 
 def test_a_topic_that_is_not_there_yet_leaves_those_that_ship(

@@ -102,7 +102,9 @@ def fold_in_chunks(fold: OutlierFold, events: pl.DataFrame, cuts: Sequence[int] 
 # Ages at and around the ends of buckets, before publication, and beyond the last bucket.
 _AGES_H = st.sampled_from([-1, 0, 1, 5.999, 6, 23, 24, 30, 47.9, 48, 72, 400, 720, 2159.9, 2160])
 # Publications so far apart that memories are dropped, and close ones that are not.
-_PUBLISHED_H = st.sampled_from([0, 1, 30, 24 * 89, 24 * 119, 24 * 120, 24 * 121, 24 * 260])
+_PUBLISHED_H = st.sampled_from(
+    [0, 1, 30, 24 * 89, 24 * 119, 24 * 120, 24 * 121, 24 * 260, 24 * 500]
+)
 
 small_streams = st.lists(
     st.builds(
@@ -121,7 +123,7 @@ small_streams = st.lists(
 
 
 def long_stream(seed: int, length: int = 1500, videos: int | None = None) -> list[Snapshot]:
-    """A stream with repeats, late ones, recounts, hidden counts and moved publications."""
+    """A stream with repeats, late ones, recounts, hidden counts, moved dates and new lengths."""
     rng = random.Random(seed)
     known = [
         (f"v{number}", rng.choice("abc"), rng.uniform(0, 24 * 200), rng.choice([None, 60, 600]))
@@ -132,6 +134,8 @@ def long_stream(seed: int, length: int = 1500, videos: int | None = None) -> lis
         video, channel, published, duration = rng.choice(known)
         if rng.random() < 0.02:
             published += rng.choice([-500, 1, 24 * 125])
+        if rng.random() < 0.03:
+            duration = rng.choice([None, 60, 600])
         age = rng.choice([rng.uniform(0, 30), rng.uniform(-5, 300), rng.uniform(0, 2500)])
         # Channel b has a new level half-way, and everybody a hit now and then.
         level = 4 + 1.2 * (channel == "b" and published > 24 * 100) + 2 * (rng.random() < 0.02)

@@ -221,8 +221,56 @@ def test_a_moved_publication_is_no_new_video_within_the_horizon() -> None:
     events = [*history(6), snapshot("hit", hours=30, views=10**6)]
     near = snapshot("hit", hours=30, views=10**6, published=24 * 20)
     assert len(told([*events, near])) == 1
-    far = snapshot("hit", hours=30, views=10**6, published=24 * 170)
-    assert len(told([*events, far])) == 2
+
+
+@pytest.mark.parametrize(("days", "said"), [(170, 2), (364, 2), (368, 1)])
+def test_a_video_that_begins_anew_does_not_inherit_its_verdict(days: int, said: int) -> None:
+    """What stood for a year is remembered; after that it is final."""
+    events = [*history(6), snapshot("hit", hours=30, views=10**6)]
+    again = snapshot("hit", hours=6, views=10**6, published=24 * (days - 0.25))
+    assert len(told([*events, again])) == 1 + (days > 365)
+    usual = {**again, "views": 1000}
+    first, *back = told([*events, usual])
+    assert len(back) == said - 1
+    assert all((o["retracts"], o["reason"]) == (first["event_id"], "recount") for o in back)
+
+
+def moved(duration: int | None, views: int, hours: float = 40) -> Snapshot:
+    return snapshot("hit", hours=hours, views=views, duration=duration)
+
+
+def test_a_video_whose_length_becomes_known_contributes_where_it_belongs() -> None:
+    live = [*history(3, duration=None), moved(None, 900, 30), moved(600, 1000), moved(600, 1000)]
+    kept = [(o["format"], o["video_id"], o["gone"]) for o in state(live)["recent"]]
+    assert kept == [
+        ("long", "hit", False), *[("unknown", f"old{n}", False) for n in range(3)],
+        ("unknown", "hit", True),
+    ]  # fmt: skip
+    # It is one of the five that make history sufficient there, and none of those left behind.
+    for duration, others, doubtful in ((600, 4, False), (None, 1, True)):
+        more = [snapshot(f"new{n}", hours=50, views=1000, duration=duration) for n in range(others)]
+        (facts,) = told([*live, *more, snapshot("x", hours=60, views=10**7, duration=duration)])
+        assert (facts["insufficient_history"], facts["baseline_n"]) == (doubtful, 5 - doubtful)
+
+
+def test_an_outlier_of_unknown_format_is_taken_back_where_nothing_is_usual_yet() -> None:
+    events = [*history(6, duration=None), moved(None, 10**6, 30)]
+    first, back = told([*events, moved(600, 10**6 + 1)])
+    assert (back["verdict"], back["retracts"]) == ("retracted", first["event_id"])
+    assert (back["format"], back["baseline_n"], back["reason"]) == ("long", 0, "rejudged")
+    figures = [value for value in back.values() if isinstance(value, float)]
+    assert all(map(math.isfinite, figures))
+    # Where it is one among long videos as well, the verdict goes on.
+    long = [snapshot(f"long{n}", hours=30, views=1000) for n in range(6)]
+    assert len(told([*long, *events, moved(600, 10**6 + 1)])) == 1
+
+
+def test_a_day_is_one_test_whatever_the_format() -> None:
+    long = [snapshot(f"long{n}", hours=30, views=1000) for n in range(6)]
+    once = [*history(6, duration=None), *long, moved(None, 1000, 30)]
+    # Two of each format had nobody to be compared with.
+    assert [one["tests"] for one in state(once)["days"]] == [9]
+    assert [one["tests"] for one in state([*once, moved(600, 1000, 31)])["days"]] == [9]
 
 
 def test_hopelessly_late_snapshots_are_counted_and_not_judged() -> None:

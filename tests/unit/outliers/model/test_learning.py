@@ -12,6 +12,7 @@ from infra.simulator.scenario import HOUR, Scenario
 from infra.simulator.snapshots import grown, video_snapshots
 from infra.simulator.world import World, make_world
 from streams.outliers.model import curves, spread
+from streams.outliers.model.calibration import measured
 from streams.outliers.model.errors import TooLittleDataError
 from streams.outliers.model.growth import AGES_H, ALL, Growth
 from streams.outliers.model.histories import histories
@@ -90,12 +91,13 @@ def test_planted_outliers_are_found_and_hardly_anything_else(
     which: str, world: World, snapshots: pl.DataFrame, trained: Trained
 ) -> None:
     growth = trained.growth if which == "learned" else Growth.default()
-    found = histories(observations(snapshots), growth, FOREVER)
-    expected = found.videos.of(growth)
-    above = found.videos.x - expected.location
-    tail = upper_tail(above / expected.scale, expected.df)
-    enough = found.n >= 5
-    videos = found.rows["video_id"].to_numpy()
+    blocks = list(histories(observations(snapshots), growth, FOREVER))
+    expected = [np.array(found.videos.of(growth)) for found in blocks]
+    _, location, scale, df = np.concatenate(expected, axis=1)
+    above = np.concatenate([found.videos.x for found in blocks]) - location
+    tail = upper_tail(above / scale, df)
+    enough = np.concatenate([found.n for found in blocks]) >= 5
+    videos = np.concatenate([found.rows["video_id"].to_numpy() for found in blocks])
     planted = np.isin(videos, world.planted["video_id"].to_numpy())
 
     verdict = enough & (tail <= 0.01) & (above >= np.log10(3))
@@ -104,6 +106,21 @@ def test_planted_outliers_are_found_and_hardly_anything_else(
     assert not (verdict & ~planted).any()
     # The probability keeps its word: judged videos are five times fewer than judgements.
     assert (tail <= 0.01)[enough & ~planted].mean() < 0.015
+
+
+def test_figures_do_not_depend_on_blocks(
+    snapshots: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    observed = observations(snapshots)
+    since = observed["occurred_at"].sort()[int(observed.height * 0.9)]
+
+    whole = measured(Growth.default(), observed, since)
+    monkeypatch.setattr("streams.outliers.model.histories.BLOCK", 177)
+
+    assert measured(Growth.default(), observed, since) == whole
+    assert whole["judged"] > 354
+    nobody = measured(Growth.default(), observed, dt.datetime(2100, 1, 1, tzinfo=dt.UTC))
+    assert (nobody["judged"], nobody["log score"]) == (0, None)
 
 
 def test_narrow_groups_have_curves_of_their_own_and_are_drawn_to_wider_ones() -> None:
@@ -189,7 +206,7 @@ def test_a_history_has_the_newest_of_other_videos_and_nothing_of_later() -> None
     )
     growth = Growth.default()
 
-    found = histories(observations(frame), growth, FOREVER)
+    (found,) = histories(observations(frame), growth, FOREVER)
 
     assert found.rows["video_id"].to_list() == ["a", "b", "b", "c", "d"]
     assert found.n.tolist() == [0, 1, 1, 2, 3]

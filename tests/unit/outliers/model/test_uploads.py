@@ -69,6 +69,13 @@ def test_times_are_read_as_people_write_them(published: list[Any]) -> None:
     ]
 
 
+def test_within_an_hour_clocks_may_differ() -> None:
+    soon = dt.datetime.now(dt.UTC) + dt.timedelta(minutes=50)
+    found = uploads_of(table(published=[NEWEST, NEWEST, soon]))
+
+    assert found.seen_at == soon
+
+
 def test_dates_will_do() -> None:
     days = [dt.date(2026, 1, 1), dt.date(2026, 2, 1), dt.date(2026, 3, 1)]
 
@@ -87,6 +94,7 @@ def test_dates_will_do() -> None:
         ({"video_id": ["1", None, "3"]}, "no channel_id or video_id"),
         ({"channel_id": ["a", "", "b"]}, "no channel_id or video_id"),
         ({"published": ["2026-01-01", "soon", "2026-03-01"]}, "published is no time"),
+        ({"published": ["2026-01-01", "2999-12-31", "2026-03-01"]}, "published in the future"),
         ({"published": ["2026-01-01", None, "2026-03-01"]}, "published is no time"),
     ],
 )
