@@ -2,10 +2,10 @@
 
 Of snapshots the newest by `occurred_at` counts, ties by arrival. Of baselines the one that has seen
 most of its input counts (`applied_offset`), whatever order they were written in; of the tests of a
-day the furthest row that still knows the day. Where a channel's days do not add up to what its later
-rows say has left them, rows between were not read (compaction has dropped them, or one took in
-more than eight days at once): that day is marked as one before which tests are missing. After an
-expiry the tables are what the snapshots that are left fold into; baselines stay.
+day the furthest row that still knows the day. Where a channel's days do not add up to what later
+rows say has left them, tests were not read (compaction has dropped rows, or one took in more than
+eight days at once): the next day that is known is marked as one before which tests are missing.
+After an expiry the tables are what the snapshots that are left fold into; baselines stay.
 """
 
 from __future__ import annotations

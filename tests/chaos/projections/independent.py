@@ -301,7 +301,7 @@ def _channels(
                     tests[key] = rank, own | {"applied_offset": rank[0], "log_offset": rank[1]}
                 earlier += count
     said: dict[str, int] = {}
-    for (name, day), (_, row) in sorted(tests.items()):
+    for (name, _), (_, row) in sorted(tests.items()):
         row["missing"] = row["earlier"] != said.get(name, 0)
         said[name] = row["earlier"] + row["tests"]
     histories: defaultdict[str, list[Event]] = defaultdict(list)
