@@ -14,9 +14,9 @@ From then on both follow with exponential forgetting: location += 0.05 r scale w
 While a sum stands above `MOVING` both stand still: what may be a shift is not learned as usual.
 
 **The sums** (E. S. Page, "Continuous inspection schemes", Biometrika 41, 1954), either direction:
-S = max(0, S + r - 1). An alarm is S > 12 **and** that the move has settled: of the last seven medians
+S = max(0, S + r - 1). An alarm is S > 12 **and** that the move has settled: of the last ten medians
 of three days in a row, as log distances from what was usual, the newest is at least 0.8 of the
-largest, and more than two scales. So one hit does not trip it: a single day adds at most 1.5, and
+largest, and three scales. So one hit does not trip it: a single day adds at most 1.5, and
 one that lives for weeks falls as it ages, while a new level stays, also one that began with a hit.
 """
 
@@ -42,12 +42,12 @@ SLACK = 1.0
 ALARM = 12.0
 MOVING = 3.0
 SETTLED = 0.8
-RECENT = 9  # days, which have seven medians of three: what lies further back may have been a hit
-LEAST_AWAY = 2.0  # scales: what has come back to what was usual varies too, and is no new level
+RECENT = 12  # days, which have ten medians of three: what lies further back may have been a hit
+LEAST_AWAY = 3.0  # scales: what has come back to what was usual varies too, and is no new level
 # E[z^2 given |z| <= 2.5] of a normal z: what a scale that fits sees of residuals within bounds.
 _WITHIN = 0.9113
 
-MOST_VALUES = 60  # days of a sum that are remembered
+MOST_VALUES = 60  # days of a sum that are remembered and counted
 
 UP, DOWN = "up", "down"
 
