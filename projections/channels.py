@@ -2,11 +2,15 @@
 
 Of snapshots the newest by `occurred_at` counts, ties by arrival. Of baselines the one that has seen
 most of its input counts (`applied_offset`), whatever order they were written in; of the tests of a
-day the furthest row that still knows the day. After an expiry
-the tables are what the snapshots that are left fold into; baselines stay.
+day the furthest row that still knows the day. Where a channel's days do not add up to what later
+rows say has left them, tests were not read (compaction has dropped rows, or one took in more than
+eight days at once): the next day that is known is marked as one before which tests are missing.
+After an expiry the tables are what the snapshots that are left fold into; baselines stay.
 """
 
 from __future__ import annotations
+
+import datetime as dt
 
 import polars as pl
 
@@ -64,19 +68,41 @@ def fold_baselines(events: pl.DataFrame) -> dict[str, pl.DataFrame]:
 
 
 def _tests(events: pl.DataFrame) -> pl.DataFrame:
-    """Tests of each channel and day (UTC)."""
-    days = events.select("channel_id", "applied_offset", "_offset", "days").explode(
-        "days", empty_as_null=False, keep_nulls=False
+    """Tests of each channel and day (UTC), and of all its days before.
+
+    The oldest day that a row knows is there even without tests: so that of a row without any day it
+    is seen what has gone.
+    """
+    row = ("channel_id", "applied_offset", "_offset", "tests_gone")
+    known = (
+        events.select(*row, pl.int_range(pl.len()).alias("_row"), "days")
+        .explode("days", empty_as_null=False, keep_nulls=False)
+        .unnest("days")
+        .with_columns(pl.col("day").dt.date())
+    )
+    oldest = events.select(
+        *row,
+        pl.int_range(pl.len()).alias("_row"),
+        day=pl.max_horizontal(pl.col("as_of").dt.date().dt.offset_by("-7d"), pl.lit(dt.date.min)),
+        tests=pl.lit(0, pl.Int64),
     )
     return (
-        days.unnest("days")
-        .with_columns(pl.col("day").dt.date())
+        pl.concat([known, oldest])
+        .group_by("_row", *row, "day")
+        .agg(pl.col("tests").sum())
+        .sort("_row", "day")
+        .with_columns(
+            earlier=pl.col("tests_gone")
+            + pl.col("tests").cum_sum().over("_row", order_by="day")
+            - pl.col("tests")
+        )
         .sort("applied_offset", "_offset", maintain_order=True)
         .unique(["channel_id", "day"], keep="last", maintain_order=True)
         .select(
             "channel_id",
             "day",
             "tests",
+            "earlier",
             "applied_offset",
             log_offset="_offset",
         )
@@ -85,15 +111,18 @@ def _tests(events: pl.DataFrame) -> pl.DataFrame:
 
 CHANNELS = Projection(
     name="channels",
-    version=3,
+    version=4,
     statements=beside(__file__),
     sources=(
         Source(CHANNEL_SNAPSHOTS, None, fold_snapshots, ("upsert_snapshots",)),
         Source(
             OUTLIER_BASELINES,
-            ("channel_id", "as_of", "snapshots", "baselines", "days", "applied_offset"),
+            (
+                *("channel_id", "as_of", "snapshots", "baselines", "days", "tests_gone"),
+                "applied_offset",
+            ),
             fold_baselines,
-            ("upsert_baselines", "upsert_tests"),
+            ("upsert_baselines", "upsert_tests", "mark_missing_tests"),
         ),
         Source(EXPIRIES, ("before",), fold_expiries, EXPIRY_UPSERTS),
     ),

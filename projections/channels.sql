@@ -38,10 +38,13 @@ CREATE TABLE IF NOT EXISTS outlier_tests (
     channel_id text NOT NULL,
     day date NOT NULL, -- UTC, of the observations
     tests bigint NOT NULL, -- videos judged that day that were no outliers when it began
+    earlier bigint NOT NULL, -- tests of all the channel's days before
+    missing boolean NOT NULL DEFAULT false, -- the rows before do not add up to that
     applied_offset bigint NOT NULL,
     log_offset bigint NOT NULL,
     PRIMARY KEY (channel_id, day)
 );
+CREATE INDEX IF NOT EXISTS outlier_tests_missing ON outlier_tests (day) WHERE missing;
 CREATE INDEX IF NOT EXISTS outlier_tests_of_day ON outlier_tests (day) INCLUDE (tests);
 CREATE TABLE IF NOT EXISTS channel_expiry (
     single boolean PRIMARY KEY DEFAULT true CHECK (single),
@@ -60,7 +63,9 @@ CREATE TEMP TABLE IF NOT EXISTS staged_baselines (
     channel_id text, baselines jsonb, baseline_as_of timestamptz, baseline_snapshots bigint,
     baseline_applied_offset bigint, baseline_log_offset bigint
 ) ON COMMIT DELETE ROWS;
-CREATE TEMP TABLE IF NOT EXISTS staged_tests (LIKE outlier_tests) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE IF NOT EXISTS staged_tests (
+    channel_id text, day date, tests bigint, earlier bigint, applied_offset bigint, log_offset bigint
+) ON COMMIT DELETE ROWS;
 
 -- name: upsert_snapshots
 -- Counts only observations that were not there: an event published twice is one observation. The
@@ -192,10 +197,36 @@ WHERE c.baseline_applied_offset IS NULL
         > (c.baseline_applied_offset, c.baseline_log_offset);
 
 -- name: upsert_tests
-INSERT INTO outlier_tests AS t (channel_id, day, tests, applied_offset, log_offset)
-SELECT channel_id, day, tests, applied_offset, log_offset FROM staged_tests
+INSERT INTO outlier_tests AS t (channel_id, day, tests, earlier, applied_offset, log_offset)
+SELECT channel_id, day, tests, earlier, applied_offset, log_offset FROM staged_tests
 ON CONFLICT (channel_id, day) DO UPDATE SET
     tests = excluded.tests,
+    earlier = excluded.earlier,
     applied_offset = excluded.applied_offset,
     log_offset = excluded.log_offset
 WHERE (excluded.applied_offset, excluded.log_offset) > (t.applied_offset, t.log_offset);
+
+-- name: mark_missing_tests
+-- Of the staged days, and of the day after each: whether the row before leads up to it.
+WITH touched AS (
+    SELECT s.channel_id, s.day FROM staged_tests AS s
+    UNION
+    SELECT s.channel_id, later.day
+    FROM staged_tests AS s
+    CROSS JOIN LATERAL (
+        SELECT t.day FROM outlier_tests AS t
+        WHERE t.channel_id = s.channel_id AND t.day > s.day
+        ORDER BY t.day LIMIT 1
+    ) AS later
+), judged AS (
+    SELECT t.channel_id, t.day, t.earlier <> coalesce(before.tests, 0) AS missing
+    FROM touched JOIN outlier_tests AS t USING (channel_id, day)
+    LEFT JOIN LATERAL (
+        SELECT b.earlier + b.tests AS tests FROM outlier_tests AS b
+        WHERE b.channel_id = t.channel_id AND b.day < t.day
+        ORDER BY b.day DESC LIMIT 1
+    ) AS before ON true
+)
+UPDATE outlier_tests AS t SET missing = j.missing
+FROM judged AS j
+WHERE t.channel_id = j.channel_id AND t.day = j.day AND t.missing <> j.missing;

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from bisect import bisect_left
+from collections import defaultdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
@@ -18,6 +20,8 @@ from api.shapes.paging import Cursor, Offset, Page, read_cursor, write_cursor
 router = APIRouter(prefix=f"{V1}/outliers", tags=["outliers"])
 
 Limit = Annotated[int, Query(ge=1, le=500)]
+FDR_REACH = dt.timedelta(days=30)
+
 Since = Annotated[dt.datetime | None, Query(description="Detected at or after.")]
 
 
@@ -33,7 +37,13 @@ async def outliers(
     ] = None,
     fdr: Annotated[
         float | None,
-        Query(ge=0, le=1, description="Only each day's discoveries at this false discovery rate."),
+        Query(
+            ge=0,
+            le=1,
+            description="Only each day's discoveries at this false discovery rate; without `since` "
+            f"of the {FDR_REACH.days} days up to the newest detection (of the channel, if one is "
+            "given).",
+        ),
     ] = None,
     since: Since = None,
     include_uncertain: Annotated[
@@ -56,6 +66,9 @@ async def outliers(
 ) -> OutlierPage:
     """Each time that a video became an outlier, with the familiar figures beside the tested one."""
     await at_least.of(here.database, "outliers")
+    if fdr is not None and since is None:
+        newest = await here.database.one("outliers.newest", {"channel_id": channel_id})
+        since = newest["at"] - FDR_REACH if newest and newest["at"] else None
     asked = {
         "channel_id": channel_id,
         "format": format,
@@ -189,6 +202,8 @@ async def _discovered(
     """The largest probability of each day that is still a discovery at the rate asked for."""
     if fdr is None:
         return {"fdr_days": None, "fdr_ps": None}
+    if since is None:  # there are no detections
+        return {"fdr_days": [], "fdr_ps": []}
     days = await here.database.all("outliers.days", {"since": since, "channel_id": channel_id})
     rows = await here.database.all("outliers.q_values", {"days": [row["day"] for row in days]})
     largest: dict[dt.date, float] = {}
@@ -204,8 +219,11 @@ async def _shaped(here: Here, rows: list[Row]) -> list[Outlier]:
         return []
     days = sorted({row["day"] for row in rows})
     found = await here.database.all("outliers.q_values", {"days": days})
-    q_values = {(row["day"], row["p"]): row["q"] for row in found}
-    known = {row["day"] for row in found}
+    q_values: defaultdict[dt.date, list[tuple[float, float]]] = defaultdict(list)
+    for one in found:
+        q_values[one["day"]].append((one["p"], one["q"]))
+    for pairs in q_values.values():
+        pairs.sort()
     counts = {
         row["video_id"]: row
         for row in await here.database.all(
@@ -224,10 +242,10 @@ async def _shaped(here: Here, rows: list[Row]) -> list[Outlier]:
         q_value = None
         if row["retracted_at"] is not None:
             reasons["q_value"] = "the detection was taken back"
-        elif row["day"] not in known:
-            reasons["q_value"] = "how many videos were judged that day is not known"
+        elif row["day"] not in q_values:
+            reasons["q_value"] = "how many videos were judged that day is not known of all channels"
         else:
-            q_value = _q_of(row, q_values)
+            q_value = _q_of(row["tail_probability"], q_values[row["day"]])
         verdict = "outlier" if row["confirmed_by"] is None else "confirmed"
         if row["retracted_at"] is not None:
             verdict = "retracted"
@@ -237,13 +255,12 @@ async def _shaped(here: Here, rows: list[Row]) -> list[Outlier]:
     return items
 
 
-def _q_of(row: Row, q_values: dict[tuple[dt.date, float], float]) -> float | None:
-    """The q-value of a detection."""
-    exact = q_values.get((row["day"], row["tail_probability"]))
-    if exact is not None:
-        return exact
-    # Not its video's smallest p of the day: the next larger one's q is what it would have at most.
-    larger = [
-        q for (day, p), q in q_values.items() if day == row["day"] and p > row["tail_probability"]
-    ]
-    return min(larger, default=1.0)
+def _q_of(p: float, pairs: list[tuple[float, float]]) -> float:
+    """The q-value of a detection.
+
+    Args:
+        pairs: p and q of the day's discoveries, ascending.
+    """
+    # One that is not its video's smallest p of the day has the next larger one's q at most.
+    at = bisect_left(pairs, (p, 0.0))
+    return pairs[at][1] if at < len(pairs) else 1.0

@@ -2,18 +2,6 @@
 
 -- name: page
 -- Newest or largest first; the cursor is the last row's sort key.
-WITH gone AS (
-    SELECT DISTINCT ON (t.video_id, t.retracts)
-        t.video_id, t.retracts, t.occurred_at, t.views, t.reason
-    FROM outlier_retractions AS t
-    WHERE t.retracts IS NOT NULL
-    ORDER BY t.video_id, t.retracts, t.source_offset, t.event_id
-), confirmed AS (
-    SELECT DISTINCT ON (x.video_id, x.confirms) x.video_id, x.confirms, x.event_id
-    FROM outlier_detections AS x
-    WHERE x.confirms IS NOT NULL
-    ORDER BY x.video_id, x.confirms, x.source_offset, x.event_id
-)
 SELECT
     d.event_id, d.occurred_at AS detected_at, d.day, d.video_id, d.channel_id, d.title, d.category,
     c.title AS channel_title, d.format, d.published_at, d.age_s, d.age_from_h, d.views,
@@ -24,8 +12,18 @@ SELECT
     n.event_id AS confirmed_by
 FROM outlier_detections AS d
 LEFT JOIN channels AS c USING (channel_id)
-LEFT JOIN gone AS r ON r.video_id = d.video_id AND r.retracts = d.event_id
-LEFT JOIN confirmed AS n ON n.video_id = d.video_id AND n.confirms = d.event_id
+LEFT JOIN LATERAL (
+    SELECT t.occurred_at, t.views, t.reason
+    FROM outlier_retractions AS t
+    WHERE t.video_id = d.video_id AND t.retracts = d.event_id
+    ORDER BY t.source_offset, t.event_id LIMIT 1
+) AS r ON true
+LEFT JOIN LATERAL (
+    SELECT x.event_id
+    FROM outlier_detections AS x
+    WHERE x.video_id = d.video_id AND x.confirms = d.event_id
+    ORDER BY x.source_offset, x.event_id LIMIT 1
+) AS n ON true
 WHERE (%(channel_id)s::text IS NULL OR d.channel_id = %(channel_id)s)
     AND (%(format)s::text IS NULL OR d.format = %(format)s)
     AND (%(min_multiple)s::double precision IS NULL OR d.multiple >= %(min_multiple)s)
@@ -66,22 +64,19 @@ ORDER BY
 LIMIT %(limit)s OFFSET %(offset)s;
 
 -- name: total
-WITH gone AS (
-    SELECT DISTINCT ON (t.video_id, t.retracts)
-        t.video_id, t.retracts, t.occurred_at, t.views, t.reason
-    FROM outlier_retractions AS t
-    WHERE t.retracts IS NOT NULL
-    ORDER BY t.video_id, t.retracts, t.source_offset, t.event_id
-), confirmed AS (
-    SELECT DISTINCT ON (x.video_id, x.confirms) x.video_id, x.confirms, x.event_id
-    FROM outlier_detections AS x
-    WHERE x.confirms IS NOT NULL
-    ORDER BY x.video_id, x.confirms, x.source_offset, x.event_id
-)
 SELECT count(*) AS total
 FROM outlier_detections AS d
-LEFT JOIN gone AS r ON r.video_id = d.video_id AND r.retracts = d.event_id
-LEFT JOIN confirmed AS n ON n.video_id = d.video_id AND n.confirms = d.event_id
+CROSS JOIN LATERAL (
+    SELECT
+        EXISTS (
+            SELECT FROM outlier_retractions AS t
+            WHERE t.video_id = d.video_id AND t.retracts = d.event_id
+        ) AS retracted,
+        EXISTS (
+            SELECT FROM outlier_detections AS x
+            WHERE x.video_id = d.video_id AND x.confirms = d.event_id
+        ) AS confirmed
+) AS state
 WHERE (%(channel_id)s::text IS NULL OR d.channel_id = %(channel_id)s)
     AND (%(format)s::text IS NULL OR d.format = %(format)s)
     AND (%(min_multiple)s::double precision IS NULL OR d.multiple >= %(min_multiple)s)
@@ -91,13 +86,13 @@ WHERE (%(channel_id)s::text IS NULL OR d.channel_id = %(channel_id)s)
     AND (%(since)s::timestamptz IS NULL OR d.occurred_at >= %(since)s)
     AND (%(uncertain)s OR NOT (d.too_recent OR d.insufficient_history))
     AND CASE
-        WHEN r.occurred_at IS NOT NULL THEN %(retracted)s
-        WHEN n.event_id IS NOT NULL THEN %(confirmed)s
+        WHEN state.retracted THEN %(retracted)s
+        WHEN state.confirmed THEN %(confirmed)s
         ELSE %(standing)s
     END
     AND (
         %(fdr_days)s::date[] IS NULL
-        OR r.occurred_at IS NULL AND d.tail_probability <= (
+        OR NOT state.retracted AND d.tail_probability <= (
             SELECT k.p
             FROM unnest(%(fdr_days)s::date[], %(fdr_ps)s::double precision[]) AS k (day, p)
             WHERE k.day = d.day
@@ -108,11 +103,17 @@ WHERE (%(channel_id)s::text IS NULL OR d.channel_id = %(channel_id)s)
 -- Benjamini and Hochberg (1995) within each day: m tests, p_(1) <= p_(2) <= ..., and
 -- q_(i) = min over j >= i of p_(j) m / j. A video counts once a day, by its smallest p; one whose
 -- detection was taken back is no discovery. Of days whose m is not known nothing is said.
+-- Nor of days before one up to which tests of any channel are missing: with a part of m, every q
+-- would be too small.
 WITH tests AS (
     SELECT t.day, sum(t.tests) AS m
     FROM outlier_tests AS t
     WHERE t.day = ANY(%(days)s::date[])
+        AND t.day >= coalesce(
+            (SELECT max(x.day) FROM outlier_tests AS x WHERE x.missing), '-infinity'
+        )
     GROUP BY t.day
+    HAVING sum(t.tests) > 0
 ), discoveries AS (
     SELECT d.day, d.video_id, min(d.tail_probability) AS p
     FROM outlier_detections AS d
@@ -134,11 +135,16 @@ WITH tests AS (
 SELECT day, p, min(q) OVER (PARTITION BY day ORDER BY p DESC) AS q
 FROM scaled;
 
+-- name: newest
+SELECT max(occurred_at) AS at
+FROM outlier_detections
+WHERE (%(channel_id)s::text IS NULL OR channel_id = %(channel_id)s);
+
 -- name: days
--- Those that can have discoveries; all of them, or from an instant on.
+-- Those that can have discoveries from an instant on.
 SELECT DISTINCT day
 FROM outlier_detections
-WHERE (%(since)s::timestamptz IS NULL OR occurred_at >= %(since)s)
+WHERE occurred_at >= %(since)s::timestamptz
     AND (%(channel_id)s::text IS NULL OR channel_id = %(channel_id)s);
 
 -- name: familiar

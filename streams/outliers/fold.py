@@ -68,7 +68,7 @@ class OutlierFold:
         """Fold snapshots in; emits the detections and shifts that follow, possibly none."""
         growth = self._growth()
         rows = rows.select(self.state.names()).with_columns(
-            pl.col("snapshots").fill_null(0),
+            pl.col("snapshots", "tests_gone").fill_null(0),
             *(pl.col(name).fill_null(pl.lit([], dtype)) for name, dtype in LISTS.items()),
         )
         snapshots = _described(events, rows)
@@ -108,12 +108,14 @@ class OutlierFold:
         turns = memory.turns(self._rule.signals(expected, away, recently))
         ids = detection_ids(snapshots, turns)
         tests = memory.tests(expected.n >= FEWEST, turns.before)
+        days, gone = _days(exploded(rows, "days"), tests, rows["as_of"])
         return Folded(
             rows=rows.with_columns(
                 _kept(contributions, history).pipe(imploded, "recent", len(rows)),
                 memory.remembered(ids, snapshots["views"].to_numpy(), rows["as_of"]),
                 levels.entries(len(rows)),
-                _days(exploded(rows, "days"), tests, rows["as_of"]),
+                days,
+                pl.col("tests_gone") + gone,
             ).select(self.state.names()),
             emitted={
                 OUTLIER_DETECTIONS: detections(
@@ -215,8 +217,8 @@ def _kept(contributions: Contributions, history: History) -> pl.DataFrame:
     )
 
 
-def _days(known: pl.DataFrame, new: pl.DataFrame, as_of: pl.Series) -> pl.Series:
-    """`days` of every channel."""
+def _days(known: pl.DataFrame, new: pl.DataFrame, as_of: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """`days` of every channel, and the tests (Int64) of those that leave it."""
     together = (
         pl.concat([known, new.select(known.columns)])
         .group_by("_channel", "day")
@@ -224,4 +226,8 @@ def _days(known: pl.DataFrame, new: pl.DataFrame, as_of: pl.Series) -> pl.Series
         .sort("_channel", "day")
     )
     oldest = as_of.gather(together["_channel"]).dt.truncate("1d") - dt.timedelta(days=DAYS - 1)
-    return imploded(together.filter(together["day"] >= oldest), "days", len(as_of))
+    stays = together["day"] >= oldest
+    left = together.filter(~stays)
+    gone = np.zeros(len(as_of), dtype=np.int64)
+    np.add.at(gone, left["_channel"].to_numpy(), left["tests"].to_numpy())
+    return imploded(together.filter(stays), "days", len(as_of)), pl.Series("tests_gone", gone)

@@ -14,10 +14,10 @@ From then on both follow with exponential forgetting: location += 0.05 r scale w
 While a sum stands above `MOVING` both stand still: what may be a shift is not learned as usual.
 
 **The sums** (E. S. Page, "Continuous inspection schemes", Biometrika 41, 1954), either direction:
-S = max(0, S + r - 1). An alarm is S > 12 **and** that the move has settled: of the medians of three
-days in a row, the last is at least 0.8 of the largest, as log distances from what was usual. So one
-hit does not trip it: a single day adds at most 1.5, and one that lives for weeks falls as it ages,
-while a new level stays.
+S = max(0, S + r - 1). An alarm is S > 12 **and** that the move has settled: of the last ten medians
+of three days in a row, as log distances from what was usual, the newest is at least 0.8 of the
+largest, and three scales. So one hit does not trip it: a single day adds at most 1.5, and
+one that lives for weeks falls as it ages, while a new level stays, also one that began with a hit.
 """
 
 from __future__ import annotations
@@ -42,10 +42,12 @@ SLACK = 1.0
 ALARM = 12.0
 MOVING = 3.0
 SETTLED = 0.8
+RECENT = 12  # days, which have ten medians of three: what lies further back may have been a hit
+LEAST_AWAY = 3.0  # scales: what has come back to what was usual varies too, and is no new level
 # E[z^2 given |z| <= 2.5] of a normal z: what a scale that fits sees of residuals within bounds.
 _WITHIN = 0.9113
 
-MOST_VALUES = 60  # days of a sum that are remembered: their median is the new usual
+MOST_VALUES = 60  # days of a sum that are remembered and counted
 
 UP, DOWN = "up", "down"
 
@@ -150,7 +152,7 @@ class ChannelViews:
         return None
 
     def _added(self, direction: str, residual: float, x: float, since: dt.datetime) -> Shift | None:
-        assert self.location is not None
+        assert self.location is not None and self.scale is not None
         known = self.sums.get(direction)
         value = (known.value if known else 0.0) + residual - SLACK
         if value <= 0:
@@ -160,17 +162,19 @@ class ChannelViews:
         self.sums[direction] = cusum
         cusum.value = value
         cusum.values = [*cusum.values, x][-MOST_VALUES:]
-        if value <= ALARM or not _settled(cusum):
+        sign = 1 if direction == UP else -1
+        recent = cusum.values[-RECENT:]
+        away = [sign * (one - cusum.before) for one in recent]
+        if value <= ALARM or not _settled(away, LEAST_AWAY * self.scale):
             return None
-        after = statistics.median(cusum.values)
+        after = statistics.median(recent)
         return Shift(direction, cusum.before, after, len(cusum.values), cusum.since, value)
 
 
-def _settled(cusum: Cusum) -> bool:
+def _settled(away: list[float], least: float) -> bool:
     """Whether the newest days are nearly as far away as any: a level, not a hit on its way down."""
-    away = [abs(value - cusum.before) for value in cusum.values]
     middles = [statistics.median(away[at : at + 3]) for at in range(max(len(away) - 2, 1))]
-    return middles[-1] >= SETTLED * max(middles)
+    return middles[-1] >= max(SETTLED * max(middles), least)
 
 
 def _usual(values: list[float]) -> tuple[float, float]:

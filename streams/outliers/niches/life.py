@@ -63,6 +63,12 @@ class Niches:
 
     def __init__(self, known: Iterable[Niche] = ()) -> None:
         self.known = {niche.niche_id: niche for niche in known}
+        self._changed: set[str] = set()
+
+    def changed(self) -> list[Niche]:
+        """Niches that looks have made, gone on with or closed since the last call."""
+        names, self._changed = self._changed, set()
+        return [self.known[name] for name in sorted(names)]
 
     def look(self, found: Iterable[Cluster]) -> None:
         """Take the clusters of a window in: each goes on as the open niche that it shares most
@@ -74,10 +80,15 @@ class Niches:
         for at, cluster in enumerate(found):
             name = taken.get(at) or _new_name(cluster, names)
             names.add(name)
-            self.known[name] = _row(name, cluster, self.known.get(name))
+            self._keep(_row(name, cluster, self.known.get(name)))
         for name, niche in open_ones.items():
             if name not in names:
-                self.known[name] = replace(niche, open=False)
+                self._keep(replace(niche, open=False))
+
+    def _keep(self, niche: Niche) -> None:
+        if self.known.get(niche.niche_id) != niche:
+            self.known[niche.niche_id] = niche
+            self._changed.add(niche.niche_id)
 
 
 def _continued(found: list[Cluster], open_ones: dict[str, Niche]) -> dict[int, str]:

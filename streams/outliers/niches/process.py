@@ -124,7 +124,7 @@ class Follower:
                 self._look(min(end, newest))
         self._looked = newest
         # Those that have ended first: where the last ones are, the others are.
-        sent = self._topic.publish(sorted(self._niches.known.values(), key=lambda one: one.open))
+        sent = self._topic.publish(sorted(self._niches.changed(), key=lambda one: one.open))
         self._detections.forget(newest - WINDOW)
         if sent:
             log.info("niches changed", rows=sent)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 Floats = NDArray[np.float64]
@@ -88,14 +89,14 @@ def telling(titles: Sequence[str], groups: Sequence[Sequence[int]], most: int) -
     return [_best(vectors[list(group)], names, most) for group in groups]
 
 
-def _best(vectors: object, names: NDArray[np.object_], most: int) -> list[str]:
-    own = vectors.toarray()  # type: ignore[attr-defined]
-    titles = (own > 0).sum(axis=0)
-    means = own.mean(axis=0)
+def _best(vectors: csr_matrix, names: NDArray[np.object_], most: int) -> list[str]:
+    titles = np.asarray(vectors.getnnz(axis=0), dtype=np.int64)
+    means = np.asarray(vectors.mean(axis=0)).ravel()
     chosen: list[int] = []
     order = sorted(np.flatnonzero(titles >= 2).tolist(), key=lambda at: (-means[at], names[at]))
     for at in order:
-        if not any(_part_of(at, other, names, titles) for other in order):
+        piece = _UNSPACED.search(names[at]) is not None
+        if not (piece and any(_part_of(at, other, names, titles) for other in order)):
             chosen.append(at)
         if len(chosen) == most:
             break
@@ -103,5 +104,4 @@ def _best(vectors: object, names: NDArray[np.object_], most: int) -> list[str]:
 
 
 def _part_of(at: int, other: int, names: NDArray[np.object_], titles: NDArray[np.int64]) -> bool:
-    inside = at != other and names[at] in names[other] and titles[other] >= titles[at]
-    return bool(inside and _UNSPACED.search(names[at]))
+    return at != other and titles[other] >= titles[at] and names[at] in names[other]

@@ -23,19 +23,20 @@ class Detections:
 
     def __init__(self) -> None:
         self._events: dict[str, Event] = {}
-        self._gone: set[str] = set()
-        self._confirmed: set[str] = set()
+        # By event_id; with the time of the event that says so.
+        self._gone: dict[str, dt.datetime] = {}
+        self._confirmed: dict[str, dt.datetime] = {}
 
     def take(self, events: Iterable[Event]) -> None:
         """Take events of `outlier.detections.v1` in."""
         for event in events:
             if event["verdict"] == "retracted":
                 if event["retracts"] is not None:
-                    self._gone.add(event["retracts"])
+                    self._gone[event["retracts"]] = event["occurred_at"]
                 continue
             self._events.setdefault(event["event_id"], event)
             if event["confirms"] is not None:
-                self._confirmed.add(event["confirms"])
+                self._confirmed[event["confirms"]] = event["occurred_at"]
 
     def newest(self) -> dt.datetime | None:
         """Log time: the newest `occurred_at`; None before there is any."""
@@ -64,10 +65,17 @@ class Detections:
         return [member for member in found if member is not None]
 
     def forget(self, before: dt.datetime) -> None:
-        """Let go of detections that no window will reach any more."""
+        """Let go of detections that no window will reach any more, and of what was said of them.
+
+        Something said of a detection that was never read is kept as long as the saying one.
+        """
         old = [name for name, one in self._events.items() if one["occurred_at"] <= before]
         for name in old:
             del self._events[name]
+        for said in (self._gone, self._confirmed):
+            over = [name for name, at in said.items() if at <= before and name not in self._events]
+            for name in over:
+                del said[name]
 
     def _member(self, events: list[Event]) -> Member | None:
         ordered = sorted(events, key=lambda event: (event["occurred_at"], event["event_id"]))

@@ -269,6 +269,13 @@ _OF_BASELINES = (
 )  # fmt: skip
 
 
+def _known_days(row: Row) -> list[tuple[dt.date, int]]:
+    """Days and tests of a state row, oldest first, with the oldest day that it can have."""
+    days = {one["day"].date(): one["tests"] for one in row["days"]}
+    days.setdefault(row["as_of"].date() - dt.timedelta(days=7), 0)
+    return sorted(days.items())
+
+
 def _channels(
     snapshots: Iterable[Event], baselines: Iterable[Event], expiries: Iterable[Event]
 ) -> Tables:
@@ -286,11 +293,17 @@ def _channels(
             name = event.fields["channel_id"]
             _keep(furthest, name, event, lambda e: (e.fields["applied_offset"], e.offset))
             rank = (event.fields["applied_offset"], event.offset)
-            for one in event.fields["days"]:
-                key = (name, one["day"].date())
+            earlier = event.fields["tests_gone"]
+            for day, count in _known_days(event.fields):
+                key = (name, day)
                 if key not in tests or rank > tests[key][0]:
-                    own = {"channel_id": name, "day": key[1], "tests": one["tests"]}
+                    own = {"channel_id": name, "day": day, "tests": count, "earlier": earlier}
                     tests[key] = rank, own | {"applied_offset": rank[0], "log_offset": rank[1]}
+                earlier += count
+    said: dict[str, int] = {}
+    for (name, _), (_, row) in sorted(tests.items()):
+        row["missing"] = row["earlier"] != said.get(name, 0)
+        said[name] = row["earlier"] + row["tests"]
     histories: defaultdict[str, list[Event]] = defaultdict(list)
     for (channel, _), event in observed.items():
         histories[channel].append(event)

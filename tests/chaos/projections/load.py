@@ -377,6 +377,7 @@ def _baseline(rng: random.Random, channel: int, applied_offset: int) -> Event:
             {"day": START + dt.timedelta(days=day), "tests": rng.getrandbits(20)}
             for day in range(applied_offset // 10, applied_offset // 10 + rng.randrange(4))
         ],
+        "tests_gone": rng.choice([0, 0, rng.getrandbits(20)]),
         "applied_offset": applied_offset,
         "generation": rng.randrange(5),
     }

@@ -46,6 +46,26 @@ def judged(api: Api, channel: str, day: dt.datetime, tests: int) -> None:
     )
 
 
+def missed(
+    api: Api, channel: str, as_of: dt.datetime, gone: int, days: dict[dt.datetime, int], offset: int
+) -> None:
+    """A state row by which so many tests were on days that have left it."""
+    api.fold(
+        "channels",
+        OUTLIER_BASELINES,
+        {
+            "channel_id": channel,
+            "as_of": as_of,
+            "snapshots": 1,
+            "days": [
+                {"day": day.replace(hour=0), "tests": tests} for day, tests in sorted(days.items())
+            ],
+            "tests_gone": gone,
+            "applied_offset": offset,
+        },
+    )
+
+
 def found(api: Api, query: str) -> dict[str, dict[str, Any]]:
     answer = api.client.get(f"/api/v1/outliers?{query}")
     assert answer.status_code == 200, answer.text
@@ -101,6 +121,53 @@ def test_q_values_are_those_of_benjamini_and_hochberg_over_all_channels_tests(
     assert set(found(api, f"channel_id={one}&fdr=0.03")) == {videos[0]}
     assert found(api, f"channel_id={one}&fdr=0.001") == {}
     assert set(found(api, f"channel_id={one}&max_probability=0.0028")) == {videos[0], videos[2]}
+
+
+def test_after_compaction_days_that_only_some_channels_still_know_have_no_q_value(
+    api: Api, unique: Make, noon: dt.datetime
+) -> None:
+    day = noon.replace(year=2012)  # before any other test's: what is missing concerns all channels
+    later = day + dt.timedelta(days=20)
+    quiet, lively, steady = unique("c"), unique("c"), unique("c")
+    old, new = unique("v"), unique("v")
+    # The quiet channel's newest row still knows the day; of the lively one's the newest is left.
+    missed(api, quiet, day, 0, {day: 4}, 1)
+    missed(api, steady, day, 0, {day: 100}, 1)
+    missed(api, steady, later, 100, {later: 6}, 2)  # every row of it was read
+    api.fold(
+        "outliers",
+        OUTLIER_DETECTIONS,
+        detection(old, quiet, tail_probability=0.0001, occurred_at=day),
+        detection(new, quiet, tail_probability=0.001, occurred_at=later),
+    )
+    assert found(api, f"channel_id={quiet}")[old]["q_value"] == pytest.approx(0.0001 * 104)
+    missed(api, lively, later, 9_000, {later: 50}, 2)
+    items = found(api, f"channel_id={quiet}")
+    assert items[old]["q_value"] is None
+    assert "not known" in items[old]["not_computed"]["q_value"]
+    assert items[new]["q_value"] == pytest.approx(0.001 * 56)
+    assert set(found(api, f"channel_id={quiet}&fdr=1")) == {new}
+
+
+def test_discoveries_are_of_the_newest_thirty_days_unless_asked_further_back(
+    api: Api, unique: Make, noon: dt.datetime
+) -> None:
+    channel, old, new = unique("c"), unique("v"), unique("v")
+    before = noon - dt.timedelta(days=31)
+    judged(api, channel, noon, 10)
+    judged(api, unique("c"), before, 10)
+    api.fold(
+        "outliers",
+        OUTLIER_DETECTIONS,
+        *(
+            detection(video, channel, tail_probability=0.001, occurred_at=at)
+            for video, at in ((old, before), (new, noon))
+        ),
+    )
+    assert set(found(api, f"channel_id={channel}&fdr=0.1")) == {new}
+    since = f"{before:%Y-%m-%dT%H:%M:%SZ}"
+    assert set(found(api, f"channel_id={channel}&fdr=0.1&since={since}")) == {old, new}
+    assert found(api, f"channel_id={unique('c')}&fdr=0.1") == {}
 
 
 def test_what_a_recount_took_back_is_told_and_is_no_discovery(

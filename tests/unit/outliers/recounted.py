@@ -50,6 +50,7 @@ def same(outcome: Outcome, wanted: Recount) -> None:
         assert (row["as_of"], row["snapshots"]) == (channel.as_of, channel.snapshots)
         days = {one["day"].date(): one["tests"] for one in row["days"]}
         assert days.items() <= channel.tests.items()
+        assert row["tests_gone"] + sum(days.values()) == sum(channel.tests.values())
         standing = {one["video_id"] for one in row["videos"] if one["standing"]}
         # What was forgotten stands nowhere.
         known = {one["video_id"] for one in row["videos"]}

@@ -96,13 +96,25 @@ def test_a_channel_that_dries_up_is_an_alarm_down() -> None:
     assert (shift["direction"], round(shift["factor"], 1)) == ("down", 0.1)
 
 
-@pytest.mark.parametrize(("peak", "lasts"), [(1000, 1), (30, 3), (10, 5)])
+@pytest.mark.parametrize(("peak", "lasts"), [(1000, 1), (100, 3), (30, 3), (10, 5)])
 def test_one_hit_is_no_shift_however_high(peak: float, lasts: float) -> None:
     def daily(day: int) -> float:
         hit = peak * math.exp(-(day - 30) / lasts) if day >= 30 else 0
         return 10_000 * (1 + hit)
 
     assert shifts(growing(daily, 90)) == []
+
+
+@pytest.mark.parametrize(("hit", "lasts", "level"), [(10, 3, 3), (100, 2, 3), (30, 5, 2.5)])
+def test_a_shift_that_begins_with_a_hit_is_told_within_weeks(
+    hit: float, lasts: int, level: float
+) -> None:
+    def daily(day: int) -> float:
+        return 10_000 * (1 if day < 30 else hit if day < 30 + lasts else level)
+
+    (shift,) = shifts(growing(daily, 90))
+    assert (shift["occurred_at"] - DAY_0).days <= 30 + lasts + 15
+    assert shift["factor"] == pytest.approx(level, rel=0.25)
 
 
 def test_a_usual_channel_and_a_slowly_growing_one_raise_nothing() -> None:

@@ -308,7 +308,9 @@ def test_days_leave_the_row_after_a_week() -> None:
         for n in range(3)
         for one in [snapshot(f"v{day}-{n}", hours=12, views=1000, published=24 * day)]
     ]
-    kept = state(days)["days"]
+    row = state(days)
+    kept = row["days"]
+    assert row["tests_gone"] == 4 * 3 - 2  # the first two had nobody to be compared with
     assert [one["day"] for one in kept] == [DAY_0 + dt.timedelta(days=n) for n in range(4, 12)]
     assert [one["tests"] for one in kept] == [3] * 8
 

@@ -160,6 +160,26 @@ def test_a_confirmed_detection_counts_from_its_first_and_falls_with_its_last() -
     assert videos(detections, 8) == []
 
 
+def test_what_was_said_of_detections_is_forgotten_with_them() -> None:
+    detections = Detections()
+    detections.take(
+        [
+            event("v", hours=1),
+            event("v", name="f", confirms="e-v", hours=2),
+            event("v", name="x", verdict="retracted", retracts="f", hours=3),
+            event("w", name="y", verdict="retracted", retracts="e-w", hours=9),
+            event("z", hours=9),
+            event("z", name="s", verdict="retracted", retracts="e-z", hours=2),  # read late
+        ]
+    )
+    detections.forget(NOON + dt.timedelta(hours=5))
+    detections.take([event("w", hours=8)])
+    assert videos(detections, 10) == []
+    assert (set(detections._gone), detections._confirmed) == ({"e-w", "e-z"}, {})
+    detections.forget(NOON + dt.timedelta(hours=9))
+    assert not detections._gone
+
+
 def cluster(*names: str, hours: float = 0) -> Cluster:
     members = [member(name, name, hours=hours + n) for n, name in enumerate(names)]
     return Cluster(tuple(members), ("term",))
@@ -208,5 +228,8 @@ def test_the_same_clusters_give_the_same_ids_and_events_and_go_on_from_the_log()
         for look in looks[cut:]:
             again.look(look)
         assert again.known == whole.known
+    assert {niche.niche_id for niche in whole.changed()} == set(whole.known)
+    whole.look(looks[-1])
+    assert whole.changed() == []  # nothing to be sent again
     events = {niche.event()["event_id"] for niche in whole.known.values()}
     assert len(events) == 2

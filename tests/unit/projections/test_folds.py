@@ -174,16 +174,26 @@ def test_of_a_days_tests_the_furthest_row_that_knows_the_day_counts() -> None:
     def at(day: int, tests: int) -> dict[str, Any]:
         return {"day": START + dt.timedelta(days=day), "tests": tests}
 
+    def row(channel: str, offset: int, as_of: int, gone: int, *days: dict[str, Any]) -> Any:
+        when = START + dt.timedelta(days=as_of, hours=3)
+        facts = {"applied_offset": offset, "as_of": when, "tests_gone": gone, "days": list(days)}
+        return {"channel_id": channel, **facts}
+
     events = [
-        {"channel_id": "c", "applied_offset": 5, "days": [at(0, 3), at(1, 1)]},
-        {"channel_id": "c", "applied_offset": 9, "days": [at(1, 4)]},  # forgot the first day
-        {"channel_id": "c", "applied_offset": 7, "days": [at(1, 2)]},
-        {"channel_id": "d", "applied_offset": 1, "days": []},
+        row("c", 5, 7, 2, at(0, 3), at(1, 1)),
+        row("c", 9, 8, 5, at(1, 4), at(6, 1)),  # forgot the first day
+        row("c", 7, 7, 2, at(0, 3), at(1, 2)),
+        row("d", 1, 9, 6),
     ]
     rows = fold_baselines(frame(OUTLIER_BASELINES, events))["tests"]
-    assert sorted(rows.select("channel_id", "day", "tests", "applied_offset").rows()) == [
-        ("c", START.date(), 3, 5),
-        ("c", (START + dt.timedelta(days=1)).date(), 4, 9),
+    found = rows.select("channel_id", "day", "tests", "earlier", "applied_offset").sort(
+        "channel_id", "day"
+    )
+    assert found.rows() == [
+        ("c", START.date(), 3, 2, 7),
+        ("c", at(1, 0)["day"].date(), 4, 5, 9),
+        ("c", at(6, 0)["day"].date(), 1, 9, 9),
+        ("d", at(2, 0)["day"].date(), 0, 6, 1),  # no tests, but it says that there were some
     ]
 
 

@@ -170,6 +170,7 @@ def test_records_with_arrays_of_records_are_encoded_too() -> None:
         "videos": [],
         "levels": [],
         "days": [{"day": dt.datetime(2026, 1, 1, tzinfo=dt.UTC), "tests": 3}],
+        "tests_gone": 7,
         "applied_offset": 9,
         "generation": 1,
     }
