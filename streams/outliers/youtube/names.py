@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from streams.outliers.youtube.errors import RefusedError
 
-_ID = re.compile(r"UC[0-9A-Za-z_-]{22}")
+CHANNEL_ID = re.compile(r"UC[0-9A-Za-z_-]{22}")
 _HOSTS = ("youtube.com", "www.youtube.com", "m.youtube.com", "music.youtube.com")
 _HELP = (
     "a channel is named by its id (UC and 22 characters), its handle (@name) or the address of "
@@ -54,7 +54,7 @@ def _of_address(text: str) -> list[Name]:
     if address.scheme not in ("http", "https") or address.hostname not in _HOSTS or not steps:
         raise _no_channel(text)
     match steps:
-        case ["channel", identity, *_] if _ID.fullmatch(identity):
+        case ["channel", identity, *_] if CHANNEL_ID.fullmatch(identity):
             return [Name("id", identity)]
         case ["user", name, *_]:
             return [Name("forUsername", name)]
@@ -67,7 +67,7 @@ def _of_address(text: str) -> list[Name]:
 
 
 def _of_word(word: str, text: str) -> list[Name]:
-    if _ID.fullmatch(word):
+    if CHANNEL_ID.fullmatch(word):
         return [Name("id", word)]
     bare = word.removeprefix("@")
     if not bare or len(bare) > 100 or any(one.isspace() or one in "@?#&=," for one in bare):
