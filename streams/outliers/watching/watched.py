@@ -84,7 +84,7 @@ class WatchedLog:
     def _read(self, offset: int, value: bytes, headers: Any) -> None:
         try:
             event = self._codec.decode(self._topic, value, headers)
-        except (SchemaError, ValueError) as error:
+        except (SchemaError, ValueError, OverflowError) as error:
             # Whoever wrote it: one bad record must not end the watching of all others.
             log.error("watched channel unreadable", offset=offset, error=str(error))
             return
