@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from schemas.catalogue import CHANNEL_SNAPSHOTS, VIDEO_SNAPSHOTS
+from streams.outliers.watching.listing import listing
 from streams.outliers.watching.store import listed
 from tests.fix_youtube import YouTubeLocal
 from tests.integration.infra.waiting import until
@@ -43,7 +44,7 @@ def test_what_is_watched_is_looked_at(bench: Bench, youtube_local: YouTubeLocal)
 
     until(seen, "the channel to be looked at", 60)
     until(lambda: events_of(bench.settings, VIDEO_SNAPSHOTS, keys), "a video snapshot")
-    [mine] = [o for o in bench.facts("channels", "list")["channels"] if o["channel_id"] in keys]
+    [mine] = [one for one in listing(bench.settings)["channels"] if one["channel_id"] in keys]
     assert (mine["title"], mine["requested_by"]) == (first.title, "cli")
     assert mine["snapshots"] > 1
 
