@@ -187,7 +187,7 @@ def translate(error: Exception) -> ApiError:
         case SchemaRegistryError():
             return unavailable("registry", "the schema registry refused; try again in a moment")
         case _ if type(error).__module__.split(".")[0] in ("httpx", "httpcore"):
-            # The only HTTP client in here is the schema registry's.
+            # The schema registry's: the Data API's client tells its own troubles.
             return unavailable("registry", "the schema registry does not answer")
     log.error("request failed", error=type(error).__name__, exc_info=error)
     return ApiError(

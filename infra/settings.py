@@ -8,8 +8,9 @@ terminal, finds it there through [`Settings.resolved`][infra.settings.Settings.r
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
@@ -228,6 +229,8 @@ class Settings(GenerationSettings, YouTubeSettings):
             stack = json.loads(self.stack_file.read_text())
         except (FileNotFoundError, json.JSONDecodeError):
             stack = {}
+        if not unset and not self._runs_on_these(stack):
+            return self
         found = {
             name: stack["addresses"][name] for name in wanted if name in stack.get("addresses", {})
         }
@@ -241,6 +244,12 @@ class Settings(GenerationSettings, YouTubeSettings):
                 f"or set {names}"
             )
         return self.model_copy(update=found)
+
+    def _runs_on_these(self, stack: dict[str, Any]) -> bool:
+        """Whether a stack lives that has these servers; its file may be of an earlier one."""
+        addresses = stack.get("addresses", {})
+        same = all(addresses.get(name) == getattr(self, name) for name in ADDRESSES)
+        return same and _lives(stack.get("supervisor_pid"))
 
     @property
     def _unset_optional(self) -> tuple[str, ...]:
@@ -292,6 +301,18 @@ OPTIONAL_ADDRESSES = ("youtube_api_endpoint",)  # of servers that only some stac
 SHORTEST_SECRET = 32  # characters
 PERSONAL_DATA_SECRET_FILE = "personal_data_secret"  # noqa: S105  # a name, in `run` of the home
 WEBHOOK_SECRET_FILE = "webhook_secret"  # noqa: S105  # the same
+
+
+def _lives(pid: int | None) -> bool:
+    if pid is None:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
 
 
 def _required(value: str | None, name: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field, SecretStr
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings
 
 
@@ -11,13 +13,14 @@ class YouTubeSettings(BaseSettings):
 
     youtube_api_key: SecretStr | None = Field(
         None,
-        description="Key of YouTube's Data API. Unset: the local server that speaks it answers, "
-        "with simulated channels.",
+        description="Key of YouTube's Data API. Unset: where `groundswell up` or `demo` runs the "
+        "processes, the local server that speaks it answers, with simulated channels; in "
+        "containers nobody does, and what asks YouTube is refused.",
     )
     youtube_api_endpoint: str | None = Field(
         None,
         description="Where the Data API is. Unset: Google's, or the local server where there is "
-        "no key.",
+        "no key and `groundswell up` runs one.",
     )
     youtube_quota_per_day: int = Field(
         10_000, ge=0, description="Units of the Data API that may be spent from midnight Pacific."
@@ -41,3 +44,21 @@ class YouTubeSettings(BaseSettings):
     analysis_concurrency: int = Field(
         4, ge=1, le=64, description="Outlier analyses that one worker looks after at once."
     )
+
+    @field_validator("youtube_api_endpoint")
+    @classmethod
+    def _an_address(cls, text: str | None) -> str | None:
+        if text is None:
+            return None
+        try:
+            address = urlsplit(text)
+            good = address.scheme in ("http", "https") and bool(address.hostname)
+            good = good and address.port != 0 and not any(one.isspace() for one in text)
+        except ValueError:  # a port that is none, or half an IPv6 address
+            good = False
+        if not good:
+            raise ValueError(
+                "it has to be an address such as https://youtube.googleapis.com or "
+                f"http://127.0.0.1:8090, not {text[:100]!r}"
+            )
+        return text

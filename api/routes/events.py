@@ -27,6 +27,7 @@ from schemas.catalogue import (
     VIRALITY_FORECASTS,
     VIRALITY_MODELS,
     VIRALITY_SCORES,
+    WATCHED_CHANNELS,
     WEBHOOK_DELIVERIES,
     topic_named,
 )
@@ -38,7 +39,8 @@ from schemas.topic import Topic
 router = APIRouter(prefix=f"{V1}/events", tags=["events"])
 
 # What agents and deciders write is a consequence of the log: a foreign row would be a lie in it.
-# And an expiry deletes: `groundswell expire`; a model's promotion changes what everybody is told.
+# And an expiry deletes: `groundswell expire`; a model's promotion changes what everybody is told; a
+# watched channel takes units of the day: `groundswell channels watch`.
 OWNED = frozenset(
     {
         VIRALITY_SCORES,
@@ -55,6 +57,7 @@ OWNED = frozenset(
         GENERATION_EVENTS,
         WEBHOOK_DELIVERIES,
         PROVIDER_HEALTH,
+        WATCHED_CHANNELS,
         EXPIRIES,
     }
 )

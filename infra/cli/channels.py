@@ -87,8 +87,7 @@ def list_(json: Json = False) -> None:
     if poller is None:
         note("the poller has never run here: `groundswell up` starts it")
     elif poller["reason"]:
-        until = f"; it goes on at {poller['goes_on_at']:%Y-%m-%d %H:%M} UTC"
-        note(f"{poller['state']}: {poller['reason']}" + (until if poller["goes_on_at"] else ""))
+        note(_waits(poller))
 
 
 def _change(names: list[str], *, watched: bool, json: bool) -> None:
@@ -216,6 +215,15 @@ def _lines(file: Path) -> Iterator[str]:
         name = line.split(" #")[0].strip()
         if name and not name.startswith("#"):
             yield name
+
+
+def _waits(poller: Mapping[str, Any]) -> str:
+    """Why the poller does not look, and until when where that is known."""
+    said = f"{poller['state']}: {poller['reason']}"
+    at: dt.datetime | None = poller["goes_on_at"]
+    if at is None:  # the broker is away: who knows
+        return said
+    return f"{said}; it goes on at {at.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _ago(at: dt.datetime | None) -> str:

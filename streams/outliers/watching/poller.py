@@ -111,7 +111,7 @@ class Poller:
         self._faults = self._refusals = 0
         self._tidied = 0.0
         self._told = ("", "")
-        await self.outbox.empty()
+        await self.outbox.empty(self._tell)
         while True:
             self.wake.clear()
             await self._take_over()

@@ -93,7 +93,7 @@ def plan(watch: Watch, now: float, units: int, pause_s: float) -> Plan:
         return Plan((), 0, 0.0)
     videos = [video for video in watch.videos.values() if video.followed(now)]
     rates = rates_of(watch, channels, now)
-    known, lists = _of_channels(channels, rates, now, pause_s)
+    known, lists = _of_channels(watch, channels, rates, now, pause_s)
     names = [one.channel_id for one in channels]
     looks = [
         *_batches("channels", names, known),
@@ -159,7 +159,7 @@ def trust(channels: list[WatchedState]) -> float:
 
 
 def _of_channels(
-    channels: list[WatchedState], rates: Floats, now: float, pause_s: float
+    watch: Watch, channels: list[WatchedState], rates: Floats, now: float, pause_s: float
 ) -> tuple[Floats, Floats]:
     """Worth of each channel's counts, and of a list of its uploads."""
     told_of = trust(channels)
@@ -168,7 +168,11 @@ def _of_channels(
     gone = np.array([one.gone for one in channels])
     told = np.array([one.told for one in channels])
     counts = (rates * told_of + CHANNEL_NEWS / 24) * since_look**2 / 2
-    counts = np.where(np.isinf(since_look), _AT_ONCE, counts)
+    # A list needs the playlist of an answer of this process: after a restart there is none yet.
+    stuck = (told | np.isinf(since_list)) & ~np.isin(
+        [one.channel_id for one in channels], list(watch.playlists)
+    )
+    counts = np.where(np.isinf(since_look) | stuck, _AT_ONCE, counts)
     counts *= since_look >= np.where(gone, _GONE_PAUSE_H, pause_s / HOUR)
     # What the number of videos is silent about has still to be found.
     silent = rates * (1 - told_of) * since_list**2 / 2

@@ -19,6 +19,7 @@ from schemas.registry import Registry
 from schemas.topic import Topic
 from streams.follower import BehindError, TopicFollower
 from streams.outliers.watching.observed import text
+from streams.outliers.youtube.names import CHANNEL_ID
 
 _READ_S = 30.0
 
@@ -83,15 +84,18 @@ class WatchedLog:
     def _read(self, offset: int, value: bytes, headers: Any) -> None:
         try:
             event = self._codec.decode(self._topic, value, headers)
-        except (SchemaError, ValueError) as error:
+        except (SchemaError, ValueError, OverflowError) as error:
             # Whoever wrote it: one bad record must not end the watching of all others.
             log.error("watched channel unreadable", offset=offset, error=str(error))
             return
         channel_id = event["channel_id"]
-        wanted = Wanted(
-            channel_id, event["title"] or channel_id, event["occurred_at"], event["requested_by"]
-        )
-        self._set(channel_id, wanted if event["watched"] and channel_id else None)
+        if not CHANNEL_ID.fullmatch(channel_id):
+            # It would be refused by the API, and the batch that it is in with it.
+            log.error("watched channel has no channel's id", offset=offset, id=channel_id[:100])
+            return
+        title, who = text(event["title"] or "") or channel_id, text(event["requested_by"])
+        wanted = Wanted(channel_id, title, event["occurred_at"], who)
+        self._set(channel_id, wanted if event["watched"] else None)
 
     def _set(self, channel_id: str, wanted: Wanted | None) -> None:
         with self._lock:

@@ -24,6 +24,8 @@ def channel_hit(item: Item) -> ChannelHit | None:
     channel_id = item.get("id", {}).get("channelId")
     if not channel_id:
         return None
+    if not isinstance(channel_id, str):
+        raise TypeError("a channel's id that is no text")
     snippet = item.get("snippet", {})
     return ChannelHit(
         channel_id=channel_id,
@@ -97,6 +99,8 @@ def upload(item: Item) -> tuple[str, dt.datetime] | None:
     identity, published = details.get("videoId"), details.get("videoPublishedAt")
     if not identity or not published:
         return None
+    if not isinstance(identity, str):
+        raise TypeError("a video's id that is no text")
     return identity, _time(published)
 
 

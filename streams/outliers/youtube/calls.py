@@ -144,6 +144,11 @@ class Calls:
         except _NOT_SENT as error:
             await self._ledger.give_back(reservation)
             return _Trouble(f"no connection ({type(error).__name__})")
+        except httpx.InvalidURL:
+            await self._ledger.give_back(reservation)
+            raise UnavailableError(
+                f"YOUTUBE_API_ENDPOINT is no address that can be asked: {self._endpoint[:100]!r}"
+            ) from None
         except httpx.HTTPError as error:
             # No traceback of it: the address in it has the key.
             return _Trouble(f"no whole answer ({type(error).__name__})")
@@ -189,8 +194,9 @@ class Calls:
             raise RefusedError(
                 403,
                 "keyMissing",
-                "no key of YouTube's Data API is set: set YOUTUBE_API_KEY, or start the stack "
-                "without it, which answers with simulated channels",
+                "no key of YouTube's Data API is set, and no local server answers in its place: "
+                "set YOUTUBE_API_KEY, or YOUTUBE_API_ENDPOINT to a `groundswell youtube serve`; "
+                "`groundswell up` runs one by itself, containers do not",
             )
         async with self._starting:
             if self._service is None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import math
+import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -17,7 +19,7 @@ from streams.outliers.youtube import answers
 from streams.outliers.youtube.cache import Cache, CacheFigures, Entry, Item, Kind, pairs
 from streams.outliers.youtube.calls import COSTS, GOOGLE, TRIES, Calls, Method
 from streams.outliers.youtube.connection import connection
-from streams.outliers.youtube.errors import RefusedError
+from streams.outliers.youtube.errors import ABOUT_KEY, RefusedError
 from streams.outliers.youtube.names import names
 from streams.outliers.youtube.quota import ANALYSES, POLLER, Ledger, QuotaState
 from streams.outliers.youtube.shapes import Channel, ChannelHit, Video
@@ -46,6 +48,13 @@ _SEARCH = {
     "type": "channel",
     "fields": "etag,nextPageToken,items(id(channelId),snippet(title,description))",
 }
+# Items that cannot be seen are left out of an answer, and what was published out of turn is passed
+# over: so many pages of uploads more than the limit needs are read at most.
+_MORE_PAGES = 4
+# Whatever has other characters is no id, and its commas would make several of it.
+_AN_ID = re.compile(r"[0-9A-Za-z_-]+")
+# One wrong id in a batch is looked for; where so many in turn are wrong, it is not the ids.
+_REFUSED_ALONE = 3
 _GONE = ("playlistNotFound", "playlistItemsNotAccessible", "channelNotFound")
 
 _Shape = TypeVar("_Shape")
@@ -123,15 +132,19 @@ class YouTubeClient:
             await self._redis.aclose()
 
     async def search_channels(self, query: str, *, limit: int = PAGE) -> list[ChannelHit]:
-        """Channels that match, the most relevant first. 100 units a page of 50."""
+        """Channels that match, the most relevant first. 100 units a page of 50.
+
+        Pages that are not full are not made up for with further ones.
+        """
         if not query.strip():
             raise RefusedError(400, "emptyQuery", "a search needs at least one word")
         found: dict[str, ChannelHit] = {}
         asked = {**_SEARCH, "q": query.strip(), "maxResults": PAGE}
-        async for page in self._pages("search", "search", asked, limit):
-            hits = [hit for item in page if (hit := answers.channel_hit(item)) is not None]
-            for hit in hits:
-                found.setdefault(hit.channel_id, hit)
+        pages = math.ceil(limit / PAGE)
+        async for page in self._pages("search", "search", asked, pages):
+            for hit in _shapes(answers.channel_hit, page):
+                if hit is not None:
+                    found.setdefault(hit.channel_id, hit)
             if len(found) >= limit:
                 break
         return list(found.values())[:limit]
@@ -168,8 +181,9 @@ class YouTubeClient:
             return []
         found: dict[str, None] = {}
         asked = {**_UPLOADS, "playlistId": channel.uploads_playlist, "maxResults": PAGE}
-        async for page in self._pages("uploads", "playlistItems", asked, limit):
-            seen = [upload for item in page if (upload := answers.upload(item)) is not None]
+        pages = math.ceil(limit / PAGE) + _MORE_PAGES if limit > 0 else 0
+        async for page in self._pages("uploads", "playlistItems", asked, pages):
+            seen = [one for one in _shapes(answers.upload, page) if one is not None]
             found |= {video: None for video, at in seen if since is None or at >= since}
             # The list is in the order of uploading: one that was published later than its
             # neighbours does not end the look, a whole page of older ones does.
@@ -202,7 +216,7 @@ class YouTubeClient:
         self, kind: Kind, method: Method, asked: Mapping[str, str], ids: Sequence[str]
     ) -> list[Item]:
         """The items that exist, in the order of the ids; each is asked for once."""
-        wanted = list(dict.fromkeys(one for one in ids if one))
+        wanted = list(dict.fromkeys(one for one in ids if _AN_ID.fullmatch(one)))
         known = await self._cache.items(kind, wanted)
         found: dict[str, Item | None] = {}
         if not self._fresh:
@@ -212,8 +226,43 @@ class YouTubeClient:
         await self._cache.count(kind, hits=len(wanted) - len(missing), misses=len(missing))
         for start in range(0, len(missing), PAGE):
             batch = missing[start : start + PAGE]
-            found |= await self._batch(kind, method, asked, batch, known)
+            found |= await self._parted(kind, method, asked, batch, known)
         return [item for one in wanted if (item := found.get(one)) is not None]
+
+    async def _parted(
+        self,
+        kind: Kind,
+        method: Method,
+        asked: Mapping[str, str],
+        ids: list[str],
+        known: Mapping[str, Entry],
+    ) -> dict[str, Item | None]:
+        """A batch; where it is refused for what is in it, without the ids that are to blame.
+
+        Raises:
+            RefusedError: it is not about single ids.
+        """
+        found: dict[str, Item | None] = {}
+        refused: list[RefusedError] = []
+        waiting = [ids]
+        while waiting:
+            part = waiting.pop()
+            try:
+                found |= await self._batch(kind, method, asked, part, known)
+            except RefusedError as error:
+                if error.status != 400 or error.reason in ABOUT_KEY or len(ids) == 1:
+                    raise
+                if len(part) > 1:
+                    half = len(part) // 2
+                    waiting += [part[half:], part[:half]]
+                    continue
+                refused.append(error)
+                if len(refused) >= _REFUSED_ALONE and not found:
+                    raise
+                log.warning("an id is refused and left out", method=method, id=part[0])
+        if refused and not found:
+            raise refused[0]
+        return found
 
     async def _batch(
         self,
@@ -241,13 +290,14 @@ class YouTubeClient:
         return found
 
     async def _pages(
-        self, kind: Kind, method: Method, asked: Mapping[str, Any], limit: int
+        self, kind: Kind, method: Method, asked: Mapping[str, Any], most: int
     ) -> AsyncIterator[list[Item]]:
-        """The pages of a list; none where it is gone. It ends where the API says so."""
+        """The pages of a list, so many at most; none where it is gone."""
         token: str | None = None
         afresh = False
         seen: set[str] = set()
-        while limit > 0:
+        read = 0
+        while read < most:
             question = {**asked, "pageToken": token} if token else asked
             try:
                 page = await self._answer(kind, method, question, afresh=afresh)
@@ -257,12 +307,13 @@ class YouTubeClient:
                 # Of a page that was remembered for longer than its token lasts: once more from
                 # the first page, believing nothing. Who reads on leaves out what comes twice.
                 log.info("a page token has run out: the list is read again", method=method)
-                token, afresh = None, True
+                token, afresh, read = None, True, 0
                 seen.clear()
                 continue
             if page is None:
                 return
             yield _list(page)
+            read += 1
             token = page.get("nextPageToken")
             if not token or token in seen:
                 return
@@ -304,7 +355,7 @@ class YouTubeClient:
         try:
             body = await self._calls.ask(method, asked, etag=old.get("etag") if old else None)
         except RefusedError as error:
-            if error.status != 404 or error.reason not in _GONE:
+            if error.status not in (403, 404) or error.reason not in _GONE:
                 raise
             await self._cache.keep_answer(kind, asked, None)
             return None
@@ -338,9 +389,10 @@ def _shapes(make: Callable[[Item], _Shape], items: Iterable[Item]) -> list[_Shap
     for item in items:
         try:
             found.append(make(item))
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, OverflowError) as error:
             # One that cannot be read is none; the others are worth their units.
-            log.warning("an item of the Data API is left out", id=item.get("id"), error=str(error))
+            identity = str(item.get("id"))[:200]
+            log.warning("an item of the Data API is left out", id=identity, error=str(error))
     return found
 
 

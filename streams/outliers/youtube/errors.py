@@ -6,6 +6,23 @@ import datetime as dt
 
 # Reasons of a RefusedError that is about what was asked for, whoever asks with whatever key.
 ASKED_WRONG = frozenset({"invalidChannelName", "emptyQuery"})
+# Reasons that are about the key, or its project: whatever is asked.
+ABOUT_KEY = frozenset(
+    {
+        "keyInvalid",
+        "keyExpired",
+        "keyMissing",
+        "API_KEY_INVALID",
+        "API_KEY_EXPIRED",
+        "accessNotConfigured",
+        "SERVICE_DISABLED",
+        "ipRefererBlocked",
+        "API_KEY_SERVICE_BLOCKED",
+        "API_KEY_IP_ADDRESS_BLOCKED",
+        "API_KEY_HTTP_REFERRER_BLOCKED",
+        "accountSuspended",
+    }
+)
 
 
 class YouTubeError(Exception):

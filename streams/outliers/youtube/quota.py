@@ -8,6 +8,7 @@ reserved.
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -31,6 +32,9 @@ SEARCH = "search"  # the method that newer projects have a number of its own for
 _SPENT = "spent:"
 
 KEEP = 3 * 24 * 3600  # seconds that Redis keeps a day
+# A script is sent again where the connection broke before its answer came; within this time, in
+# seconds, it counts once.
+_ONCE = 300
 # A call that is reserved just before midnight may be counted by the API after it: it is entered in
 # both days.
 NEAR_MIDNIGHT = dt.timedelta(seconds=60)
@@ -74,11 +78,13 @@ class Reservation:
 
     Attributes:
         keys: of the days in Redis that it is entered in.
+        mark: a key in Redis of its own.
     """
 
     units: int
     purpose: str
     keys: tuple[str, ...]
+    mark: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +158,9 @@ class Ledger:
         keys = [self._key(day, apart) for day in _days(now)]
         most = self._most(purpose, apart)
         arguments: list[int | float | str] = [units, purpose, self._per_day_of(apart), most]
-        arguments += [now.timestamp(), KEEP, method]
-        reserved, left, until = await _ask(self._reserve(keys=keys, args=arguments))
+        arguments += [now.timestamp(), KEEP, method, _ONCE]
+        mark = f"{self._prefix}:once:{uuid.uuid4().hex}"
+        reserved, left, until = await _ask(self._reserve(keys=[*keys, mark], args=arguments))
         if not int(reserved):
             told = float(until)
             resets_at = dt.datetime.fromtimestamp(told, dt.UTC) if told else next_midnight(now)
@@ -161,7 +168,7 @@ class Ledger:
         counting = _counting.get()
         if counting is not None:
             counting.spent += units
-        return Reservation(units, purpose, tuple(keys))
+        return Reservation(units, purpose, tuple(keys), mark)
 
     async def give_back(self, reservation: Reservation) -> None:
         """Take a reservation back whose call certainly did not reach the API.
@@ -169,8 +176,9 @@ class Ledger:
         Raises:
             UnavailableError: Redis does not answer; the units stay entered.
         """
-        arguments: list[int | float | str] = [reservation.units, reservation.purpose]
-        await _ask(self._give_back(keys=list(reservation.keys), args=arguments))
+        arguments: list[int | float | str] = [reservation.units, reservation.purpose, _ONCE]
+        keys = [*reservation.keys, f"{reservation.mark}:back"]
+        await _ask(self._give_back(keys=keys, args=arguments))
         counting = _counting.get()
         if counting is not None:
             counting.spent -= reservation.units

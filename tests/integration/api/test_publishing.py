@@ -155,6 +155,7 @@ def test_an_unknown_topic_is_404_and_names_the_known_ones(api: Api) -> None:
         "outlier.content.v1",
         "generation.events.v1",
         "generation.provider-health.v1",
+        "youtube.watched-channels.v1",
         "youtube.expiries.v1",
     ],
 )

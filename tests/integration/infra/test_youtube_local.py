@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from infra.processes import PROCESSES, ProcessSpec, processes
-from infra.settings import Settings
+from infra.settings import ADDRESSES, Settings
 from infra.supervisor import Supervisor
 from tests.integration.infra.waiting import until
 
@@ -70,8 +73,26 @@ def test_it_serves_where_the_stack_says_and_comes_back_there(settings: Settings)
         assert httpx.get(call).json()["items"] == found
 
 
+def stack_of(settings: Settings, **facts: Any) -> dict[str, Any]:
+    """What a living supervisor writes that runs on these servers."""
+    addresses = {name: getattr(settings, name) for name in ADDRESSES}
+    addresses["youtube_api_endpoint"] = "http://127.0.0.1:1"
+    return {"supervisor_pid": os.getpid(), "addresses": addresses, **facts}
+
+
+def test_a_file_of_another_stack_says_nothing(settings: Settings) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    settings.stack_file.parent.mkdir(parents=True)
+    others = stack_of(settings)
+    others["addresses"]["redis_url"] = "redis://127.0.0.1:2"
+    for stack in (stack_of(settings, supervisor_pid=dead.pid), others):
+        settings.stack_file.write_text(json.dumps(stack))
+        assert settings.resolved().youtube_api_endpoint is None
+
+
 def test_a_key_of_one_s_own_means_google(settings: Settings, tmp_path: Path) -> None:
-    stack = {"addresses": {"youtube_api_endpoint": "http://127.0.0.1:1"}}
+    stack = stack_of(settings)
     settings.stack_file.parent.mkdir(parents=True)
     settings.stack_file.write_text(json.dumps(stack))
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from schemas.catalogue import CHANNEL_SNAPSHOTS, VIDEO_SNAPSHOTS
+from streams.outliers.watching.listing import listing
 from streams.outliers.watching.store import listed
 from tests.fix_youtube import YouTubeLocal
 from tests.integration.infra.waiting import until
@@ -30,6 +31,25 @@ def some(youtube_local: YouTubeLocal, key: str) -> list[Any]:
     return found
 
 
+def test_what_is_watched_is_looked_at(bench: Bench, youtube_local: YouTubeLocal) -> None:
+    first, _ = some(youtube_local, bench.key)
+    [outcome] = bench.facts("channels", "watch", first.handle)
+    assert (outcome["channel_id"], outcome["outcome"]) == (first.channel_id, "watched")
+    bench.start("infra.run", "poller")
+    keys = {first.channel_id}
+
+    def seen() -> bool:
+        mine = [row for row in listed(bench.settings.dsn)[0] if row["channel_id"] in keys]
+        return any(row["snapshots"] > 1 for row in mine)
+
+    until(seen, "the channel to be looked at", 60)
+    until(lambda: events_of(bench.settings, VIDEO_SNAPSHOTS, keys), "a video snapshot")
+    [mine] = [one for one in listing(bench.settings)["channels"] if one["channel_id"] in keys]
+    assert (mine["title"], mine["requested_by"]) == (first.title, "cli")
+    assert mine["snapshots"] > 1
+
+
+@pytest.mark.slow
 def test_watch_look_list_unwatch(bench: Bench, youtube_local: YouTubeLocal) -> None:
     first, second = some(youtube_local, bench.key)
     page = f"https://www.youtube.com/channel/{second.channel_id}"

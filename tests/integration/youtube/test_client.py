@@ -223,6 +223,104 @@ def test_a_channel_without_videos_has_no_uploads(run: Run) -> None:
     run(scenario)
 
 
+def test_short_pages_are_not_made_up_for(run: Run) -> None:
+    async def scenario(room: Room) -> None:
+        hits = [
+            {"id": {"channelId": f"UC{number:022d}"}, "snippet": {"title": "t"}}
+            for number in range(40)
+        ]
+        room.api.answers["search"] = paged(hits, size=4)
+        room.api.answers["channels"] = by_id(channel)
+        room.api.answers["playlistItems"] = paged([upload(f"v{n}", 1) for n in range(40)], size=4)
+        async with room.client() as client:
+            assert len(await client.search_channels("x", limit=50)) == 4
+            assert len(await client.search_channels("y", limit=51)) == 8
+            assert room.api.methods == ["search"] * 3
+            (one,) = await client.channels([CHANNEL])
+            room.api.asked.clear()
+            assert len(await client.uploads(one, limit=50)) == 20
+            assert room.api.methods == ["playlistItems"] * 5
+
+    run(scenario)
+
+
+def test_an_item_that_cannot_be_read_is_left_out(run: Run) -> None:
+    async def scenario(room: Room) -> None:
+        good = {"id": {"channelId": CHANNEL}, "snippet": {"title": "t"}}
+        wrong: list[Body] = [
+            {"id": "UC"},
+            {"id": {"channelId": 5}},
+            {"id": {"channelId": "UCx"}, "snippet": {"title": 5}},
+        ]
+        items = [
+            {"contentDetails": "none"},
+            {"contentDetails": {"videoId": 5, "videoPublishedAt": "2024-05-01T00:00:00Z"}},
+            {"contentDetails": {"videoId": "v", "videoPublishedAt": "yesterday"}},
+            {"contentDetails": {"videoId": "v", "videoPublishedAt": "0001-01-01T00:00:00+14:00"}},
+        ]
+        room.api.answers["search"] = lambda query: {"items": [*wrong, good]}
+        room.api.answers["channels"] = by_id(channel)
+        room.api.answers["playlistItems"] = lambda query: {"items": [*items, upload("good", 1)]}
+        async with room.client() as client:
+            assert [one.channel_id for one in await client.search_channels("x")] == [CHANNEL]
+            (one,) = await client.channels([CHANNEL])
+            assert await client.uploads(one, limit=50) == ["good"]
+
+    run(scenario)
+
+
+def test_an_id_that_is_refused_takes_no_other_with_it(run: Run) -> None:
+    async def scenario(room: Room) -> None:
+        answers = by_id(channel)
+
+        def refuses(query: Mapping[str, str]) -> Body | bytes:
+            bad = "UCbad" in query["id"].split(",")
+            return refusal(400, "invalidParameter") if bad else answers(query)
+
+        room.api.answers["channels"] = refuses
+        ids = [f"UC{number:022d}" for number in range(49)]
+        async with room.client() as client:
+            found = await client.channels(["UCbad", *ids, "UC1,UC2", "UC\0", ""])
+            assert [one.channel_id for one in found] == ids
+            asked = {one for each in room.api.asked for one in each.query["id"].split(",")}
+            assert asked == {*ids, "UCbad"}
+            assert len(room.api.asked) <= 13
+            with pytest.raises(RefusedError):
+                await client.channels(["UCbad"])
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("reason", "calls"), [("keyInvalid", 1), ("API_KEY_INVALID", 1), ("invalidParameter", 9)]
+)
+def test_a_refusal_of_whatever_is_asked_is_not_looked_for_in_the_ids(
+    run: Run, reason: str, calls: int
+) -> None:
+    async def scenario(room: Room) -> None:
+        room.api.answers["channels"] = lambda query: refusal(400, reason)
+        async with room.client() as client:
+            with pytest.raises(RefusedError):
+                await client.channels([f"UC{number:022d}" for number in range(50)])
+        assert len(room.api.asked) <= calls
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_uploads_that_nobody_may_see_are_none(run: Run, status: int) -> None:
+    async def scenario(room: Room) -> None:
+        room.api.answers["channels"] = by_id(channel)
+        room.api.answers["playlistItems"] = lambda query: refusal(
+            status, "playlistItemsNotAccessible"
+        )
+        async with room.client() as client:
+            (one,) = await client.channels([CHANNEL])
+            assert await client.uploads(one, limit=50) == []
+
+    run(scenario)
+
+
 def test_a_page_token_that_has_run_out_begins_the_list_again_once(run: Run) -> None:
     async def scenario(room: Room) -> None:
         pages = paged([upload(f"v{n}", 1) for n in range(60)])

@@ -114,6 +114,31 @@ def test_what_is_given_back_can_be_spent(run: Callable[..., Any]) -> None:
     run(scenario)
 
 
+def test_a_script_that_is_sent_again_counts_once(run: Callable[..., Any]) -> None:
+    """The connection may break after Redis ran it and before its answer came."""
+
+    async def scenario(ledger: Ledger, clock: Clock) -> None:
+        def twice(script: Any) -> Callable[..., Any]:
+            async def sent_again(**arguments: Any) -> Any:
+                first = await script(**arguments)
+                again = await script(**arguments)
+                assert script is not ledger_reserve or first == again
+                return again
+
+            return sent_again
+
+        ledger_reserve = ledger._reserve
+        ledger._reserve, ledger._give_back = twice(ledger._reserve), twice(ledger._give_back)  # type: ignore[assignment]
+        one = await ledger.reserve(100, ANALYSES)
+        await ledger.reserve(7, ANALYSES)
+        await ledger.reserve(200, ANALYSES)
+        assert (await ledger.state()).spent[ANALYSES] == 307
+        await ledger.give_back(one)
+        assert (await ledger.state()).spent[ANALYSES] == 207
+
+    run(scenario)
+
+
 def test_two_runs_count_each_their_own(run: Callable[..., Any]) -> None:
     async def scenario(ledger: Ledger, clock: Clock) -> None:
         async def one(calls: int) -> int:

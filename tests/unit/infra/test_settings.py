@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from infra.embedded.home import Home, signing_secret
 from infra.settings import (
@@ -71,3 +72,22 @@ def test_a_copy_with_another_home_keeps_nothing_of_the_first(tmp_path: Path) -> 
     assert other.home == tmp_path / "two"
     assert other.scratch.is_relative_to(other.home)
     assert other.stack_file.is_relative_to(other.home)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "127.0.0.1:8090",
+        "ftp://host",
+        "http://",
+        "http://host:99999",
+        "http://host:x",
+        "http://[::1",
+    ],
+)
+def test_an_endpoint_that_is_no_address_is_refused_by_name(wrong: str) -> None:
+    with pytest.raises(ValidationError, match="it has to be an address such as") as error:
+        Settings(_env_file=None, youtube_api_endpoint=wrong)
+    assert error.value.errors()[0]["loc"] == ("youtube_api_endpoint",)
+    good = "http://[::1]:8090/base"
+    assert Settings(_env_file=None, youtube_api_endpoint=good).youtube_api_endpoint == good

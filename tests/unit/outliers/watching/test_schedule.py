@@ -41,6 +41,22 @@ def test_after_a_restart_a_list_waits_for_the_channel_whose_playlist_it_needs() 
     assert "uploads" not in kinds(plan(watch, NOW, 9, PAUSE).looks)
 
 
+def test_after_a_restart_counts_that_a_list_waits_for_are_asked_for_at_once() -> None:
+    watch = Watch()
+    watch.only({one: (one, NOW) for one in ("new", "told", "quiet")})
+    for one in ("new", "told", "quiet"):
+        watch.saw_channels([one], [channel(one, videos=10)], NOW - HOUR)
+    for one in ("told", "quiet"):
+        watch.saw_uploads(one, [], NOW - HOUR, cut=False)
+    watch.saw_channels(["told"], [channel("told", videos=11)], NOW - HOUR)
+    watch.playlists.clear()
+    [look] = plan(watch, NOW, 9, PAUSE).looks
+    assert (look.kind, set(look.ids[:2])) == ("channels", {"new", "told"})
+    watch.saw_channels(look.ids, [channel(one, videos=11) for one in look.ids], NOW)
+    lists = [look.ids for look in plan(watch, NOW, 9, PAUSE).looks if look.kind == "uploads"]
+    assert {("new",), ("told",)} <= set(lists)
+
+
 def test_batches_are_filled_across_channels() -> None:
     watch = watching({f"c{n}": [3.0, 30.0, 300.0] for n in range(40)}, at=NOW - 6 * HOUR)
     looks = plan(watch, NOW, 100, PAUSE).looks
