@@ -96,6 +96,8 @@ def test_no_process_of_the_stack_listens_beyond_this_machine(platform: Platform)
         "forecast-agent",
         "actuals-agent",
         "dispatcher",
+        "poller",
+        "youtube-local",
         "api",
     }
     assert {address for _, address in listening} == {"127.0.0.1"}

@@ -79,6 +79,7 @@ def _event(
             "as_of": START,
             "snapshots": number,
             "baselines": [],
+            "tests_gone": 0,
             "applied_offset": number,
         }
     return CHANNEL_SNAPSHOTS, {

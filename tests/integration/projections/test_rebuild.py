@@ -269,7 +269,10 @@ def test_two_rebuilds_at_once_are_refused_and_a_long_query_is_waited_for(log: Lo
     [pytest.param(VIRALITY, marks=pytest.mark.slow), VIDEOS],
     ids=lambda one: one.name,
 )
-def test_a_rebuild_that_is_killed_again_and_again_gets_done(log: Log, original: Projection) -> None:
+@pytest.mark.parametrize("kills", [4, pytest.param(10, marks=pytest.mark.slow)])
+def test_a_rebuild_that_is_killed_again_and_again_gets_done(
+    log: Log, original: Projection, kills: int
+) -> None:
     projection = log.projection(original)
     with log.projecting(projection):
         for seed in range(8):
@@ -277,7 +280,7 @@ def test_a_rebuild_that_is_killed_again_and_again_gets_done(log: Log, original: 
         log.await_applied(projection)
         before = live(log)
     rng = np.random.default_rng(5)
-    for _ in range(10):
+    for _ in range(kills):
         process = _rebuilding(log, original)
         until(lambda process=process: process.poll() is not None or _working(log))
         with suppress(subprocess.TimeoutExpired):
