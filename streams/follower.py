@@ -67,7 +67,7 @@ class TopicFollower:
         self._briefly_s = briefly_s
         self._caught_up = -briefly_s
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="reference", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
 
     def __enter__(self) -> Self:
         self.start()
@@ -142,7 +142,7 @@ class TopicFollower:
             try:
                 self._follow(consumer)
             except Exception as error:
-                log.warning("reference not followed", topics=[*self._takes], reason=str(error))
+                log.warning("topics not followed", topics=[*self._takes], reason=str(error))
                 self._stop.wait(_PAUSE_S)
             finally:
                 consumer.close()
@@ -184,7 +184,7 @@ class TopicFollower:
             elif error.code() == KafkaError._PARTITION_EOF:
                 ended[place] = message.offset()
             else:
-                log.warning("reference not read", topic=place[0], reason=str(error))
+                log.warning("topic not read", topic=place[0], reason=str(error))
         for place, some in records.items():
             self._takes[place[0]](_chunk(*place, some))
         with self._moved:
@@ -199,14 +199,14 @@ class TopicFollower:
         return Consumer(
             {
                 **self._kafka,
-                "group.id": "groundswell.reference",  # none is joined; nothing is committed
+                "group.id": "groundswell.follower",  # none is joined; nothing is committed
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
                 "auto.offset.reset": "earliest",
                 "enable.partition.eof": True,
                 "fetch.wait.max.ms": 200,
                 "log_level": 0,  # librdkafka's own lines; what matters comes as errors
-                "error_cb": lambda error: log.debug("reference", error=str(error)),
+                "error_cb": lambda error: log.debug("follower", error=str(error)),
             }
         )
 

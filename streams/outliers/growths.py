@@ -8,19 +8,18 @@ from types import TracebackType
 from typing import Self
 
 import structlog
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
 from schemas.catalogue import OUTLIER_GROWTH
+from schemas.chunks import Chunk
 from schemas.codec import Codec
 from schemas.errors import SchemaError
 from schemas.topic import Topic
+from streams.follower import TopicFollower
 from streams.outliers.model.errors import GrowthError
 from streams.outliers.model.growth import Growth
 
 GROWTH_ID = "default"  # the only set, and its records' key
 
-_POLL_S = 0.5  # longest wait for a record before the thread looks whether it is to end
-_PAUSE_S = 1.0  # before the topic is tried again
 _START_S = 30.0
 
 log = structlog.get_logger()
@@ -55,20 +54,17 @@ class Growths:
     Args:
         kafka: connection settings (librdkafka's names).
         codec: reads the topic's records.
-        topic: of GrowthLearned; its one partition is read from the beginning.
+        topic: of GrowthLearned; it has one partition.
     """
 
     def __init__(
         self, kafka: Mapping[str, str], codec: Codec, topic: Topic = OUTLIER_GROWTH
     ) -> None:
-        self._kafka = dict(kafka)
         self._codec = codec
         self._topic = topic
         self._growth = Growth.default()
-        self._read = False
         self._changed = threading.Condition()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="growths", daemon=True)
+        self._follower = TopicFollower(kafka, {topic: self._take})
 
     def __enter__(self) -> Self:
         self.start()
@@ -88,85 +84,39 @@ class Growths:
 
     def start(self, seconds: float = _START_S) -> None:
         """Begin; return once the topic was read, or after so many seconds with those that ship."""
-        self._thread.start()
-        with self._changed:
-            if not self._changed.wait_for(lambda: self._read, seconds):
-                log.warning("growth not read", topic=self._topic.name, serving=self().version)
+        self._follower.start()
+        if not self._follower.read_once(seconds):
+            log.warning("growth not read", topic=self._topic.name, serving=self().version)
 
     def close(self) -> None:
         """End the thread."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._follower.close()
 
     def await_version(self, version: str, seconds: float) -> bool:
         """Wait until those curves are in force; whether they are."""
         with self._changed:
             return self._changed.wait_for(lambda: self._growth.version == version, seconds)
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
+    def _take(self, chunk: Chunk) -> None:
+        records = zip(chunk.offsets, chunk.keys, chunk.values, chunk.headers, strict=True)
+        for offset, key, value, headers in records:
             try:
-                self._follow()
-            except Exception as error:
-                log.warning("growth not followed", topic=self._topic.name, reason=str(error))
-                self._stop.wait(_PAUSE_S)
-
-    def _follow(self) -> None:
-        consumer = Consumer(
-            {
-                **self._kafka,
-                "group.id": "groundswell.growths",  # none is joined; nothing is committed
-                "enable.auto.commit": False,
-                "enable.auto.offset.store": False,
-                "auto.offset.reset": "earliest",
-                "enable.partition.eof": True,
-                "log_level": 0,  # librdkafka's own lines; what matters comes as errors
-                "error_cb": lambda error: log.debug("growth", error=str(error)),
-            }
-        )
-        try:
-            consumer.assign([TopicPartition(self._topic.name, 0, OFFSET_BEGINNING)])
-            while not self._stop.is_set():
-                message = consumer.poll(_POLL_S)
-                if message is None:
-                    continue
-                error = message.error()
-                if error is None:
-                    self._take(message)
-                elif error.code() == KafkaError._PARTITION_EOF:
-                    self._is_read()
-                else:
-                    log.warning("growth not read", topic=self._topic.name, reason=str(error))
-                    self._stop.wait(_PAUSE_S)
-        finally:
-            consumer.close()
-
-    def _take(self, message: Message) -> None:
-        try:
-            taken = taken_over(
-                self._codec, self._topic, message.key(), message.value(), message.headers()
-            )
-        except (SchemaError, GrowthError) as error:
-            log.error(
-                "growth refused",
-                topic=self._topic.name,
-                offset=message.offset(),
-                reason=str(error),
-                serving=self().version,
-            )
-        else:
-            if taken is not None:
-                self._serve(taken)
+                taken = taken_over(self._codec, self._topic, key, value, headers)
+            except (SchemaError, GrowthError) as error:
+                log.error(
+                    "growth refused",
+                    topic=self._topic.name,
+                    offset=offset,
+                    reason=str(error),
+                    serving=self().version,
+                )
+            else:
+                if taken is not None:
+                    self._serve(taken)
 
     def _serve(self, growth: Growth) -> None:
         if growth.version != self._growth.version:
             log.info("growth serves", version=growth.version, before=self._growth.version)
         with self._changed:
             self._growth = growth
-            self._changed.notify_all()
-
-    def _is_read(self) -> None:
-        with self._changed:
-            self._read = True
             self._changed.notify_all()
