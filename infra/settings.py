@@ -15,6 +15,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from infra.account_settings import AccountSettings
 from infra.generation_settings import GenerationSettings
 from infra.youtube_settings import YouTubeSettings
 
@@ -23,7 +24,7 @@ class NoStackError(Exception):
     """An address is unset and no embedded stack runs in this home."""
 
 
-class Settings(GenerationSettings, YouTubeSettings):
+class Settings(GenerationSettings, YouTubeSettings, AccountSettings):
     """One page of everything that can be set; docs/settings.md is made from it."""
 
     model_config = SettingsConfigDict(
