@@ -118,5 +118,5 @@ def test_a_full_disk_is_told(tmp_path: Path) -> None:
 
 
 def test_a_name_cannot_add_a_header() -> None:
-    with pytest.raises(ValueError, match="newline"):
+    with pytest.raises(ValueError, match="linefeed"):
         LETTERS.taken("anna@example.org\r\nBcc: eve@example.org")
