@@ -95,10 +95,11 @@ def create_app(settings: Settings, models: ServedModels | None = None) -> FastAP
         models: what predicts; those of the registry where it is left out.
 
     Raises:
-        NoStackError: the settings have no key, or no secret to seal personal fields with.
+        NoStackError: the settings have no key, no secret to seal personal fields with, or none to
+            sign tokens with.
         TableError: it is not said of a route who may use it.
     """
-    _ = settings.personal_data_secrets
+    _ = settings.personal_data_secrets, settings.jwt_secrets
     if settings.api_key is None or not settings.api_key.get_secret_value():
         raise NoApiKeyError
     keys = Keys(settings.api_key.get_secret_value(), settings.api_host)

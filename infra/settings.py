@@ -15,6 +15,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from infra.account_settings import AccountSettings
 from infra.generation_settings import GenerationSettings
 from infra.youtube_settings import YouTubeSettings
 
@@ -23,11 +24,15 @@ class NoStackError(Exception):
     """An address is unset and no embedded stack runs in this home."""
 
 
-class Settings(GenerationSettings, YouTubeSettings):
+class Settings(GenerationSettings, YouTubeSettings, AccountSettings):
     """One page of everything that can be set; docs/settings.md is made from it."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,  # a value that does not fit may have a password in it
     )
 
     groundswell_home: Path = Field(Path(".groundswell"), description="Data directory.")
@@ -98,6 +103,16 @@ class Settings(GenerationSettings, YouTubeSettings):
         None,
         description="The secret that WEBHOOK_SECRET replaces: until every client has the new one, "
         "webhooks are signed with both.",
+    )
+    jwt_secret: SecretStr | None = Field(
+        None,
+        description="What sessions' tokens are signed with (docs/identity.md), at least 32 "
+        "characters, the same for every API process. Unset: one is made at the first start and "
+        "kept in the data directory.",
+    )
+    jwt_secret_before: SecretStr | None = Field(
+        None,
+        description="The secret that JWT_SECRET replaces, until its last session is over: 7 days.",
     )
     webhook_private_addresses: bool = Field(
         False,
@@ -215,6 +230,33 @@ class Settings(GenerationSettings, YouTubeSettings):
         before = self.webhook_secret_before
         return (found,) if before is None else (found, before.get_secret_value())
 
+    @property
+    def jwt_secrets(self) -> tuple[str, ...]:
+        """The secret that tokens are signed with, and the one before it, if any.
+
+        Raises:
+            NoStackError: one is too short; or it is not set, and no stack was ever started here.
+        """
+        if self.jwt_secret is None:
+            try:
+                found = (self.home / "run" / JWT_SECRET_FILE).read_text()
+            except FileNotFoundError:
+                raise NoStackError(
+                    "JWT_SECRET is not set, so nobody can sign in: set it (such as `openssl rand "
+                    "-hex 32` makes), or start a stack here, which makes one"
+                ) from None
+        else:
+            found = self.jwt_secret.get_secret_value()
+        before = self.jwt_secret_before
+        secrets = (found,) if before is None else (found, before.get_secret_value())
+        for name, secret in zip(("JWT_SECRET", "JWT_SECRET_BEFORE"), secrets, strict=False):
+            if len(secret) < SHORTEST_SECRET:
+                raise NoStackError(
+                    f"{name} has {len(secret)} characters: at least {SHORTEST_SECRET} are needed, "
+                    "such as `openssl rand -hex 32` makes"
+                )
+        return secrets
+
     def resolved(self) -> Self:
         """These settings with every address filled in from the running embedded stack.
 
@@ -301,6 +343,7 @@ OPTIONAL_ADDRESSES = ("youtube_api_endpoint",)  # of servers that only some stac
 SHORTEST_SECRET = 32  # characters
 PERSONAL_DATA_SECRET_FILE = "personal_data_secret"  # noqa: S105  # a name, in `run` of the home
 WEBHOOK_SECRET_FILE = "webhook_secret"  # noqa: S105  # the same
+JWT_SECRET_FILE = "jwt_secret"  # noqa: S105  # the same
 
 
 def _lives(pid: int | None) -> bool:

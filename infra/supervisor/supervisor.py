@@ -26,6 +26,7 @@ from infra.embedded.stack import Servers
 from infra.processes import ProcessSpec
 from infra.settings import (
     ADDRESSES,
+    JWT_SECRET_FILE,
     OPTIONAL_ADDRESSES,
     PERSONAL_DATA_SECRET_FILE,
     WEBHOOK_SECRET_FILE,
@@ -203,6 +204,8 @@ class Supervisor:
             self._home.secret(PERSONAL_DATA_SECRET_FILE)  # whoever needs it reads it there
         if settings.webhook_secret is None:
             self._home.secret(WEBHOOK_SECRET_FILE, signing_secret)
+        if settings.jwt_secret is None:
+            self._home.secret(JWT_SECRET_FILE)
         for spec in self._specs:
             if spec.address is not None and getattr(settings, spec.address) is None:
                 update[spec.address] = f"http://{LOOPBACK}:{self._home.ports[spec.name]}"

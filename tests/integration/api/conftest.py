@@ -128,6 +128,7 @@ def api(
             "artifacts_url": artifacts_url,
             "api_key": SecretStr(KEY),
             "personal_data_secret": SecretStr(provisioned.personal_data_secrets[0]),
+            "jwt_secret": SecretStr(provisioned.jwt_secrets[0]),
             "groundswell_home": tmp_path_factory.mktemp("home"),
         }
     )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from infra.embedded.home import Home, signing_secret
 from infra.settings import (
+    JWT_SECRET_FILE,
     PERSONAL_DATA_SECRET_FILE,
     WEBHOOK_SECRET_FILE,
     NoStackError,
@@ -46,6 +47,24 @@ def test_the_secret_of_webhooks_is_made_once_and_can_be_replaced(tmp_path: Path)
     assert replaced.webhook_secrets == (LONG, made)
     assert LONG not in repr(replaced)
     assert made not in replaced.model_dump_json()
+
+
+def test_the_secret_of_tokens_is_made_once_and_can_be_replaced(tmp_path: Path) -> None:
+    settings = Settings(_env_file=None, groundswell_home=tmp_path)
+    with pytest.raises(NoStackError, match="JWT_SECRET is not set"):
+        _ = settings.jwt_secrets
+    home = Home(tmp_path)
+    home.prepare()
+    made = home.secret(JWT_SECRET_FILE)
+    assert (home.run / JWT_SECRET_FILE).stat().st_mode & 0o777 == 0o600
+    assert settings.jwt_secrets == (made,)
+    replaced = Settings(
+        _env_file=None, groundswell_home=tmp_path, jwt_secret=LONG, jwt_secret_before=made
+    )
+    assert replaced.jwt_secrets == (LONG, made)
+    assert LONG not in repr(replaced)
+    with pytest.raises(NoStackError, match="JWT_SECRET_BEFORE has 5 characters"):
+        _ = replaced.model_copy(update={"jwt_secret_before": SecretStr("short")}).jwt_secrets
 
 
 def test_a_secret_that_is_set_is_used_and_never_shown(tmp_path: Path) -> None:
