@@ -10,13 +10,13 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from api.errors import ApiError, not_found, unavailable
+from api.access.rules import CHALLENGE
+from api.errors import ApiError, unavailable
 from api.oidc.errors import NotVouchedError, OidcError, ProviderAwayError
 from streams.decisions.decider import Refused
 from streams.identity import errors as identity
 from streams.identity.scopes import ScopeError
 
-CHALLENGE = 'Bearer realm="groundswell"'
 _CONFLICT, _FORBIDDEN = 409, 403
 _STATUS_OF_RULES = {
     "scope_above_role": _FORBIDDEN,
@@ -93,7 +93,7 @@ def login_refused(error: identity.LoginRefused, status: int) -> ApiError:
             details={"locked_until": error.locked_until},
             headers={"Retry-After": str(max(1, math.ceil(wait)))},
         )
-    if status == 401:  # noqa: PLR2004
+    if status == 401:
         return _not_in("LOGIN_REFUSED", error)
     return ApiError(status, "LOGIN_REFUSED", str(error))
 
