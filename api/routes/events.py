@@ -15,6 +15,7 @@ from api.shapes.events import Placed, Published, Rejected
 from schemas.catalogue import (
     EXPIRIES,
     GENERATION_EVENTS,
+    IDENTITY_EVENTS,
     OUTLIER_ANALYSES,
     OUTLIER_BASELINES,
     OUTLIER_CHANNEL_VIEWS,
@@ -59,6 +60,7 @@ OWNED = frozenset(
         PROVIDER_HEALTH,
         WATCHED_CHANNELS,
         EXPIRIES,
+        IDENTITY_EVENTS,
     }
 )
 
