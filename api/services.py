@@ -17,6 +17,7 @@ from starlette.requests import HTTPConnection
 
 from api.database import WAIT_SECONDS, Database, Row
 from api.health import Health
+from api.identity import Identity
 from api.live import LiveHub
 from api.metrics import Metrics
 from api.predictions.asked import Asked
@@ -67,6 +68,7 @@ class Services:
     accounts_pool: AsyncConnectionPool
     tokens: Tokens
     verifier: Verifier
+    identity: Identity
     redis: Redis
     registry: Registry
     person_keys: PersonKeys
@@ -96,6 +98,7 @@ class Services:
         accounts_pool = connections(settings.dsn, most=ACCOUNT_CONNECTIONS)
         accounts_pool.timeout = WAIT_SECONDS
         tokens = Tokens(settings.jwt_secrets)
+        verifier = Verifier(accounts_pool, tokens)
         redis = Redis.from_url(
             settings.redis_url or "",
             socket_timeout=2.0,
@@ -119,7 +122,8 @@ class Services:
             database=database,
             accounts_pool=accounts_pool,
             tokens=tokens,
-            verifier=Verifier(accounts_pool, tokens),
+            verifier=verifier,
+            identity=Identity.of(settings, accounts_pool, person_keys, tokens, verifier),
             redis=redis,
             registry=registry,
             person_keys=person_keys,
@@ -163,6 +167,7 @@ class Services:
         await self.shadowing.close()
         await asyncio.to_thread(self.models.close)
         self.publishing.close()
+        await self.identity.close()
         self.person_keys.close()
         self.registry.close()
         await self.youtube.aclose()

@@ -16,6 +16,7 @@ from api.users import Who
 from schemas.catalogue import (
     EXPIRIES,
     GENERATION_EVENTS,
+    IDENTITY_EVENTS,
     OUTLIER_ANALYSES,
     OUTLIER_BASELINES,
     OUTLIER_CHANNEL_VIEWS,
@@ -60,6 +61,7 @@ OWNED = frozenset(
         PROVIDER_HEALTH,
         WATCHED_CHANNELS,
         EXPIRIES,
+        IDENTITY_EVENTS,
     }
 )
 

@@ -44,7 +44,8 @@ class LinkRefused(IdentityError):
 
     Attributes:
         code: `email_unverified`: the provider does not vouch for the address; `two_factor`: an
-            account here with that address has a second factor: its owner joins them, logged in.
+            account here with that address has a second factor: its owner joins them, logged in;
+            `linked`: another account of the provider is joined to it.
     """
 
     def __init__(self, code: str, message: str) -> None:
