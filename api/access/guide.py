@@ -38,9 +38,7 @@ class Guide:
         TableError: a route has no rule, or more than one; a rule has no route.
     """
 
-    def __init__(
-        self, routes: Sequence[BaseRoute], rules: Iterable[tuple[str, str, Rule]]
-    ) -> None:
+    def __init__(self, routes: Sequence[BaseRoute], rules: Iterable[tuple[str, str, Rule]]) -> None:
         rows = list(rules)
         found = list(_routes(routes))
         _hold_together(

@@ -95,9 +95,7 @@ async def _current(here: Here) -> Current:
     return await here.database.ask(configured.current)
 
 
-async def _with(
-    here: Here, who: Who, part: Mapping[str, Any], expected: int | None
-) -> Current:
+async def _with(here: Here, who: Who, part: Mapping[str, Any], expected: int | None) -> Current:
     """Change one part, leaving the others as they are at that very moment.
 
     Raises:

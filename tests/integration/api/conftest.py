@@ -34,6 +34,7 @@ from schemas.publisher import Position
 from schemas.registry import Registry
 from schemas.topic import Topic
 from streams.generation.schema import prepare
+from streams.identity.schema import prepare as prepare_accounts
 from tests.integration.api.stand_in import StandInModels
 
 KEY = "a-key-for-tests"
@@ -102,6 +103,7 @@ def api_database(stack: dict[str, Any], unique: Callable[[str], str]) -> Iterato
         connection.execute(sql.SQL("CREATE DATABASE {} OWNER groundswell").format(identifier))
         dsn = str(stack["settings"]["database_url"]).rpartition("/")[0] + f"/{name}"
         prepare(dsn)
+        prepare_accounts(dsn)
         for projection in PROJECTIONS.values():
             with closing(Store(dsn, projection)) as store:
                 store.open()
