@@ -12,7 +12,7 @@ from starlette._utils import get_route_path
 from starlette.routing import BaseRoute, Mount, WebSocketRoute
 from starlette.types import Scope
 
-from api.access.rules import Rule
+from api.access.rules import OPEN, Rule
 from api.access.table import ANY, WEBSOCKET
 
 
@@ -55,15 +55,21 @@ class Guide:
             ]
             for method in {own for own, _, _ in found}
         }
+        self._open = [pattern for m, path, pattern in found if by_address[m, path].role is None]
 
     def find(self, scope: Scope) -> Found | None:
-        """The rule of the route that the router will choose; None where it will choose none."""
+        """The rule of the route that the router will choose; None where it will choose none.
+
+        That an open address does not take a method, everybody may know.
+        """
         path = get_route_path(scope)
         method = WEBSOCKET if scope["type"] == "websocket" else scope["method"]
         for pattern, rule in self._by_method.get(method, self._mounted):
             match = pattern.match(path)
             if match is not None:
                 return Found(rule, match.groupdict())
+        if any(pattern.match(path) for pattern in self._open):
+            return Found(OPEN, {})
         return None
 
 

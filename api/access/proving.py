@@ -20,9 +20,7 @@ _PARTS_OF_A_TOKEN = 3  # header, claims and signature, with dots between
 
 # What a client is told. The verifier's own words may say what only we need to know.
 _OF_KEYS = {
-    "expired": ("KEY_EXPIRED", "the key has expired: ask for another one"),
-    "ended": ("KEY_REVOKED", "the key was revoked: ask for another one"),
-    "invalid": ("INVALID_KEY", "this is no key of this installation"),
+    "invalid": ("INVALID_KEY", "there is no such key, or it was revoked"),
 }
 _OF_TOKENS = {
     "expired": ("TOKEN_EXPIRED", "the access token has expired: refresh it, or log in again"),
