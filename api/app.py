@@ -21,7 +21,10 @@ from api.metrics import Metrics
 from api.middleware import RequestContext
 from api.predictions.models import RegisteredModels, ServedModels
 from api.routes import (
+    account,
+    account_pages,
     analytics,
+    auth,
     callbacks,
     channels,
     condition,
@@ -30,13 +33,16 @@ from api.routes import (
     events,
     health,
     jobs,
+    keys,
     live,
+    oidc,
     outlier,
     outliers,
     predictions,
     providers,
     served,
     system,
+    users,
     videos,
     virality,
     youtube,
@@ -85,6 +91,11 @@ _DOMAINS = (
     system,
     condition,
     live,
+    auth,
+    account,
+    oidc,
+    users,
+    keys,
 )
 
 
@@ -127,6 +138,7 @@ def create_app(settings: Settings, models: ServedModels | None = None) -> FastAP
     app.include_router(health.router)
     app.include_router(condition.open_router)
     app.include_router(dashboard.router)
+    app.include_router(account_pages.router)
     static = Path(__file__).parent / "static"
     app.mount("/static", StaticFiles(directory=static), name="static")
     # The last one added stands outermost.

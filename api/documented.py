@@ -10,7 +10,7 @@ from api.access.rules import READING, Publishing, Rule
 from api.access.table import rules
 from api.security import COOKIE
 
-_KEY, _TOKEN, _PAGE = "APIKeyHeader", "HTTPBearer", "DashboardSession"
+_KEY, _TOKEN, _OAUTH, _PAGE = "APIKeyHeader", "HTTPBearer", "OAuth2Password", "DashboardSession"
 _SCHEMES = {
     _KEY: {
         "type": "apiKey",
@@ -22,6 +22,11 @@ _SCHEMES = {
         "type": "http",
         "scheme": "bearer",
         "description": "An access token of a login, or a key.",
+    },
+    _OAUTH: {
+        "type": "oauth2",
+        "description": "Log in with e-mail address and password.",
+        "flows": {"password": {"tokenUrl": "/api/v1/auth/token", "scopes": {}}},
     },
     _PAGE: {
         "type": "apiKey",
@@ -55,7 +60,7 @@ def _said(method: str, rule: Rule) -> dict[str, Any]:
     """An operation's `security`, and its rule as `x-access`."""
     if rule.role is None:
         return {"security": []}
-    schemes = [_TOKEN] if rule.person else [_KEY, _TOKEN]
+    schemes = [_TOKEN, _OAUTH] if rule.person else [_KEY, _TOKEN, _OAUTH]
     if method in READING and not rule.person:
         schemes.append(_PAGE)
     scope = "publish:{topic}" if isinstance(rule, Publishing) else rule.scope

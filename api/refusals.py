@@ -58,13 +58,13 @@ def told(error: Exception) -> ApiError:
         case identity.TokenRefused():
             return ApiError(400, "TOKEN_REFUSED", str(error))
         case identity.InvalidEmail():
-            return _does_not_fit("body.email", error)
+            return misfit("body.email", str(error))
         case identity.PasswordRefused():
-            return _does_not_fit("body.password", error)
+            return misfit("body.password", str(error))
         case identity.UnknownAccount():
             return ApiError(404, "NOT_FOUND", str(error))
         case ScopeError():
-            return _does_not_fit("body.scopes", error)
+            return misfit("body.scopes", str(error))
         case Refused(code="unknown_key"):
             return ApiError(404, "NOT_FOUND", error.reason)
         case Refused():
@@ -103,10 +103,11 @@ def _not_in(code: str, error: Exception, details: dict[str, Any] | None = None) 
     return ApiError(401, code, str(error), details=details, headers=headers)
 
 
-def _does_not_fit(path: str, error: Exception) -> ApiError:
+def misfit(path: str, reason: str) -> ApiError:
+    """422 for a value that does not fit."""
     return ApiError(
         422,
         "VALIDATION_ERROR",
-        f"validation error: {path}: {error}",
-        details={"errors": [{"path": path, "reason": str(error)}]},
+        f"validation error: {path}: {reason}",
+        details={"errors": [{"path": path, "reason": reason}]},
     )

@@ -11,11 +11,11 @@ LEAST_SECONDS = 0.25  # well above what a row or two more take
 
 
 @asynccontextmanager
-async def steady(least_s: float = LEAST_SECONDS) -> AsyncIterator[None]:
+async def steady() -> AsyncIterator[None]:
     """Do not end before that time is over: how long it took would tell which addresses have
     accounts."""
     began = time.monotonic()
     try:
         yield
     finally:
-        await asyncio.sleep(max(0.0, least_s - (time.monotonic() - began)))
+        await asyncio.sleep(max(0.0, LEAST_SECONDS - (time.monotonic() - began)))

@@ -93,6 +93,15 @@ class Settings(GenerationSettings, YouTubeSettings, AccountSettings):
         None,
         description="The secret that PERSONAL_DATA_SECRET replaces, until it has done so.",
     )
+    jwt_secret: SecretStr | None = Field(
+        None,
+        description="What tokens of sessions are signed with (docs/identity.md), at least 32 "
+        "characters. Unset: one is made at the first start and kept in the data directory.",
+    )
+    jwt_secret_before: SecretStr | None = Field(
+        None,
+        description="The secret that JWT_SECRET replaces: sessions that began under it go on.",
+    )
     webhook_secret: SecretStr | None = Field(
         None,
         description="What webhooks to clients are signed with (docs/webhooks.md): `whsec_` and "
@@ -103,16 +112,6 @@ class Settings(GenerationSettings, YouTubeSettings, AccountSettings):
         None,
         description="The secret that WEBHOOK_SECRET replaces: until every client has the new one, "
         "webhooks are signed with both.",
-    )
-    jwt_secret: SecretStr | None = Field(
-        None,
-        description="What sessions' tokens are signed with (docs/identity.md), at least 32 "
-        "characters, the same for every API process. Unset: one is made at the first start and "
-        "kept in the data directory.",
-    )
-    jwt_secret_before: SecretStr | None = Field(
-        None,
-        description="The secret that JWT_SECRET replaces, until its last session is over: 7 days.",
     )
     webhook_private_addresses: bool = Field(
         False,
@@ -192,22 +191,47 @@ class Settings(GenerationSettings, YouTubeSettings, AccountSettings):
         Raises:
             NoStackError: it is too short; or not set, and no stack was ever started in this home.
         """
-        if self.personal_data_secret is None:
+        return self._secrets(
+            "PERSONAL_DATA_SECRET",
+            PERSONAL_DATA_SECRET_FILE,
+            "so personal fields cannot be sealed",
+            self.personal_data_secret,
+            self.personal_data_secret_before,
+        )
+
+    @property
+    def jwt_secrets(self) -> tuple[str, ...]:
+        """The secret that tokens of sessions are signed with, and the one before it, if any.
+
+        Raises:
+            NoStackError: it is too short; or not set, and no stack was ever started in this home.
+        """
+        return self._secrets(
+            "JWT_SECRET",
+            JWT_SECRET_FILE,
+            "so nobody can log in",
+            self.jwt_secret,
+            self.jwt_secret_before,
+        )
+
+    def _secrets(
+        self, name: str, file: str, so: str, present: SecretStr | None, before: SecretStr | None
+    ) -> tuple[str, ...]:
+        if present is None:
             try:
-                found = (self.home / "run" / PERSONAL_DATA_SECRET_FILE).read_text()
+                found = (self.home / "run" / file).read_text()
             except FileNotFoundError:
                 raise NoStackError(
-                    "PERSONAL_DATA_SECRET is not set, so personal fields cannot be sealed: set it "
-                    "to that of the installation, or start a stack here, which makes one"
+                    f"{name} is not set, {so}: set it to that of the installation, or start a "
+                    "stack here, which makes one"
                 ) from None
         else:
-            found = self.personal_data_secret.get_secret_value()
+            found = present.get_secret_value()
         if len(found) < SHORTEST_SECRET:
             raise NoStackError(
-                f"PERSONAL_DATA_SECRET has {len(found)} characters: at least {SHORTEST_SECRET} are "
-                "needed, such as `openssl rand -hex 32` makes"
+                f"{name} has {len(found)} characters: at least {SHORTEST_SECRET} are needed, such "
+                "as `openssl rand -hex 32` makes"
             )
-        before = self.personal_data_secret_before
         return (found,) if before is None else (found, before.get_secret_value())
 
     @property
@@ -229,33 +253,6 @@ class Settings(GenerationSettings, YouTubeSettings, AccountSettings):
             found = self.webhook_secret.get_secret_value()
         before = self.webhook_secret_before
         return (found,) if before is None else (found, before.get_secret_value())
-
-    @property
-    def jwt_secrets(self) -> tuple[str, ...]:
-        """The secret that tokens are signed with, and the one before it, if any.
-
-        Raises:
-            NoStackError: one is too short; or it is not set, and no stack was ever started here.
-        """
-        if self.jwt_secret is None:
-            try:
-                found = (self.home / "run" / JWT_SECRET_FILE).read_text()
-            except FileNotFoundError:
-                raise NoStackError(
-                    "JWT_SECRET is not set, so nobody can sign in: set it (such as `openssl rand "
-                    "-hex 32` makes), or start a stack here, which makes one"
-                ) from None
-        else:
-            found = self.jwt_secret.get_secret_value()
-        before = self.jwt_secret_before
-        secrets = (found,) if before is None else (found, before.get_secret_value())
-        for name, secret in zip(("JWT_SECRET", "JWT_SECRET_BEFORE"), secrets, strict=False):
-            if len(secret) < SHORTEST_SECRET:
-                raise NoStackError(
-                    f"{name} has {len(secret)} characters: at least {SHORTEST_SECRET} are needed, "
-                    "such as `openssl rand -hex 32` makes"
-                )
-        return secrets
 
     def resolved(self) -> Self:
         """These settings with every address filled in from the running embedded stack.
@@ -342,8 +339,8 @@ OPTIONAL_ADDRESSES = ("youtube_api_endpoint",)  # of servers that only some stac
 
 SHORTEST_SECRET = 32  # characters
 PERSONAL_DATA_SECRET_FILE = "personal_data_secret"  # noqa: S105  # a name, in `run` of the home
-WEBHOOK_SECRET_FILE = "webhook_secret"  # noqa: S105  # the same
 JWT_SECRET_FILE = "jwt_secret"  # noqa: S105  # the same
+WEBHOOK_SECRET_FILE = "webhook_secret"  # noqa: S105  # the same
 
 
 def _lives(pid: int | None) -> bool:

@@ -12,6 +12,7 @@ makes(t)    who is signed in, for themselves; keys with `publish:t`. A second wo
 PUBLISH     creators, for topics of facts; administrators, for others; keys with `publish:<topic>`
 SELF        who is logged in, about themselves: no key
 ADMINISTER  administrators; their keys with `admin`
+KEYS        who is signed in, for their own keys; administrators' keys with `admin`
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from api.access.rules import (
     OWN,
     PUBLISH,
     READ,
+    SELF,
     SPEND,
     Rule,
     makes,
@@ -39,6 +41,7 @@ ANY = "*"  # whatever a mounted application makes of them
 
 JOBS = makes(GENERATION_REQUESTS)
 PREDICTIONS = makes(VIRALITY_PREDICTIONS)
+KEYS = Rule(Role.USER, own=True)
 ANALYSES = makes(OUTLIER_ANALYSES, Role.CREATOR)
 
 
@@ -64,6 +67,8 @@ OUTSIDE = (
     Row("GET",      "/health/ready",                        OPEN),
     Row("GET",      "/health/detailed",                     OPEN),
     Row("GET",      "/metrics",                             OPEN),
+    Row("GET",      "/account/verify-email",                OPEN),
+    Row("GET",      "/account/reset-password",              OPEN),
     Row("GET HEAD", "/openapi.json",                        OPEN),
     Row("GET HEAD", "/docs",                                OPEN),
     Row("GET HEAD", "/docs/oauth2-redirect",                OPEN),
@@ -151,6 +156,39 @@ API = (
     Row("GET",      "/providers/status",                    READ),
     Row("POST",     "/providers/test",                      ADMINISTER),
     Row("POST",     "/providers/{provider}/callback",       OPEN),  # it is signed
+
+    Row("POST",     "/auth/register",                       OPEN),
+    Row("POST",     "/auth/verify-email",                   OPEN),
+    Row("POST",     "/auth/verify-email/again",             OPEN),
+    Row("POST",     "/auth/login",                          OPEN),
+    Row("POST",     "/auth/token",                          OPEN),
+    Row("POST",     "/auth/refresh",                        OPEN),  # the body proves who it is
+    Row("POST",     "/auth/password/forgot",                OPEN),
+    Row("POST",     "/auth/password/reset",                 OPEN),
+    Row("GET",      "/auth/oidc",                           OPEN),
+    Row("GET",      "/auth/oidc/{provider}",                OPEN),
+    Row("GET",      "/auth/oidc/{provider}/callback",       OPEN),
+    Row("POST",     "/auth/oidc/{provider}/link",           SELF),
+    Row("GET",      "/auth/me",                             SELF),
+    Row("POST",     "/auth/logout",                         SELF),
+    Row("POST",     "/auth/logout-everywhere",              SELF),
+    Row("POST",     "/auth/password/change",                SELF),
+    Row("POST",     "/auth/2fa/setup",                      SELF),
+    Row("POST",     "/auth/2fa/confirm",                    SELF),
+    Row("POST",     "/auth/2fa/disable",                    SELF),
+    Row("POST",     "/auth/2fa/backup-codes",               SELF),
+
+    Row("GET",      "/users",                               ADMINISTER),
+    Row("GET",      "/users/{user_id}",                     ADMINISTER),
+    Row("PUT",      "/users/{user_id}/role",                ADMINISTER),
+    Row("PUT",      "/users/{user_id}/tier",                ADMINISTER),
+    Row("POST",     "/users/{user_id}/suspend",             ADMINISTER),
+    Row("POST",     "/users/{user_id}/reinstate",           ADMINISTER),
+    Row("GET",      "/users/{user_id}/events",              ADMINISTER),
+
+    Row("GET",      "/keys",                                KEYS),
+    Row("POST",     "/keys",                                KEYS),
+    Row("DELETE",   "/keys/{key_id}",                       KEYS),
 )
 # fmt: on
 

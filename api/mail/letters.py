@@ -46,7 +46,8 @@ the password any more, ask for a new one with POST /api/v1/auth/password/forgot.
 
 @dataclass(frozen=True, slots=True)
 class Letters:
-    """Writes mail.
+    """Writes mail. It goes to the one spelling of an address that accounts have: of two that come
+    to the same, the other may be somebody else's mailbox.
 
     Attributes:
         sender: `MAIL_FROM`.

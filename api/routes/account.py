@@ -24,6 +24,7 @@ from api.shapes.accounts import (
 from api.steady import steady
 from api.users import principal_of
 from streams.identity.answers import AccountFacts
+from streams.identity.emails import folded
 from streams.identity.errors import LoginRefused
 
 router = APIRouter(prefix=f"{V1}/auth", tags=["accounts"], route_class=Refusing)
@@ -75,7 +76,7 @@ async def forgot(body: EmailNamed, here: Here) -> Accepted:
     async with steady():
         token = await here.identity.accounts.ask_reset(body.email)
     if token is not None:
-        here.identity.postman.send(here.identity.letters.reset(body.email, token))
+        here.identity.postman.send(here.identity.letters.reset(folded(body.email), token))
     return Accepted(message="if an account has this address, there is mail soon")
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request, Response
 
 from api.errors import ApiError
-from api.refusals import Refusing
+from api.refusals import Refusing, misfit
 from api.routes import V1
 from api.services import Here
 from api.shapes.accounts import (
@@ -25,6 +24,7 @@ from api.shapes.accounts import (
 )
 from api.steady import steady
 from streams.identity.answers import Session
+from streams.identity.emails import folded
 
 router = APIRouter(prefix=f"{V1}/auth", tags=["accounts"], route_class=Refusing)
 
@@ -63,10 +63,8 @@ async def register(body: Registration, here: Here) -> Accepted:
         token = done.verification_token
         if done.user_id is None:
             token = await identity.accounts.ask_verification(body.email)
-    write = identity.letters
-    identity.postman.send(
-        write.taken(body.email) if token is None else write.verification(body.email, token)
-    )
+    write, to = identity.letters, folded(body.email)
+    identity.postman.send(write.taken(to) if token is None else write.verification(to, token))
     return _CHECK_MAIL
 
 
@@ -82,7 +80,7 @@ async def verify_again(body: EmailNamed, here: Here) -> Accepted:
     async with steady():
         token = await here.identity.accounts.ask_verification(body.email)
     if token is not None:
-        here.identity.postman.send(here.identity.letters.verification(body.email, token))
+        here.identity.postman.send(here.identity.letters.verification(folded(body.email), token))
     return _CHECK_MAIL
 
 
@@ -99,13 +97,13 @@ async def token(request: Request, here: Here, response: Response) -> SessionToke
     """As `login`, for clients that send the form of RFC 6749, 4.3, such as the page at /docs."""
     form = await _form_of(request)
     if form.get("grant_type", "password") != "password":
-        raise _no_form("body.grant_type", "has to be password; `refresh` is for refresh tokens")
+        raise misfit("body.grant_type", "has to be password; `refresh` is for refresh tokens")
     for name, longest in _LONGEST.items():
         if len(form.get(name, "")) > longest:
-            raise _no_form(f"body.{name}", f"has at most {longest} characters")
+            raise misfit(f"body.{name}", f"has at most {longest} characters")
     for name in ("username", "password"):
         if not form.get(name):
-            raise _no_form(f"body.{name}", "is missing")
+            raise misfit(f"body.{name}", "is missing")
     session = await here.identity.accounts.login(
         form["username"], form["password"], code=form.get("code") or None
     )
@@ -146,15 +144,8 @@ async def _form_of(request: Request) -> dict[str, str]:
             text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS
         )
     except ValueError:  # no UTF-8, or too many fields
-        raise _no_form("body", "is no form") from None
+        raise misfit("body", "is no form") from None
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise _no_form("body", "has a field twice")
+        raise misfit("body", "has a field twice")
     return found
-
-
-def _no_form(path: str, reason: str) -> ApiError:
-    errors: Any = [{"path": path, "reason": reason}]
-    return ApiError(
-        422, "VALIDATION_ERROR", f"validation error: {path}: {reason}", details={"errors": errors}
-    )

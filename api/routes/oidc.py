@@ -6,7 +6,6 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from api.errors import not_found
-from api.oidc.errors import NotVouchedError
 from api.oidc.provider import Provider
 from api.refusals import Refusing
 from api.routes import V1
@@ -64,8 +63,6 @@ async def callback(
     vouched = await one.way_back(request)
     if user_id is not None:
         await identity.accounts.link_provider(user_id, one.name, vouched.subject)
-    elif vouched.email is None:
-        raise NotVouchedError("email", f"{one.name} does not say the e-mail address: it is needed")
     session = await identity.accounts.login_with_provider(
         one.name,
         vouched.subject,

@@ -67,3 +67,33 @@ class KeyList(BaseModel):
     """Keys that are not revoked, oldest first."""
 
     keys: list[Key]
+
+
+class User(BaseModel):
+    """An account in a list."""
+
+    user_id: str
+    email: str | None = Field(description="Null where the person was forgotten just now.")
+    role: Role
+    tier: Tier
+    suspended: bool
+    created_at: dt.datetime
+
+
+class TrailEvent(BaseModel):
+    """Something that happened to an account."""
+
+    version: int = Field(description="Within the account's story, from 1 on.")
+    type: str = Field(description="Such as LoggedIn, LoginFailed, RoleChanged, KeyIssued.")
+    occurred_at: dt.datetime
+    facts: dict[str, Any] = Field(
+        description="What the event says. Personal text is null once the person was forgotten."
+    )
+
+
+class Trail(BaseModel):
+    """What happened to an account, newest first."""
+
+    user_id: str
+    events: list[TrailEvent]
+    next_before: int | None = Field(description="`before` of the next page, if there is one.")

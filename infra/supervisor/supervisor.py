@@ -202,10 +202,10 @@ class Supervisor:
             update["api_key"] = SecretStr(self._home.secret("api_key"))
         if settings.personal_data_secret is None:
             self._home.secret(PERSONAL_DATA_SECRET_FILE)  # whoever needs it reads it there
-        if settings.webhook_secret is None:
-            self._home.secret(WEBHOOK_SECRET_FILE, signing_secret)
         if settings.jwt_secret is None:
             self._home.secret(JWT_SECRET_FILE)
+        if settings.webhook_secret is None:
+            self._home.secret(WEBHOOK_SECRET_FILE, signing_secret)
         for spec in self._specs:
             if spec.address is not None and getattr(settings, spec.address) is None:
                 update[spec.address] = f"http://{LOOPBACK}:{self._home.ports[spec.name]}"

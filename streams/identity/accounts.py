@@ -7,17 +7,19 @@ password_changes  change_password, ask_reset, reset_password
 two_factor      begin_totp, confirm_totp, disable_totp, renew_backup_codes
 administering   account, set_role, set_tier, suspend, reinstate
 keys            issue_key, revoke_key, keys_of
+finding         user_of, owner_of_key, users, count_users, trail
 """
 
 from __future__ import annotations
 
 from streams.identity.administering import Administering
+from streams.identity.finding import Finding
 from streams.identity.forgetting import forget_account
 from streams.identity.keys import Keys
 from streams.identity.two_factor import TwoFactor
 
 
-class Accounts(TwoFactor, Administering, Keys):
+class Accounts(TwoFactor, Administering, Keys, Finding):
     """Accounts, sessions and keys; see [`Desk`][streams.identity.desk.Desk] for arguments."""
 
     async def forget(self, user_id: str, by: str | None = None) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
 from infra.embedded.home import Home, signing_secret
 from infra.settings import (
@@ -31,6 +31,25 @@ def test_the_secret_of_personal_data_is_made_once_and_is_its_owner_s_alone(tmp_p
     assert settings.personal_data_secrets == (made,)
 
 
+def test_the_secret_of_tokens_is_made_once_and_can_be_replaced(tmp_path: Path) -> None:
+    settings = Settings(_env_file=None, groundswell_home=tmp_path)
+    with pytest.raises(NoStackError, match="JWT_SECRET is not set, so nobody can log in"):
+        _ = settings.jwt_secrets
+    home = Home(tmp_path)
+    home.prepare()
+    made = home.secret(JWT_SECRET_FILE)
+    assert (home.run / JWT_SECRET_FILE).stat().st_mode & 0o777 == 0o600
+    assert settings.jwt_secrets == (made,)
+    replaced = Settings(
+        _env_file=None, groundswell_home=tmp_path, jwt_secret=LONG, jwt_secret_before=made
+    )
+    assert replaced.jwt_secrets == (LONG, made)
+    assert LONG not in repr(replaced)
+    assert made not in replaced.model_dump_json()
+    with pytest.raises(NoStackError, match="JWT_SECRET has 5 characters"):
+        _ = Settings(_env_file=None, jwt_secret="short").jwt_secrets
+
+
 def test_the_secret_of_webhooks_is_made_once_and_can_be_replaced(tmp_path: Path) -> None:
     settings = Settings(_env_file=None, groundswell_home=tmp_path)
     with pytest.raises(NoStackError, match="WEBHOOK_SECRET"):
@@ -47,24 +66,6 @@ def test_the_secret_of_webhooks_is_made_once_and_can_be_replaced(tmp_path: Path)
     assert replaced.webhook_secrets == (LONG, made)
     assert LONG not in repr(replaced)
     assert made not in replaced.model_dump_json()
-
-
-def test_the_secret_of_tokens_is_made_once_and_can_be_replaced(tmp_path: Path) -> None:
-    settings = Settings(_env_file=None, groundswell_home=tmp_path)
-    with pytest.raises(NoStackError, match="JWT_SECRET is not set"):
-        _ = settings.jwt_secrets
-    home = Home(tmp_path)
-    home.prepare()
-    made = home.secret(JWT_SECRET_FILE)
-    assert (home.run / JWT_SECRET_FILE).stat().st_mode & 0o777 == 0o600
-    assert settings.jwt_secrets == (made,)
-    replaced = Settings(
-        _env_file=None, groundswell_home=tmp_path, jwt_secret=LONG, jwt_secret_before=made
-    )
-    assert replaced.jwt_secrets == (LONG, made)
-    assert LONG not in repr(replaced)
-    with pytest.raises(NoStackError, match="JWT_SECRET_BEFORE has 5 characters"):
-        _ = replaced.model_copy(update={"jwt_secret_before": SecretStr("short")}).jwt_secrets
 
 
 def test_a_secret_that_is_set_is_used_and_never_shown(tmp_path: Path) -> None:
