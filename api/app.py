@@ -11,6 +11,9 @@ from fastapi import APIRouter, FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from api import errors
+from api.access.door import Door
+from api.access.guide import Guide
+from api.access.table import rules
 from api.body_limit import BodyLimit
 from api.documented import Documented
 from api.errors import ErrorEnvelope, NoApiKeyError
@@ -18,7 +21,10 @@ from api.metrics import Metrics
 from api.middleware import RequestContext
 from api.predictions.models import RegisteredModels, ServedModels
 from api.routes import (
+    account,
+    account_pages,
     analytics,
+    auth,
     callbacks,
     channels,
     condition,
@@ -27,25 +33,29 @@ from api.routes import (
     events,
     health,
     jobs,
+    keys,
     live,
+    oidc,
     outlier,
     outliers,
     predictions,
     providers,
     served,
     system,
+    users,
     videos,
     virality,
     youtube,
 )
-from api.security import Door, Keys
+from api.security import Keys
 from api.services import Services
 from api.version import VERSION
 from infra.settings import Settings
 
 _DESCRIPTION = """
-Reads of the projections, and the way in for events. Everything under `/api/` takes the API's key
-in `X-API-Key` or as a bearer token. A write answers with `X-Event-Position`; a read takes it as
+Reads of the projections, and the way in for events. Who asks under `/api/` sends a key in
+`X-API-Key`, or a key or an access token as a bearer token; `x-access` of an operation says who may.
+A write answers with `X-Event-Position`; a read takes it as
 `min_position` and waits up to `wait_ms` until its answer contains it.
 """
 
@@ -53,8 +63,8 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     code: {"model": ErrorEnvelope, "description": description}
     for code, description in (
         (400, "It goes against a rule."),
-        (401, "No key."),
-        (403, "Not the key, or not to be published."),
+        (401, "Nothing proves who asks: no key, or one that has expired or was revoked."),
+        (403, "Who asks may not do that; or the key is unknown."),
         (404, "Not known."),
         (422, "It does not fit; `details` has paths and reasons."),
         (500, "A mistake in here; the log has it under the request id."),
@@ -81,6 +91,11 @@ _DOMAINS = (
     system,
     condition,
     live,
+    auth,
+    account,
+    oidc,
+    users,
+    keys,
 )
 
 
@@ -91,9 +106,11 @@ def create_app(settings: Settings, models: ServedModels | None = None) -> FastAP
         models: what predicts; those of the registry where it is left out.
 
     Raises:
-        NoStackError: the settings have no key, or no secret to seal personal fields with.
+        NoStackError: the settings have no key, no secret to seal personal fields with, or none to
+            sign tokens with.
+        TableError: it is not said of a route who may use it.
     """
-    _ = settings.personal_data_secrets
+    _ = settings.personal_data_secrets, settings.jwt_secrets
     if settings.api_key is None or not settings.api_key.get_secret_value():
         raise NoApiKeyError
     keys = Keys(settings.api_key.get_secret_value(), settings.api_host)
@@ -117,16 +134,22 @@ def create_app(settings: Settings, models: ServedModels | None = None) -> FastAP
         redirect_slashes=False,
     )
     errors.install(app)
-    # The last one added stands outermost.
-    app.add_middleware(BodyLimit)
-    app.add_middleware(Door, keys=keys)
-    app.add_middleware(RequestContext, metrics=metrics)
     app.include_router(_versioned())
     app.include_router(health.router)
     app.include_router(condition.open_router)
     app.include_router(dashboard.router)
+    app.include_router(account_pages.router)
     static = Path(__file__).parent / "static"
     app.mount("/static", StaticFiles(directory=static), name="static")
+    # The last one added stands outermost.
+    app.add_middleware(BodyLimit)
+    app.add_middleware(
+        Door,
+        guide=Guide(app.routes, rules()),
+        keys=keys,
+        verifier=lambda scope: scope["app"].state.services.verifier,
+    )
+    app.add_middleware(RequestContext, metrics=metrics)
     return app
 
 

@@ -9,13 +9,15 @@ from functools import partial
 from typing import Annotated, Any, cast
 
 from fastapi import Depends
+from psycopg_pool import AsyncConnectionPool
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from starlette.requests import HTTPConnection
 
-from api.database import Database, Row
+from api.database import WAIT_SECONDS, Database, Row
 from api.health import Health
+from api.identity import Identity
 from api.live import LiveHub
 from api.metrics import Metrics
 from api.predictions.asked import Asked
@@ -39,9 +41,12 @@ from schemas.personal.sealer import Sealer
 from schemas.publisher import Position, Publisher
 from schemas.registry import Registry
 from streams.artifacts import Artifacts
+from streams.decisions.connections import connections
 from streams.generation.health.breakers import Breakers, Rules
 from streams.generation.providers.catalogue import configured
 from streams.generation.providers.provider import Provider
+from streams.identity.tokens import Tokens
+from streams.identity.verifying import Verifier
 from streams.log_view import LogView
 from streams.outliers.youtube.client import YouTubeClient
 
@@ -49,6 +54,7 @@ ASK_SECONDS = 1.8  # of Kafka: under the time that a health check has
 SOURCE = "/groundswell/api"  # ce_source of what comes in here
 YOUTUBE_PURPOSE = "api"  # on whose account its units go
 YOUTUBE_TRIES = 2  # somebody waits
+ACCOUNT_CONNECTIONS = 4  # for whom a request comes from, and changes of accounts
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,10 @@ class Services:
     keys: Keys
     metrics: Metrics
     database: Database
+    accounts_pool: AsyncConnectionPool
+    tokens: Tokens
+    verifier: Verifier
+    identity: Identity
     redis: Redis
     registry: Registry
     person_keys: PersonKeys
@@ -85,6 +95,10 @@ class Services:
         """Make them; nothing connects yet."""
         kafka = settings.kafka_config()
         database = Database(settings.dsn)
+        accounts_pool = connections(settings.dsn, most=ACCOUNT_CONNECTIONS)
+        accounts_pool.timeout = WAIT_SECONDS
+        tokens = Tokens(settings.jwt_secrets)
+        verifier = Verifier(accounts_pool, tokens)
         redis = Redis.from_url(
             settings.redis_url or "",
             socket_timeout=2.0,
@@ -106,6 +120,10 @@ class Services:
             keys=keys,
             metrics=metrics,
             database=database,
+            accounts_pool=accounts_pool,
+            tokens=tokens,
+            verifier=verifier,
+            identity=Identity.of(settings, accounts_pool, person_keys, tokens, verifier),
             redis=redis,
             registry=registry,
             person_keys=person_keys,
@@ -133,6 +151,7 @@ class Services:
     async def open(self) -> None:
         """Start connecting; a server that is away does not hold up the start."""
         await self.database.open()
+        await self.accounts_pool.open(wait=False)
         self.publishing.start()
         self.models.start()
         self.desk.start()
@@ -148,10 +167,12 @@ class Services:
         await self.shadowing.close()
         await asyncio.to_thread(self.models.close)
         self.publishing.close()
+        await self.identity.close()
         self.person_keys.close()
         self.registry.close()
         await self.youtube.aclose()
         await self.redis.aclose()
+        await self.accounts_pool.close(timeout=2.0)
         await self.database.close()
 
 

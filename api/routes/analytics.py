@@ -15,7 +15,6 @@ from api.errors import not_found, validation_error
 from api.positions import DEFAULT_WAIT_MS, MinPosition
 from api.predictions.answers import accuracy
 from api.routes import V1
-from api.routes.predictions import UserId
 from api.routes.strictness import BadRequestRoute
 from api.services import Here, Services
 from api.shapes.analytics import (
@@ -30,6 +29,7 @@ from api.shapes.analytics import (
     TimeRange,
     Trends,
 )
+from api.users import Who
 from projections.positions import wait_for
 from schemas.errors import InvalidEventError
 from schemas.publisher import new_event_id
@@ -43,13 +43,13 @@ _PAUSE_SECONDS = 0.05
 
 @router.get("/dashboard", summary="All figures")
 async def dashboard(
-    here: Here, at_least: MinPosition, time_range: TimeRange = "30d", x_user_id: UserId = None
+    here: Here, who: Who, at_least: MinPosition, time_range: TimeRange = "30d"
 ) -> Dashboard:
     """Of the predictions made in that time. `accuracy` and `coverage` are of those with actuals."""
     await at_least.of(here.database, "predictions")
     since = _since(time_range)
     whole, models, stages, categories = await asyncio.gather(
-        *(_figures(here, since, by, x_user_id) for by in ("", "model", "stage", "category"))
+        *(_figures(here, since, by, who.reads) for by in ("", "model", "stage", "category"))
     )
     row = whole[0] if whole else _NOTHING
     return Dashboard(
@@ -66,39 +66,38 @@ async def dashboard(
 
 @router.get("/categories", summary="By category")
 async def categories(
-    here: Here, at_least: MinPosition, time_range: TimeRange = "30d", x_user_id: UserId = None
+    here: Here, who: Who, at_least: MinPosition, time_range: TimeRange = "30d"
 ) -> Parts:
     """Every category that predictions were made for, the most frequent first."""
     await at_least.of(here.database, "predictions")
     since = _since(time_range)
-    items = [_part(row) for row in await _figures(here, since, "category", x_user_id)]
+    items = [_part(row) for row in await _figures(here, since, "category", who.reads)]
     return Parts(time_range=time_range, since=since, items=items, total=len(items))
 
 
 @router.get("/trends", summary="By day")
 async def trends(
-    here: Here, at_least: MinPosition, time_range: TimeRange = "30d", x_user_id: UserId = None
+    here: Here, who: Who, at_least: MinPosition, time_range: TimeRange = "30d"
 ) -> Trends:
     """By the day on which the predictions were made."""
     await at_least.of(here.database, "predictions")
     since = _since(time_range)
-    found = {row["name"]: row for row in await _figures(here, since, "day", x_user_id)}
+    found = {row["name"]: row for row in await _figures(here, since, "day", who.reads)}
     days = [since.date() + dt.timedelta(days=day) for day in range(DAYS[time_range] + 1)]
     items = [Day(date=day, **_shown(found.get(day.isoformat(), _NOTHING))) for day in days]
     return Trends(time_range=time_range, since=since, items=items)
 
 
 @router.post("/save", summary="What became of a prediction")
-async def save(
-    body: SaveRequest, here: Here, response: Response, x_user_id: UserId = None
-) -> Saved:
+async def save(body: SaveRequest, here: Here, who: Who, response: Response) -> Saved:
     """Into the log; the figures hold it when this is answered, or soon after.
 
     Said again, the newer one counts. What is given comes before what the pipeline observes.
     """
-    row = await _made(here, body.prediction_id, x_user_id)
+    row = await _made(here, body.prediction_id, who.reads)
     if row is None:
         raise not_found("prediction", body.prediction_id)
+    who.hold_change(row["user_id"], "prediction")
     event = {
         "_type": "ActualObserved",
         "event_id": new_event_id(),

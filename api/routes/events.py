@@ -12,9 +12,11 @@ from api.errors import ApiError
 from api.routes import V1
 from api.services import Here
 from api.shapes.events import Placed, Published, Rejected
+from api.users import Who
 from schemas.catalogue import (
     EXPIRIES,
     GENERATION_EVENTS,
+    IDENTITY_EVENTS,
     OUTLIER_ANALYSES,
     OUTLIER_BASELINES,
     OUTLIER_CHANNEL_VIEWS,
@@ -59,6 +61,7 @@ OWNED = frozenset(
         PROVIDER_HEALTH,
         WATCHED_CHANNELS,
         EXPIRIES,
+        IDENTITY_EVENTS,
     }
 )
 
@@ -78,6 +81,7 @@ _EXAMPLE = {
 async def publish(
     topic: str,
     here: Here,
+    who: Who,
     response: Response,
     body: Annotated[Any, Body(examples=[_EXAMPLE, [_EXAMPLE, _EXAMPLE]])],
     idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
@@ -100,13 +104,14 @@ async def publish(
     rejected: dict[int, InvalidEventError] = {}
     events: dict[int, dict[str, Any]] = {}
     now = dt.datetime.now(dt.UTC)
+    key = _own_key(who, idempotency_key)
     for index, record in enumerate(records):
         try:
             event = from_json(target, record)
         except InvalidEventError as error:
             rejected[index] = error
             continue
-        _fill_in(target, event, now, index, idempotency_key)
+        _fill_in(target, event, now, index, key)
         events[index] = event
     indexes = list(events)
     outcome = await here.publishing.publish(target, list(events.values())) if events else None
@@ -149,6 +154,12 @@ def _target(name: str) -> Topic:
             details={"topic": name},
         )
     return topic
+
+
+def _own_key(who: Who, key: str | None) -> str | None:
+    """A key as its user's own: another's same one must not make the same ids."""
+    user_id = who.principal.user_id
+    return key if key is None or user_id is None else f"{user_id}\n{key}"
 
 
 def _fill_in(

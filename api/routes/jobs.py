@@ -24,6 +24,7 @@ from api.shapes.jobs import (
     JobStats,
     Status,
 )
+from api.users import Who
 from schemas.catalogue import GENERATION_REQUESTS
 
 router = APIRouter(prefix=f"{V1}/jobs", tags=["jobs"])
@@ -33,9 +34,14 @@ IdempotencyKey = Annotated[str | None, Header(max_length=200)]
 
 @router.post("", status_code=201, summary="Ask for a video")
 async def create(
-    body: JobRequest, here: Here, response: Response, idempotency_key: IdempotencyKey = None
+    body: JobRequest,
+    here: Here,
+    who: Who,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
 ) -> Job:
     """Queue a job. The same user's same `Idempotency-Key` is the same job."""
+    who.hold_oneself(body.user_id, "body.userId")
     wish = body.model_dump(exclude={"metadata"})
     metadata = body.metadata or JobMetadata()
     wish["priority"] = metadata.priority
@@ -50,15 +56,16 @@ async def create(
 @router.get("", summary="Jobs")
 async def jobs(
     here: Here,
+    who: Who,
     at_least: MinPosition,
     user_id: Annotated[str | None, Query(alias="userId")] = None,
     status: Status | None = None,
     skip: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
     take: Annotated[int, Query(ge=1, le=100)] = 50,
 ) -> JobList:
-    """Newest first."""
+    """One's own, newest first; moderators see everybody's."""
     await _wait(here, at_least)
-    asked = {"user_id": user_id, "status": status}
+    asked = {"owner": who.reads, "user_id": user_id, "status": status}
     rows = await here.database.all("jobs.page", {**asked, "skip": skip, "take": take})
     total = await here.database.one("jobs.total", asked)
     return JobList(
@@ -70,16 +77,17 @@ async def jobs(
 
 
 @router.get("/stats", summary="Jobs in figures")
-async def stats(here: Here, at_least: MinPosition) -> JobStats:
-    """Counts by status and queue, success rate, average time."""
+async def stats(here: Here, who: Who, at_least: MinPosition) -> JobStats:
+    """Counts by status and queue, success rate, average time, of the jobs that one may see."""
     await _wait(here, at_least)
+    own = {"owner": who.reads}
     by_status: dict[Status, int] = dict.fromkeys(
         ("queued", "processing", "completed", "failed", "cancelled"), 0
     )
-    for row in await here.database.all("jobs.by_status"):
+    for row in await here.database.all("jobs.by_status", own):
         by_status[row["status"]] = row["jobs"]
-    queued = {row["priority"]: row["jobs"] for row in await here.database.all("jobs.queued")}
-    average = await here.database.one("jobs.average_seconds")
+    queued = {row["priority"]: row["jobs"] for row in await here.database.all("jobs.queued", own)}
+    average = await here.database.one("jobs.average_seconds", own)
     seconds = average["seconds"] if average else None
     ended = by_status["completed"] + by_status["failed"]
     return JobStats(
@@ -96,35 +104,33 @@ async def stats(here: Here, at_least: MinPosition) -> JobStats:
 
 
 @router.get("/{job_id}", summary="A job")
-async def job(job_id: str, here: Here, at_least: MinPosition) -> Job:
+async def job(job_id: str, here: Here, who: Who, at_least: MinPosition) -> Job:
     """Where it stands; known from the moment its request was accepted."""
     await _wait(here, at_least)
-    row = await generation.find(here, job_id)
-    if row is None:
-        raise not_found("job", job_id)
-    return shape(row)
+    return shape(await generation.open_to(here, who, job_id))
 
 
 @router.get("/{job_id}/history", summary="A job's story")
-async def history(job_id: str, here: Here, at_least: MinPosition) -> JobHistory:
+async def history(job_id: str, here: Here, who: Who, at_least: MinPosition) -> JobHistory:
     """Every event of it, oldest first."""
     await _wait(here, at_least)
+    await generation.open_to(here, who, job_id)
     rows = await here.database.all("jobs.history", {"id": job_id})
-    if not rows and await generation.find(here, job_id) is None:
-        raise not_found("job", job_id)
     return JobHistory(id=job_id, events=[JobEvent(**row) for row in rows])
 
 
 @router.delete("/{job_id}", status_code=204, summary="Cancel a job")
-async def delete(job_id: str, here: Here) -> None:
+async def delete(job_id: str, here: Here, who: Who) -> None:
     """As `cancel`, with nothing to say. The job's story stays."""
+    await _hold_change(here, who, job_id)
     if await generation.cancel(here, job_id, "deleted by its user") is None:
         raise not_found("job", job_id)
 
 
 @router.post("/{job_id}/cancel", summary="Cancel a job")
-async def cancel(job_id: str, here: Here, body: CancelRequest | None = None) -> Job:
+async def cancel(job_id: str, here: Here, who: Who, body: CancelRequest | None = None) -> Job:
     """A queued job never runs, a running one stops soon, an ended one is refused with 400."""
+    await _hold_change(here, who, job_id)
     row = await generation.cancel(here, job_id, (body or CancelRequest()).reason)
     if row is None:
         raise not_found("job", job_id)
@@ -132,16 +138,22 @@ async def cancel(job_id: str, here: Here, body: CancelRequest | None = None) -> 
 
 
 @router.post("/{job_id}/retry", status_code=201, summary="Ask again")
-async def retry(job_id: str, here: Here, response: Response) -> Job:
+async def retry(job_id: str, here: Here, who: Who, response: Response) -> Job:
     """A new job with the same request and seed, for a failed or cancelled one: an end is final.
 
     Asked twice, it answers the same new job.
     """
+    await _hold_change(here, who, job_id)
     row = await generation.retry(here, job_id)
     if row is None:
         raise not_found("job", job_id)
     response.headers["Location"] = f"/api/v1/jobs/{row['job_id']}"
     return shape(row)
+
+
+async def _hold_change(here: Here, who: Who, job_id: str) -> None:
+    row = await generation.open_to(here, who, job_id)
+    who.hold_change(row["user_id"], "job")
 
 
 async def _wait(here: Here, at_least: MinPosition) -> None:

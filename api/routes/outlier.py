@@ -116,9 +116,9 @@ async def listed(
     limit: Annotated[int, Query(ge=1, le=100)] = 50,
     offset: Offset = 0,
 ) -> AnalysisList:
-    """Newest first; with `X-User-ID` those of that user, without it everybody's."""
+    """One's own, newest first; moderators see everybody's."""
     await at_least.of(here.database, "analyses")
-    asked = {"user_id": who.user_id, "state": state}
+    asked = {"user_id": who.reads, "state": state}
     page = {**asked, "limit": limit, "offset": offset}
     found = await here.database.all("analyses.page", page)
     total = await here.database.one("analyses.total", asked)

@@ -27,15 +27,12 @@ from api.shapes.predictions import (
     PredictionRequest,
     WebhookUrl,
 )
+from api.users import Who
 
 router = APIRouter(prefix=V1, tags=["predictions"], route_class=BadRequestRoute)
 
 MOST_AT_ONCE = 1_000
 
-UserId = Annotated[
-    str | None,
-    Header(min_length=1, max_length=200, description="Whose predictions; all where absent."),
-]
 IdempotencyKey = Annotated[str | None, Header(max_length=200)]
 # A day or an instant; a day as `date_to` is in it.
 When = dt.date | dt.datetime
@@ -49,8 +46,8 @@ _EXAMPLE = {"title": "A title", "duration": 300, "upload_date": "2026-05-04"}
 async def predict(
     body: PredictionRequest,
     here: Here,
+    who: Who,
     response: Response,
-    x_user_id: UserId = None,
     idempotency_key: IdempotencyKey = None,
 ) -> Prediction:
     """Views at the horizon with a 90 % band, a score, what moves it and what would raise it.
@@ -60,7 +57,7 @@ async def predict(
     """
     started = time.perf_counter()
     [outcome], position = await make(
-        here, [body], user_id=x_user_id, idempotency_key=idempotency_key, started=started
+        here, [body], user_id=who.user_id, idempotency_key=idempotency_key, started=started
     )
     if isinstance(outcome, ApiError):
         raise outcome
@@ -73,8 +70,8 @@ async def predict(
 async def predict_batch(
     body: Annotated[Any, Body(examples=[[_EXAMPLE, {**_EXAMPLE, "title": "Another"}]])],
     here: Here,
+    who: Who,
     response: Response,
-    x_user_id: UserId = None,
     idempotency_key: IdempotencyKey = None,
 ) -> Batch:
     """1 to 1,000 requests, as a list or as `{"videos": [...]}`; what is wrong with one is said in
@@ -89,7 +86,7 @@ async def predict_batch(
     made, position = await make(
         here,
         list(good.values()),
-        user_id=x_user_id,
+        user_id=who.user_id,
         idempotency_key=idempotency_key,
         started=started,
     )
@@ -107,7 +104,7 @@ async def predict_batch(
         processing_time=round(time.perf_counter() - started, 6),
     )
     if url is not None:
-        told.append(of_batch(url, batch, user_id=x_user_id, key=idempotency_key))
+        told.append(of_batch(url, batch, user_id=who.user_id, key=idempotency_key))
     await tell(here, told)
     return batch
 
@@ -115,18 +112,18 @@ async def predict_batch(
 @router.get("/predictions", summary="Predictions made")
 async def predictions(
     here: Here,
+    who: Who,
     at_least: MinPosition,
     page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     category: Annotated[str | None, Query(max_length=100)] = None,
     date_from: When | None = None,
     date_to: When | None = None,
-    x_user_id: UserId = None,
 ) -> PastPredictions:
-    """Newest first, each with what became of it. With `X-User-ID` those of that user."""
+    """One's own, newest first, each with what became of it; moderators see everybody's."""
     await at_least.of(here.database, "predictions")
     asked = {
-        "user_id": x_user_id,
+        "user_id": who.reads,
         "category": category,
         "since": _instant(date_from, dt.timedelta()),
         "until": _instant(date_to, dt.timedelta(days=1)),
@@ -146,11 +143,11 @@ async def predictions(
 
 @router.get("/predictions/{prediction_id}", summary="A prediction made")
 async def prediction(
-    prediction_id: str, here: Here, at_least: MinPosition, x_user_id: UserId = None
+    prediction_id: str, here: Here, who: Who, at_least: MinPosition
 ) -> PastPrediction:
     """What was predicted, and what became of it."""
     await at_least.of(here.database, "predictions")
-    row = await here.database.one("predictions.one", {"id": prediction_id, "user_id": x_user_id})
+    row = await here.database.one("predictions.one", {"id": prediction_id, "user_id": who.reads})
     if row is None:
         raise not_found("prediction", prediction_id)
     return past(row)

@@ -10,12 +10,13 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from api import generation
 from api.artifacts import serve
 from api.database import Row
-from api.errors import ApiError, not_found
+from api.errors import ApiError
 from api.positions import MinPosition
 from api.routes import V1
 from api.services import Here
 from api.shapes.paging import Cursor, Offset, Page, read_cursor, write_cursor
 from api.shapes.videos import GeneratedVideo, ObservedVideo, VideoRequest, spoken_seconds
+from api.users import Who
 from schemas.catalogue import GENERATION_REQUESTS
 
 router = APIRouter(prefix=f"{V1}/videos", tags=["videos"])
@@ -37,13 +38,13 @@ _BINARY: dict[int | str, dict[str, Any]] = {
 async def generate(
     body: VideoRequest,
     here: Here,
+    who: Who,
     response: Response,
-    x_user_id: Annotated[str, Header(min_length=1, max_length=200)] = "anonymous",
     idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
 ) -> GeneratedVideo:
     """Ask for a video. Values that do not go together are answered with 400."""
     row, position = await generation.ask(
-        here, {**body.model_dump(), "user_id": x_user_id}, idempotency_key=idempotency_key
+        here, {**body.model_dump(), "user_id": who.name}, idempotency_key=idempotency_key
     )
     response.headers["X-Event-Position"] = str(position)
     return generated(row)
@@ -53,6 +54,7 @@ async def generate(
 @router.get("/", include_in_schema=False)
 async def videos(
     here: Here,
+    who: Who,
     at_least: MinPosition,
     channel_id: str | None = None,
     origin: Annotated[
@@ -65,7 +67,7 @@ async def videos(
     offset: Offset = 0,
     cursor: Cursor = None,
 ) -> Page[Video]:
-    """Newest first, by publication or request."""
+    """Newest first, by publication or request; of generated ones, those that one may see."""
     if at_least.position is None or at_least.position.topic != GENERATION_REQUESTS.name:
         await at_least.of(here.database, "videos")
     if channel_id is not None:
@@ -76,6 +78,7 @@ async def videos(
         here,
         observed=origin != "generated" and status_filter is None,
         generated=origin != "observed" and channel_id is None,
+        owner=who.reads,
         channel_id=channel_id,
         status=_JOB_STATUS.get(status_filter, status_filter) if status_filter else None,
         limit=limit,
@@ -85,26 +88,23 @@ async def videos(
 
 
 @router.get("/{video_id}", summary="A video")
-async def video(video_id: str, here: Here, at_least: MinPosition) -> Video:
+async def video(video_id: str, here: Here, who: Who, at_least: MinPosition) -> Video:
     """An observed one with its latest counts; a generated one, by its job's id, with its links."""
     if at_least.position is None or at_least.position.topic != GENERATION_REQUESTS.name:
         await at_least.of(here.database, "videos")
     rows = await here.database.all("videos.by_ids", {"ids": [video_id]})
     if rows:
         return ObservedVideo(**rows[0])
-    job = await generation.find(here, video_id)
-    if job is None:
-        raise not_found("video", video_id)
-    return generated(job)
+    return generated(await generation.open_to(here, who, video_id, "video"))
 
 
 @router.get(
     "/{video_id}/download", summary="The video's file", responses=_BINARY, response_class=Response
 )
 @router.head("/{video_id}/download", include_in_schema=False)
-async def download(video_id: str, request: Request, here: Here) -> Response:
+async def download(video_id: str, request: Request, here: Here, who: Who) -> Response:
     """The MP4 of a generated video, whole or a range of it."""
-    job = await _finished(here, video_id)
+    job = await _finished(here, who, video_id)
     return await serve(
         here.artifacts,
         job["artifact"],
@@ -122,9 +122,9 @@ async def download(video_id: str, request: Request, here: Here) -> Response:
     response_class=Response,
 )
 @router.head("/{video_id}/thumbnail", include_in_schema=False)
-async def thumbnail(video_id: str, request: Request, here: Here) -> Response:
+async def thumbnail(video_id: str, request: Request, here: Here, who: Who) -> Response:
     """The JPEG of a generated video."""
-    job = await _finished(here, video_id)
+    job = await _finished(here, who, video_id)
     return await serve(here.artifacts, job["thumbnail"], "image/jpeg", request)
 
 
@@ -136,6 +136,7 @@ async def observed_page(
         here,
         observed=True,
         generated=False,
+        owner=None,
         channel_id=channel_id,
         status=None,
         limit=limit,
@@ -150,6 +151,7 @@ async def _page(
     *,
     observed: bool,
     generated: bool,
+    owner: str | None,
     channel_id: str | None,
     status: str | None,
     limit: int,
@@ -159,6 +161,7 @@ async def _page(
     asked = {
         "observed": observed,
         "generated": generated,
+        "owner": owner,
         "channel_id": channel_id,
         "status": status,
     }
@@ -209,10 +212,8 @@ def _before(cursor: str | None) -> tuple[dt.datetime | None, str | None]:
         raise ApiError(422, "VALIDATION_ERROR", "validation error: query.cursor") from None
 
 
-async def _finished(here: Here, video_id: str) -> Row:
-    job = await generation.find(here, video_id)
-    if job is None:
-        raise not_found("generated video", video_id)
+async def _finished(here: Here, who: Who, video_id: str) -> Row:
+    job = await generation.open_to(here, who, video_id, "generated video")
     if job["status"] != "completed" or not job["artifact"]:
         raise ApiError(
             400,

@@ -5,14 +5,16 @@ SELECT * FROM jobs WHERE job_id = ANY(%(ids)s::text[]);
 
 -- name: page
 SELECT * FROM jobs
-WHERE (%(user_id)s::text IS NULL OR user_id = %(user_id)s)
+WHERE (%(owner)s::text IS NULL OR user_id = %(owner)s)
+    AND (%(user_id)s::text IS NULL OR user_id = %(user_id)s)
     AND (%(status)s::text IS NULL OR status = %(status)s)
 ORDER BY coalesce(queued_at, updated_at) DESC, job_id DESC
 LIMIT %(take)s OFFSET %(skip)s;
 
 -- name: total
 SELECT count(*) AS total FROM jobs
-WHERE (%(user_id)s::text IS NULL OR user_id = %(user_id)s)
+WHERE (%(owner)s::text IS NULL OR user_id = %(owner)s)
+    AND (%(user_id)s::text IS NULL OR user_id = %(user_id)s)
     AND (%(status)s::text IS NULL OR status = %(status)s);
 
 -- name: history
@@ -21,13 +23,18 @@ WHERE job_id = %(id)s
 ORDER BY version;
 
 -- name: by_status
-SELECT status, count(*) AS jobs FROM jobs GROUP BY status;
+SELECT status, count(*) AS jobs FROM jobs
+WHERE %(owner)s::text IS NULL OR user_id = %(owner)s
+GROUP BY status;
 
 -- name: queued
-SELECT priority, count(*) AS jobs FROM jobs WHERE status = 'queued' GROUP BY priority;
+SELECT priority, count(*) AS jobs FROM jobs
+WHERE status = 'queued' AND (%(owner)s::text IS NULL OR user_id = %(owner)s)
+GROUP BY priority;
 
 -- name: average_seconds
-SELECT avg(processing_s) AS seconds FROM jobs WHERE status = 'completed';
+SELECT avg(processing_s) AS seconds FROM jobs
+WHERE status = 'completed' AND (%(owner)s::text IS NULL OR user_id = %(owner)s);
 
 -- name: processing_times
 -- How many completed jobs took at most so long; the last bound is infinite.

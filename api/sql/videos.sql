@@ -19,6 +19,7 @@ UNION ALL
     SELECT 'generated' AS origin, job_id AS id, coalesce(queued_at, updated_at) AS at
     FROM jobs
     WHERE %(generated)s
+        AND (%(owner)s::text IS NULL OR user_id = %(owner)s)
         AND (%(status)s::text IS NULL OR status = %(status)s)
         AND (
             %(before_at)s::timestamptz IS NULL
@@ -38,7 +39,9 @@ SELECT
         WHERE %(channel_id)s::text IS NULL OR channel_id = %(channel_id)s
     ) ELSE 0 END
     + CASE WHEN %(generated)s THEN (
-        SELECT count(*) FROM jobs WHERE %(status)s::text IS NULL OR status = %(status)s
+        SELECT count(*) FROM jobs
+        WHERE (%(owner)s::text IS NULL OR user_id = %(owner)s)
+            AND (%(status)s::text IS NULL OR status = %(status)s)
     ) ELSE 0 END AS total;
 
 -- name: by_ids

@@ -21,10 +21,12 @@ from api.errors import ApiError, translate
 from api.services import Services
 from api.users import Asker
 from api.websockets.credentials import (
+    BROKEN,
     FORBIDDEN,
     ClosedDoorError,
     chosen_protocol,
-    who_opens,
+    short,
+    who_listens,
 )
 from api.websockets.telling import ENDS, Teller
 from api.websockets.watch import TooManyListenersError
@@ -38,8 +40,6 @@ WRONG = 4400  # close codes: HTTP's status, and 4,000
 UNKNOWN = 4404
 SLOW = 1008
 FULL = 1013
-BROKEN = 1011
-_LONGEST_REASON = 123  # bytes that a close frame has room for
 
 log = structlog.get_logger()
 
@@ -72,8 +72,7 @@ async def _tell(
     """Tell all there is to tell; how to close then."""
     try:
         last = _version(after)
-        who = who_opens(websocket, here.keys)
-        await _hold_rights(here, who, analysis_id)
+        await _hold_rights(here, who_listens(websocket), analysis_id)
         with here.analyses.listening(analysis_id) as news:
             return await _tell_story(websocket, here, analysis_id, last, news)
     except ClosedDoorError as closed:
@@ -86,11 +85,7 @@ async def _tell(
     except WebSocketDisconnect:
         raise
     except Exception as error:  # the last resort of requests, in a listener's words
-        return BROKEN, _short(translate(error).message)
-
-
-def _short(text: str) -> str:
-    return text.encode()[:_LONGEST_REASON].decode(errors="ignore")
+        return BROKEN, short(translate(error).message)
 
 
 def _version(after: str | None) -> int:
@@ -110,10 +105,11 @@ async def _hold_rights(here: Services, who: Asker, analysis_id: str) -> None:
             break
         except (psycopg.OperationalError, PoolTimeout):
             await asyncio.sleep(AGAIN_SECONDS)
-    if row is None:
-        raise ClosedDoorError(UNKNOWN, "no analysis is called that")
-    if not who.may_see(row["user_id"]):
+    if row is not None and who.may_see(row["user_id"]):
+        return
+    if row is not None and who.is_spokesman:
         raise ClosedDoorError(FORBIDDEN, "only its owner may listen to an analysis")
+    raise ClosedDoorError(UNKNOWN, "no analysis is called that")
 
 
 async def _tell_story(

@@ -116,6 +116,11 @@ class PersonKeys:
             self._known.clear()
             return self._asked(partial(_forget, person=person))
 
+    def derived(self, purpose: bytes) -> bytes:
+        """A key of the installation for one purpose; another secret does not change it."""
+        with self._lock:
+            return self._asked(lambda _, root: root.derived(purpose))
+
     def _asked(self, question: Callable[[Connection, _Root], T]) -> T:
         """An answer of PostgreSQL; a connection of before its restart is replaced once."""
         for attempt in (1, 2):
@@ -157,6 +162,11 @@ class _Root:
     def __init__(self, root: bytes) -> None:
         self._lookups = subkey(root, b"lookups")
         self._cipher = AESGCM(subkey(root, b"keys"))
+        self._purposes = subkey(root, b"purposes")
+
+    def derived(self, purpose: bytes) -> bytes:
+        """A key for one purpose."""
+        return subkey(self._purposes, purpose)
 
     def lookup(self, person: str) -> bytes:
         """What a person's row is found by."""

@@ -157,6 +157,7 @@ def test_an_unknown_topic_is_404_and_names_the_known_ones(api: Api) -> None:
         "generation.provider-health.v1",
         "youtube.watched-channels.v1",
         "youtube.expiries.v1",
+        "identity.events.v1",
     ],
 )
 def test_what_agents_write_cannot_be_published(api: Api, topic: str) -> None:
