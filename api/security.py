@@ -16,7 +16,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.errors import ApiError, envelope
+from api.errors import ApiError, refuse
 
 COOKIE = "groundswell_session"
 SESSION_SECONDS = 12 * 3600
@@ -43,14 +43,7 @@ class Door:
         if scope["type"] == "http" and is_guarded(scope["path"]):
             refusal = self.keys.refusal(Request(scope))
             if refusal is not None:
-                response = envelope(
-                    scope["state"]["request_id"],
-                    refusal.status,
-                    refusal.code,
-                    refusal.message,
-                    headers=refusal.headers,
-                )
-                await response(scope, receive, send)
+                await refuse(refusal, scope, receive, send)
                 return
         await self.app(scope, receive, send)
 

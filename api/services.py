@@ -16,8 +16,10 @@ from starlette.requests import HTTPConnection
 
 from api.database import Database, Row
 from api.health import Health
+from api.limits.counting import Counter
 from api.live import LiveHub
 from api.metrics import Metrics
+from api.once.keeping import Kept
 from api.predictions.asked import Asked
 from api.predictions.desk import Desk
 from api.predictions.drifting import Drifting
@@ -49,6 +51,7 @@ ASK_SECONDS = 1.8  # of Kafka: under the time that a health check has
 SOURCE = "/groundswell/api"  # ce_source of what comes in here
 YOUTUBE_PURPOSE = "api"  # on whose account its units go
 YOUTUBE_TRIES = 2  # somebody waits
+QUICK_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,9 @@ class Services:
     metrics: Metrics
     database: Database
     redis: Redis
+    quick: Redis  # for what every request asks: it does not wait for a Redis that hangs
+    counter: Counter
+    kept: Kept
     registry: Registry
     person_keys: PersonKeys
     publishing: Publishing
@@ -92,6 +98,12 @@ class Services:
             retry=Retry(NoBackoff(), 1),  # a pooled connection may be of before a restart
             decode_responses=True,
         )
+        quick = Redis.from_url(
+            settings.redis_url or "",
+            socket_timeout=QUICK_SECONDS,
+            socket_connect_timeout=QUICK_SECONDS,
+            retry=Retry(NoBackoff(), 1),
+        )
         registry = Registry(settings.registry_config())
         # Its own complaints about a broker that is away would repeat what the API answers.
         log_view = LogView({**kafka, "log_level": "0"}, TOPICS, ASK_SECONDS)
@@ -107,6 +119,9 @@ class Services:
             metrics=metrics,
             database=database,
             redis=redis,
+            quick=quick,
+            counter=Counter(quick, metrics.limits_up.set),
+            kept=Kept(quick),
             registry=registry,
             person_keys=person_keys,
             publishing=publishing,
@@ -152,6 +167,7 @@ class Services:
         self.registry.close()
         await self.youtube.aclose()
         await self.redis.aclose()
+        await self.quick.aclose()
         await self.database.close()
 
 

@@ -15,6 +15,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from infra.api_settings import ApiSettings
 from infra.generation_settings import GenerationSettings
 from infra.youtube_settings import YouTubeSettings
 
@@ -23,7 +24,7 @@ class NoStackError(Exception):
     """An address is unset and no embedded stack runs in this home."""
 
 
-class Settings(GenerationSettings, YouTubeSettings):
+class Settings(ApiSettings, GenerationSettings, YouTubeSettings):
     """One page of everything that can be set; docs/settings.md is made from it."""
 
     model_config = SettingsConfigDict(
