@@ -108,6 +108,10 @@ class LiveHub:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.release()
+
+    def release(self) -> None:
+        """End every stream; who listened comes back, to another process."""
         for listener in list(self._listeners):
             self._let_go(listener)
 

@@ -40,6 +40,25 @@ class Metrics:
             registry=self.registry,
         )
 
+        # Labels: tier, of a key or `address`, `login`, ...; outcome, allowed, refused or uncounted.
+        self.limited = Counter(
+            "api_rate_limited_requests",
+            "Requests that a limit holds for.",
+            ["tier", "outcome"],
+            registry=self.registry,
+        )
+        self.limits_up = Gauge(
+            "api_rate_limits_up", "Whether requests can be counted.", registry=self.registry
+        )
+        self.limits_up.set(1)
+        # Labels: outcome, kept, replayed, waited, refused or unkept.
+        self.repeatable = Counter(
+            "api_idempotent_requests",
+            "Requests with an Idempotency-Key.",
+            ["outcome"],
+            registry=self.registry,
+        )
+
     def observe(self, method: str, endpoint: str, status: int, seconds: float) -> None:
         """Count one answered request."""
         self._requests.labels(method, endpoint, str(status)).observe(seconds)

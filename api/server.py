@@ -2,17 +2,59 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
+import socket
+from contextlib import suppress
+from types import FrameType
+
 import structlog
 import uvicorn
 
 from api.app import create_app
+from api.around.draining import Drain
 from infra.settings import Settings
 
-# Streams of live updates are open for as long as somebody looks: a stop does not wait for them.
-STOP_SECONDS = 3
 LONGEST_MESSAGE = 64 * 1024  # bytes that a WebSocket may send us; ours only listen
 
 log = structlog.get_logger()
+
+
+class DrainingServer(uvicorn.Server):
+    """Stops in steps: it says that it is not ready, while it still answers; then it takes nothing
+    new, lets its listeners go, and ends what is open. A second signal ends the first step.
+
+    Args:
+        notice_seconds: length of the first step.
+    """
+
+    def __init__(self, config: uvicorn.Config, drain: Drain, notice_seconds: float) -> None:
+        super().__init__(config)
+        self._drain = drain
+        self._notice_seconds = notice_seconds
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to serve."""
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Hear a signal that asks to stop."""
+        if self._drain.begun or not self._notice_seconds or self._loop is None:
+            self._drain.begin()
+            super().handle_exit(sig, frame)
+            return
+        self._drain.begin()
+        log.info("api stops", answers_for_s=self._notice_seconds)
+        loop, stop = self._loop, super().handle_exit
+        loop.call_soon_threadsafe(loop.call_later, self._notice_seconds, stop, sig, None)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take nothing new, and end what is open."""
+        self._drain.begin()
+        self._drain.release()
+        await super().shutdown(sockets)
 
 
 def main(settings: Settings) -> None:
@@ -24,7 +66,7 @@ def main(settings: Settings) -> None:
     """
     app = create_app(settings)
     log.info("api serves", host=settings.api_host, port=settings.api_port)
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=settings.api_host,
         port=settings.api_port,
@@ -34,5 +76,9 @@ def main(settings: Settings) -> None:
         log_config=None,  # the process's own logging stays as it is
         access_log=False,  # the histogram of requests says more for less
         server_header=False,
-        timeout_graceful_shutdown=STOP_SECONDS,
+        proxy_headers=False,  # the application knows whom it trusts
+        timeout_graceful_shutdown=math.ceil(settings.drain_seconds),
     )
+    server = DrainingServer(config, app.state.drain, settings.drain_notice_seconds)
+    with suppress(KeyboardInterrupt):  # the signal, raised once more when all is done
+        server.run()

@@ -18,8 +18,10 @@ from starlette.requests import HTTPConnection
 from api.database import WAIT_SECONDS, Database, Row
 from api.health import Health
 from api.identity import Identity
+from api.limits.counting import Counter
 from api.live import LiveHub
 from api.metrics import Metrics
+from api.once.keeping import Kept
 from api.predictions.asked import Asked
 from api.predictions.desk import Desk
 from api.predictions.drifting import Drifting
@@ -55,6 +57,7 @@ SOURCE = "/groundswell/api"  # ce_source of what comes in here
 YOUTUBE_PURPOSE = "api"  # on whose account its units go
 YOUTUBE_TRIES = 2  # somebody waits
 ACCOUNT_CONNECTIONS = 4  # for whom a request comes from, and changes of accounts
+QUICK_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,9 @@ class Services:
     verifier: Verifier
     identity: Identity
     redis: Redis
+    quick: Redis  # for what every request asks: it does not wait for a Redis that hangs
+    counter: Counter
+    kept: Kept
     registry: Registry
     person_keys: PersonKeys
     publishing: Publishing
@@ -106,6 +112,12 @@ class Services:
             retry=Retry(NoBackoff(), 1),  # a pooled connection may be of before a restart
             decode_responses=True,
         )
+        quick = Redis.from_url(
+            settings.redis_url or "",
+            socket_timeout=QUICK_SECONDS,
+            socket_connect_timeout=QUICK_SECONDS,
+            retry=Retry(NoBackoff(), 1),
+        )
         registry = Registry(settings.registry_config())
         # Its own complaints about a broker that is away would repeat what the API answers.
         log_view = LogView({**kafka, "log_level": "0"}, TOPICS, ASK_SECONDS)
@@ -125,6 +137,9 @@ class Services:
             verifier=verifier,
             identity=Identity.of(settings, accounts_pool, person_keys, tokens, verifier),
             redis=redis,
+            quick=quick,
+            counter=Counter(quick, metrics.limits_up.set),
+            kept=Kept(quick),
             registry=registry,
             person_keys=person_keys,
             publishing=publishing,
@@ -173,6 +188,7 @@ class Services:
         await self.youtube.aclose()
         await self.redis.aclose()
         await self.accounts_pool.close(timeout=2.0)
+        await self.quick.aclose()
         await self.database.close()
 
 

@@ -16,6 +16,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from infra.account_settings import AccountSettings
+from infra.api_settings import ApiSettings
 from infra.generation_settings import GenerationSettings
 from infra.youtube_settings import YouTubeSettings
 
@@ -24,7 +25,7 @@ class NoStackError(Exception):
     """An address is unset and no embedded stack runs in this home."""
 
 
-class Settings(GenerationSettings, YouTubeSettings, AccountSettings):
+class Settings(ApiSettings, GenerationSettings, YouTubeSettings, AccountSettings):
     """One page of everything that can be set; docs/settings.md is made from it."""
 
     model_config = SettingsConfigDict(

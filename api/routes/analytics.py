@@ -15,6 +15,7 @@ from api.errors import not_found, validation_error
 from api.positions import DEFAULT_WAIT_MS, MinPosition
 from api.predictions.answers import accuracy
 from api.routes import V1
+from api.routes.predictions import IdempotencyKey
 from api.routes.strictness import BadRequestRoute
 from api.services import Here, Services
 from api.shapes.analytics import (
@@ -39,6 +40,7 @@ router = APIRouter(prefix=f"{V1}/analytics", tags=["analytics"], route_class=Bad
 TOP_CATEGORIES = 10
 JUST_MADE_SECONDS = 60.0  # an id that young may be on its way to the tables
 _PAUSE_SECONDS = 0.05
+_FROM_KEY = uuid.UUID("3c8e7f52-9d1b-4a0f-8f0a-6b6c2d0f7e19")  # namespace of ids made from keys
 
 
 @router.get("/dashboard", summary="All figures")
@@ -89,10 +91,17 @@ async def trends(
 
 
 @router.post("/save", summary="What became of a prediction")
-async def save(body: SaveRequest, here: Here, who: Who, response: Response) -> Saved:
+async def save(
+    body: SaveRequest,
+    here: Here,
+    who: Who,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
+) -> Saved:
     """Into the log; the figures hold it when this is answered, or soon after.
 
-    Said again, the newer one counts. What is given comes before what the pipeline observes.
+    Said again, the newer one counts; with the same `Idempotency-Key` it is the same event. What is
+    given comes before what the pipeline observes.
     """
     row = await _made(here, body.prediction_id, who.reads)
     if row is None:
@@ -100,7 +109,7 @@ async def save(body: SaveRequest, here: Here, who: Who, response: Response) -> S
     who.hold_change(row["user_id"], "prediction")
     event = {
         "_type": "ActualObserved",
-        "event_id": new_event_id(),
+        "event_id": _identity(body.prediction_id, who.user_id, idempotency_key),
         "occurred_at": dt.datetime.now(dt.UTC),
         "prediction_id": body.prediction_id,
         "actual_views": body.actual_views,
@@ -120,6 +129,12 @@ async def save(body: SaveRequest, here: Here, who: Who, response: Response) -> S
         accuracy=accuracy(row["predicted_views"], body.actual_views),
         within_range=row["lower"] <= body.actual_views <= row["upper"],
     )
+
+
+def _identity(prediction_id: str, user_id: str | None, key: str | None) -> str:
+    if key is None:
+        return new_event_id()
+    return str(uuid.uuid5(_FROM_KEY, f"{prediction_id}\n{user_id}\n{key}"))
 
 
 async def _made(here: Services, prediction_id: str, user_id: str | None) -> Row | None:

@@ -24,10 +24,13 @@ from api.shapes.jobs import (
     JobStats,
     Status,
 )
+from api.shapes.paging import Cursor, Keyset, instant
 from api.users import Who
 from schemas.catalogue import GENERATION_REQUESTS
 
 router = APIRouter(prefix=f"{V1}/jobs", tags=["jobs"])
+
+_BY_AGE = Keyset("jobs", at=instant, job_id=str)
 
 IdempotencyKey = Annotated[str | None, Header(max_length=200)]
 
@@ -62,17 +65,23 @@ async def jobs(
     status: Status | None = None,
     skip: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
     take: Annotated[int, Query(ge=1, le=100)] = 50,
+    cursor: Cursor = None,
 ) -> JobList:
-    """One's own, newest first; moderators see everybody's."""
+    """One's own, newest first; moderators see everybody's.
+
+    With `cursor` nothing is passed over, whatever `skip` says.
+    """
     await _wait(here, at_least)
     asked = {"owner": who.reads, "user_id": user_id, "status": status}
-    rows = await here.database.all("jobs.page", {**asked, "skip": skip, "take": take})
+    where = {**asked, **_BY_AGE.after(cursor), "skip": 0 if cursor else skip, "take": take}
+    rows = await here.database.all("jobs.page", where)
     total = await here.database.one("jobs.total", asked)
     return JobList(
         jobs=[shape(row) for row in rows],
         total=total["total"] if total else 0,
         skip=skip,
         take=take,
+        next_cursor=_BY_AGE.cursor(rows, take),
     )
 
 

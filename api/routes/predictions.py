@@ -17,6 +17,7 @@ from api.predictions.making import Outcome, make
 from api.routes import V1
 from api.routes.strictness import BadRequestRoute
 from api.services import Here
+from api.shapes.paging import Cursor, Keyset, instant
 from api.shapes.predictions import (
     Batch,
     BatchError,
@@ -37,6 +38,7 @@ IdempotencyKey = Annotated[str | None, Header(max_length=200)]
 # A day or an instant; a day as `date_to` is in it.
 When = dt.date | dt.datetime
 
+_BY_AGE = Keyset("predictions", made_at=instant, prediction_id=str)
 _REQUEST = TypeAdapter(PredictionRequest)
 _URL: TypeAdapter[str] = TypeAdapter(WebhookUrl)
 _EXAMPLE = {"title": "A title", "duration": 300, "upload_date": "2026-05-04"}
@@ -119,8 +121,12 @@ async def predictions(
     category: Annotated[str | None, Query(max_length=100)] = None,
     date_from: When | None = None,
     date_to: When | None = None,
+    cursor: Cursor = None,
 ) -> PastPredictions:
-    """One's own, newest first, each with what became of it; moderators see everybody's."""
+    """One's own, newest first, each with what became of it; moderators see everybody's.
+
+    With `cursor` no page is passed over, whatever `page` says.
+    """
     await at_least.of(here.database, "predictions")
     asked = {
         "user_id": who.reads,
@@ -128,7 +134,8 @@ async def predictions(
         "since": _instant(date_from, dt.timedelta()),
         "until": _instant(date_to, dt.timedelta(days=1)),
     }
-    where = {**asked, "limit": limit, "offset": (page - 1) * limit}
+    passed = 0 if cursor else (page - 1) * limit
+    where = {**asked, **_BY_AGE.after(cursor), "limit": limit, "offset": passed}
     rows = await here.database.all("predictions.page", where)
     found = await here.database.one("predictions.total", asked)
     total = found["total"] if found else 0
@@ -138,6 +145,7 @@ async def predictions(
         page=page,
         limit=limit,
         pages=-(-total // limit),
+        next_cursor=_BY_AGE.cursor(rows, limit),
     )
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
 from api.errors import not_found
-from api.refusals import Refusing, misfit
+from api.refusals import Refusing
 from api.routes import V1
 from api.routes.account import account_of
 from api.services import Here, Services
@@ -21,12 +20,14 @@ from api.shapes.administration import (
     TrailEvent,
     User,
 )
-from api.shapes.paging import Page, read_cursor, write_cursor
+from api.shapes.paging import Cursor, Keyset, Page, instant
 from api.users import principal_of
 from streams.identity.errors import UnknownAccount
 from streams.identity.roles import Role
 
 router = APIRouter(prefix=f"{V1}/users", tags=["users"], route_class=Refusing)
+
+_BY_AGE = Keyset("users", created_at=instant, user_id=str)
 
 
 @router.get("", summary="Users")
@@ -35,15 +36,13 @@ async def users(
     role: Role | None = None,
     suspended: bool | None = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 50,
-    cursor: Annotated[
-        str | None, Query(max_length=500, description="`next_cursor` of the page before.")
-    ] = None,
+    cursor: Cursor = None,
 ) -> Page[User]:
     """Newest first; pages have no gaps while new ones come."""
     accounts = here.identity.accounts
-    before = None if cursor is None else _place(cursor)
-    found = await accounts.users(role=role, suspended=suspended, before=before, limit=limit + 1)
-    page, more = found[:limit], found[limit:]
+    after = _BY_AGE.after(cursor)
+    before = (after["after_created_at"], after["after_user_id"]) if cursor else None
+    page = await accounts.users(role=role, suspended=suspended, before=before, limit=limit)
     return Page(
         items=[
             User(
@@ -59,9 +58,9 @@ async def users(
         total=await accounts.count_users(role=role, suspended=suspended),
         limit=limit,
         offset=0,
-        next_cursor=write_cursor(page[-1].created_at.isoformat(), page[-1].user_id)
-        if more
-        else None,
+        next_cursor=_BY_AGE.cursor(
+            [{"created_at": one.created_at, "user_id": one.user_id} for one in page], limit
+        ),
     )
 
 
@@ -125,11 +124,3 @@ async def _shown(user_id: str, here: Services) -> Account:
         return account_of(await here.identity.accounts.account(user_id))
     except UnknownAccount:
         raise not_found("user", user_id) from None
-
-
-def _place(cursor: str) -> tuple[dt.datetime, str]:
-    at, user_id = read_cursor(cursor, 2)
-    try:
-        return dt.datetime.fromisoformat(at), user_id
-    except ValueError:
-        raise misfit("query.cursor", "send next_cursor of the page before, unchanged") from None

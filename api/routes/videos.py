@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -14,7 +13,7 @@ from api.errors import ApiError
 from api.positions import MinPosition
 from api.routes import V1
 from api.services import Here
-from api.shapes.paging import Cursor, Offset, Page, read_cursor, write_cursor
+from api.shapes.paging import Cursor, Keyset, Offset, Page, instant
 from api.shapes.videos import GeneratedVideo, ObservedVideo, VideoRequest, spoken_seconds
 from api.users import Who
 from schemas.catalogue import GENERATION_REQUESTS
@@ -27,6 +26,8 @@ VideoStatus = Literal["pending", "processing", "completed", "failed", "cancelled
 # One state has another name here than among jobs, after the documented clients of each.
 _JOB_STATUS: dict[str, str] = {"pending": "queued"}
 _VIDEO_STATUS: dict[str, VideoStatus] = {"queued": "pending"}
+
+_BY_AGE = Keyset("videos", at=instant, id=str)
 
 _BINARY: dict[int | str, dict[str, Any]] = {
     200: {"content": {"video/mp4": {}, "image/jpeg": {}}, "description": "The file."},
@@ -165,26 +166,23 @@ async def _page(
         "channel_id": channel_id,
         "status": status,
     }
-    before_at, before_id = _before(cursor)
     page = await here.database.all(
         "videos.page",
         {
             **asked,
-            "before_at": before_at,
-            "before_id": before_id,
+            **_BY_AGE.after(cursor),
             "limit": limit,
             "offset": 0 if cursor else offset,
         },
     )
     total = await here.database.one("videos.total", asked)
     by_id = await _by_id(here, page)
-    last = page[-1] if len(page) == limit else None
     return Page[Video](
         items=[by_id[row["origin"], row["id"]] for row in page],
         total=total["total"] if total else 0,
         limit=limit,
         offset=offset,
-        next_cursor=write_cursor(last["at"].isoformat(), last["id"]) if last else None,
+        next_cursor=_BY_AGE.cursor(page, limit),
     )
 
 
@@ -200,16 +198,6 @@ async def _by_id(here: Here, page: list[Row]) -> dict[tuple[str, str], Video]:
         for row in await here.database.all("jobs.by_ids", {"ids": ids["generated"]}):
             found["generated", row["job_id"]] = generated(row)
     return found
-
-
-def _before(cursor: str | None) -> tuple[dt.datetime | None, str | None]:
-    if cursor is None:
-        return None, None
-    at, identity = read_cursor(cursor, parts=2)
-    try:
-        return dt.datetime.fromisoformat(at), identity
-    except ValueError:
-        raise ApiError(422, "VALIDATION_ERROR", "validation error: query.cursor") from None
 
 
 async def _finished(here: Here, who: Who, video_id: str) -> Row:

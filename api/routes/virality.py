@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 from fastapi import APIRouter, Query
@@ -14,7 +14,7 @@ from api.errors import not_found
 from api.positions import MinPosition
 from api.routes import V1
 from api.services import Here
-from api.shapes.paging import Offset
+from api.shapes.paging import Cursor, Keyset, Offset
 from api.shapes.virality import (
     Band,
     Decayed,
@@ -36,6 +36,11 @@ Window = Literal["1h", "6h", "24h", "7d"]
 
 POINTS = 24  # of a sparkline
 
+_BY_STANDING = {
+    window: Keyset(f"top {window}", standing=float, video_id=str, place=int)
+    for window in get_args(Window)
+}
+
 
 @router.get("/top", summary="What is going viral")
 async def top(
@@ -49,19 +54,25 @@ async def top(
     ] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     offset: Offset = 0,
+    cursor: Cursor = None,
 ) -> Top:
     """Videos by their views, decayed with the window as time constant and brought to now."""
     await at_least.of(here.database, "virality")
     now = dt.datetime.now(dt.UTC)
     asked = {"window": window, "category": category, "min_burst": min_burst, "now": now}
-    found = await here.database.all("virality.top", {**asked, "limit": limit, "offset": offset})
+    order = _BY_STANDING[window]
+    after = order.after(cursor)
+    passed = after["after_place"] if cursor else offset
+    page = {**after, "limit": limit, "offset": 0 if cursor else offset}
+    found = await here.database.all("virality.top", {**asked, **page})
     rows = [row for row in found if row["video_id"] is not None]
     lines = await here.database.all(
         "virality.sparklines", {"ids": [row["video_id"] for row in rows], "points": POINTS}
     )
     velocities = {line["video_id"]: line["velocities"] for line in lines}
     items = []
-    for place, row in enumerate(rows, start=offset + 1):
+    for place, row in enumerate(rows, start=passed + 1):
+        row["place"] = place
         shown = shape(row, now)
         items.append(
             Ranked(
@@ -72,7 +83,13 @@ async def top(
                 sparkline=velocities.get(row["video_id"], []),
             )
         )
-    return Top(window=window, as_of=now, items=items, total=found[0]["total"])
+    return Top(
+        window=window,
+        as_of=now,
+        items=items,
+        total=found[0]["total"],
+        next_cursor=order.cursor(rows, limit),
+    )
 
 
 @router.get("/{video_id}", summary="A video's virality")

@@ -4,10 +4,15 @@
 SELECT * FROM jobs WHERE job_id = ANY(%(ids)s::text[]);
 
 -- name: page
-SELECT * FROM jobs
+SELECT *, coalesce(queued_at, updated_at) AS at FROM jobs
 WHERE (%(owner)s::text IS NULL OR user_id = %(owner)s)
     AND (%(user_id)s::text IS NULL OR user_id = %(user_id)s)
     AND (%(status)s::text IS NULL OR status = %(status)s)
+    AND (
+        NOT %(after)s
+        OR (coalesce(queued_at, updated_at), job_id)
+            < (%(after_at)s::timestamptz, %(after_job_id)s::text)
+    )
 ORDER BY coalesce(queued_at, updated_at) DESC, job_id DESC
 LIMIT %(take)s OFFSET %(skip)s;
 

@@ -76,10 +76,13 @@ WITH ranked AS (
         )
 ), best AS (
     SELECT video_id, standing FROM wanted
+    WHERE NOT %(after)s
+        OR standing < %(after_standing)s::double precision
+        OR standing = %(after_standing)s AND video_id > %(after_video_id)s::text
     ORDER BY standing DESC, video_id
     LIMIT %(limit)s OFFSET %(offset)s
 )
-SELECT listed.total, s.*, v.title, v.category, c.title AS channel_title
+SELECT listed.total, best.standing, s.*, v.title, v.category, c.title AS channel_title
 FROM (SELECT count(*) AS total FROM wanted) AS listed
 LEFT JOIN best ON true
 LEFT JOIN virality_scores AS s USING (video_id)

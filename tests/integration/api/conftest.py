@@ -133,6 +133,9 @@ def api_settings(
             "personal_data_secret": SecretStr(provisioned.personal_data_secrets[0]),
             "jwt_secret": SecretStr(provisioned.jwt_secrets[0]),
             "groundswell_home": tmp_path_factory.mktemp("home"),
+            # Strangers of all tests come from one address, and count in one Redis.
+            "rate_limit_per_minute": 0,
+            "rate_limit_sign_in": "none",
         }
     )
 
@@ -160,6 +163,7 @@ def serving(settings: Settings, models: StandInModels | None) -> Iterator[str]:
                 log_config=None,
                 loop="asyncio",
                 access_log=False,
+                proxy_headers=False,
                 timeout_graceful_shutdown=1,
             )
         )
