@@ -26,7 +26,7 @@ from api.predictions.models import ServedModels
 from api.predictions.pace import Pace
 from api.predictions.shadowing import Shadowing
 from api.predictions.together import Together
-from api.publishing import Publishing
+from api.publishing import OPTIONS, Publishing
 from api.pulse import Pulse
 from api.security import Keys
 from api.websockets.watch import Watch
@@ -97,7 +97,9 @@ class Services:
         log_view = LogView({**kafka, "log_level": "0"}, TOPICS, ASK_SECONDS)
         pulse = Pulse(database, log_view)
         person_keys = PersonKeys(settings.dsn, settings.personal_data_secrets)
-        publisher = Publisher(kafka, Codec(registry), source=SOURCE, sealer=Sealer(person_keys))
+        publisher = Publisher(
+            kafka, Codec(registry), source=SOURCE, sealer=Sealer(person_keys), options=OPTIONS
+        )
         publishing = Publishing(publisher)
         providers = configured(settings)
         live = LiveHub(settings.dsn, metrics, pulse.beat)

@@ -21,7 +21,7 @@ import structlog
 
 from api.predictions.asked import Asked
 from api.predictions.desk import rows_of
-from api.publishing import Outcome
+from api.delivery import Outcome
 
 MOST_ROWS = 128  # of a batch
 MOST_WAITING = 5_000  # predictions; what comes beyond goes without the shadow's word
