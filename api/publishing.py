@@ -119,11 +119,11 @@ class Publishing:
         self._wake.set()
         self._publisher.publish_checked(
             topic,
-            (
+            [
                 (event, value, delivery.callback(index))
                 for index, (event, value) in enumerate(zip(events, checked, strict=True))
                 if isinstance(value, bytes)
-            ),
+            ],
         )
 
     @contextmanager

@@ -246,7 +246,7 @@ class Publisher:
             topic.name,
             str(record[topic.key]).encode(),
             body,
-            cloud_events(topic, self._source)(record),
+            cloud_events(topic, self._source)([record])[0],
             partition=partition,
             on_delivery=on_delivery,
         )
@@ -254,7 +254,7 @@ class Publisher:
     def publish_checked(
         self,
         topic: Topic,
-        records: Iterable[tuple[dict[str, Any], bytes, Delivered]],
+        records: Sequence[tuple[dict[str, Any], bytes, Delivered]],
     ) -> None:
         """Hand many events to the producer; it waits when the producer's queue is full.
 
@@ -263,12 +263,12 @@ class Publisher:
                 them, and what is called with the broker's answer from within `flush` or `poll`.
         """
         produce, name, key_field = self._producer.produce, topic.name, topic.key
-        headers = cloud_events(topic, self._source)
-        for record, value, on_delivery in records:
+        headers = cloud_events(topic, self._source)([record for record, _, _ in records])
+        for (record, value, on_delivery), about in zip(records, headers, strict=True):
             key = str(record[key_field]).encode()
             while True:
                 try:
-                    produce(name, value, key, headers=headers(record), on_delivery=on_delivery)
+                    produce(name, value, key, headers=about, on_delivery=on_delivery)
                     break
                 except BufferError:
                     self._producer.poll(0.05)
