@@ -14,6 +14,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from starlette.requests import HTTPConnection
 
+from api import single_reads
 from api.database import Database, Row
 from api.health import Health
 from api.live import LiveHub
@@ -29,6 +30,7 @@ from api.predictions.together import Together
 from api.publishing import OPTIONS, Publishing
 from api.pulse import Pulse
 from api.security import Keys
+from api.top_lists import AskedTop, TopLists
 from api.websockets.watch import Watch
 from infra.settings import Settings
 from schemas.catalogue import TOPICS, VIRALITY_PREDICTIONS
@@ -49,6 +51,7 @@ ASK_SECONDS = 1.8  # of Kafka: under the time that a health check has
 SOURCE = "/groundswell/api"  # ce_source of what comes in here
 YOUTUBE_PURPOSE = "api"  # on whose account its units go
 YOUTUBE_TRIES = 2  # somebody waits
+READING = 2  # statements of a kind that run at a time: more would each do less
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,9 @@ class Services:
     breakers: Breakers
     pace: Pace  # of predictions
     histories: Together[Asked, list[Row]]
+    scores: Together[str, bytes | None]  # answers of `/virality/{video_id}`
+    videos: Together[str, bytes | None]  # answers of `/videos/{video_id}`
+    top_lists: Together[AskedTop, bytes]
     predictions: Together[dict[str, Any], Position | InvalidEventError]  # their way into the log
     shadowing: Shadowing
     drifting: Drifting
@@ -124,6 +130,9 @@ class Services:
             breakers=Breakers(redis, providers, Rules.of(settings)),
             pace=Pace(),
             histories=Together(partial(histories, database)),
+            scores=Together(partial(single_reads.scores, database), most=READING),
+            videos=Together(partial(single_reads.videos, database), most=READING),
+            top_lists=Together(TopLists(database).each, most=READING),
             predictions=Together(partial(publishing.each, VIRALITY_PREDICTIONS)),
             shadowing=Shadowing(models.shadow, partial(publishing.publish, VIRALITY_PREDICTIONS)),
             drifting=Drifting(database, lambda: models.serving().version),

@@ -5,7 +5,6 @@ Run as a module with {"dsn", "port"} as JSON; serves until it is ended.
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import sys
 from collections.abc import AsyncIterator
@@ -43,12 +42,12 @@ def bare(dsn: str) -> FastAPI:
 
     @app.get("/videos/{video_id}")
     async def video(video_id: str) -> dict[str, Any]:
-        return (await rows("virality.score", {"id": video_id}))[0]
+        return (await rows("virality.scores", {"ids": [video_id]}))[0]
 
     @app.get("/top")
     async def top() -> list[dict[str, Any]]:
-        asked = {"window": "24h", "category": None, "min_burst": None, "limit": 20, "offset": 0}
-        return await rows("virality.top", {**asked, "now": dt.datetime.now(dt.UTC)})
+        asked = {"window": "24h", "category": None, "limit": 20, "offset": 0}
+        return await rows("virality.top", asked)
 
     return app
 

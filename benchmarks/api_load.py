@@ -67,7 +67,7 @@ async def _publish(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def batch(number: int) -> list[dict[str, Any]]:
-    """Engagement as a client sends it: ids and times of its own, 20,000 viewers with a visit each."""
+    """Engagement as clients send it: with ids and times, of 20,000 viewers with a visit each."""
     first = number * BATCH
     now = time.time()
     return [

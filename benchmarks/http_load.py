@@ -28,22 +28,28 @@ class Connection(asyncio.Protocol):
         self.body = b""
 
     def connection_made(self, transport: Any) -> None:
+        """Keep what is written to."""
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
+        """Parse."""
         self._parser.feed_data(data)
 
     def connection_lost(self, error: Exception | None) -> None:
+        """Tell who waits."""
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(error or ConnectionResetError("closed by the server"))
 
     def on_message_begin(self) -> None:
+        """An answer begins."""
         self.body = b""
 
     def on_body(self, body: bytes) -> None:
+        """A piece of its body."""
         self.body += body
 
     def on_message_complete(self) -> None:
+        """It is whole."""
         answer, self._answer = self._answer, None
         if answer is not None and not answer.done():
             answer.set_result(self._parser.get_status_code())
@@ -61,6 +67,7 @@ class Connection(asyncio.Protocol):
         return await self._answer
 
     def close(self) -> None:
+        """Close it."""
         if self._transport is not None:
             self._transport.close()
 
@@ -100,7 +107,7 @@ async def steady(
         while waiting:
             number = waiting.popleft()
             status = await connection.ask(request(number))
-            wrong += status >= 300
+            wrong += status >= 300  # not in one with the wait: others count meanwhile
             waits.append(time.perf_counter() - begin - number / rate)
         free.append(connection)
         if len(waits) == count:
@@ -137,7 +144,8 @@ async def busy(
     async def serve(connection: Connection) -> None:
         nonlocal wrong
         while (asked := time.perf_counter()) < begin + seconds:
-            wrong += await connection.ask(request(next(numbers))) >= 300
+            status = await connection.ask(request(next(numbers)))
+            wrong += status >= 300
             waits.append(time.perf_counter() - asked)
         connection.close()
 

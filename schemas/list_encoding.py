@@ -183,9 +183,7 @@ def _check_array(check: Check, column: Column) -> Iterable[int]:
 def _text(column: Column) -> list[bytes]:
     lengths, few = _LENGTHS, len(_LENGTHS)
     coded = [value.encode() for value in column]
-    return [
-        (lengths[len(text)] if len(text) < few else zigzag(len(text))) + text for text in coded
-    ]
+    return [(lengths[len(text)] if len(text) < few else zigzag(len(text))) + text for text in coded]
 
 
 def _whole(column: Column) -> list[bytes]:

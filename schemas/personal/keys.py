@@ -165,9 +165,7 @@ class _Known:
     def of(self, persons: Collection[str]) -> dict[str, PersonKey]:
         """Those that are known."""
         now, get = time.monotonic(), self._keys.get
-        return {
-            person: found[1] for person in persons if (found := get(person)) and found[0] > now
-        }
+        return {person: found[1] for person in persons if (found := get(person)) and found[0] > now}
 
     def add(self, keys: dict[str, PersonKey]) -> None:
         """Know these for a while."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from api.errors import ApiError
 from api.rates import WINDOW_SECONDS, Rate
-from api.routes.virality import brought_to
+from api.scored import brought_to
 from api.security import is_loopback
 from api.shapes.paging import read_cursor, write_cursor
 from api.shapes.videos import spoken_seconds

@@ -11,11 +11,11 @@ from typing import Any
 import polars as pl
 import pytest
 
+from api.delivery import Outcome, Placed
 from api.errors import unavailable
 from api.predictions import shadowing
 from api.predictions.asked import read
 from api.predictions.shadowing import MOST_ROWS, Made, Shadowing
-from api.delivery import Outcome, Placed
 from api.shapes.predictions import PredictionRequest
 from tests.integration.api.stand_in import StandIn
 
