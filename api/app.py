@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from api import errors
@@ -62,12 +62,13 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     )
 }
 
-# Addresses are tried in this order: what is asked for most, and in a hurry, comes first.
+# Addresses are tried in this order: what is asked for most, and in a hurry, comes first. Each is
+# included by the application itself: within another router it would be looked for twice.
 _DOMAINS = (
-    predictions,
-    events,
-    videos,
     virality,
+    videos,
+    events,
+    predictions,
     analytics,
     served,
     outliers,
@@ -121,17 +122,11 @@ def create_app(settings: Settings, models: ServedModels | None = None) -> FastAP
     app.add_middleware(BodyLimit)
     app.add_middleware(Door, keys=keys)
     app.add_middleware(RequestContext, metrics=metrics)
-    app.include_router(_versioned())
+    for domain in _DOMAINS:
+        app.include_router(domain.router, responses=_ERRORS)
     app.include_router(health.router)
     app.include_router(condition.open_router)
     app.include_router(dashboard.router)
     static = Path(__file__).parent / "static"
     app.mount("/static", StaticFiles(directory=static), name="static")
     return app
-
-
-def _versioned() -> APIRouter:
-    router = APIRouter(responses=_ERRORS)
-    for domain in _DOMAINS:
-        router.include_router(domain.router)
-    return router

@@ -23,7 +23,7 @@ _FAULTS = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD})
 class Placed(NamedTuple):
     """Where an event of a request stands in the request's topic."""
 
-    index: int  # in the request
+    place: int  # in the request
     partition: int
     offset: int
 
@@ -46,8 +46,8 @@ class Outcome:
     def positions(self) -> dict[int, Position]:
         """Where each accepted event stands, by its index in the request."""
         return {
-            index: Position(self.topic, partition, offset)
-            for index, partition, offset in self.placed
+            place: Position(self.topic, partition, offset)
+            for place, partition, offset in self.placed
         }
 
     @property

@@ -34,6 +34,11 @@ class Metrics:
             "Open WebSockets that listen to an outlier analysis.",
             registry=self.registry,
         )
+        self.job_listeners = Gauge(
+            "api_job_listeners",
+            "Open WebSockets that listen to generation jobs.",
+            registry=self.registry,
+        )
         self.database_up = Gauge(
             "api_database_up", "Whether the tables could be read.", registry=self.registry
         )

@@ -72,6 +72,8 @@ class Services:
     pulse: Pulse
     live: LiveHub
     analyses: Watch
+    jobs: Watch
+    jobs_of_users: Watch
     models: ServedModels
     desk: Desk
     providers: Mapping[str, Provider]
@@ -123,7 +125,13 @@ class Services:
             health=Health(database, redis, log_view),
             pulse=pulse,
             live=live,
-            analyses=Watch(database, live, metrics),
+            analyses=Watch(
+                database, live, "analyses", "analyses.versions", metrics.analysis_listeners
+            ),
+            jobs=Watch(database, live, "jobs", "jobs.versions", metrics.job_listeners),
+            jobs_of_users=Watch(
+                database, live, "jobs", "jobs.versions_of_users", metrics.job_listeners
+            ),
             models=models,
             desk=Desk(models.serving),
             providers=providers,
@@ -149,11 +157,13 @@ class Services:
         self.desk.start()
         self.shadowing.start()
         self.live.start()
-        self.analyses.start()
+        for watch in (self.analyses, self.jobs, self.jobs_of_users):
+            watch.start()
 
     async def close(self) -> None:
         """End what is open."""
-        await self.analyses.close()
+        for watch in (self.analyses, self.jobs, self.jobs_of_users):
+            await watch.close()
         await self.live.close()
         await self.desk.close()
         await self.shadowing.close()

@@ -13,7 +13,8 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
-from psycopg.rows import dict_row
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from api.database import CONNECTIONS
@@ -22,7 +23,7 @@ from api.statements import statement
 
 def bare(dsn: str) -> FastAPI:
     """An application with two routes, which ask what ours asks."""
-    pool = AsyncConnectionPool(
+    pool: AsyncConnectionPool[AsyncConnection[DictRow]] = AsyncConnectionPool(
         dsn,
         max_size=CONNECTIONS,
         open=False,

@@ -86,7 +86,7 @@ async def connected(url: str, count: int) -> list[Connection]:
     """So many connections to a server."""
     loop, place = asyncio.get_running_loop(), urlsplit(url)
     return [
-        (await loop.create_connection(Connection, place.hostname, place.port))[1]
+        (await loop.create_connection(Connection, place.hostname or "", place.port or 80))[1]
         for _ in range(count)
     ]
 

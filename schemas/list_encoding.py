@@ -198,7 +198,7 @@ def micros(column: Column) -> Column:
 def _instant(column: Column) -> list[bytes]:
     """Instants differ, and take eight bytes: a loop over bytes would be most of a record's time."""
     coded = varints(np.array(micros(column), dtype=np.int64))
-    words = coded.items.tolist()
+    words: list[bytes] = coded.items.tolist()
     if coded.lengths is None:
         return words
     return [word[:length] for word, length in zip(words, coded.lengths.tolist(), strict=True)]

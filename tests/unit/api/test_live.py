@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -55,7 +56,7 @@ def told(text: str) -> list[dict[str, Any]]:
     lines = text.splitlines()
     return [
         json.loads(data.removeprefix("data: "))
-        for event, data in zip(lines, lines[1:], strict=False)
+        for event, data in pairwise(lines)
         if event == "event: projection"
     ]
 
