@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -116,12 +116,13 @@ CORS_EXPOSED = (
     "X-Request-ID",
 )
 
-# Addresses are tried in this order: what is asked for most, and in a hurry, comes first.
+# Addresses are tried in this order: what is asked for most, and in a hurry, comes first. Each is
+# included by the application itself: within another router it would be looked for twice.
 _DOMAINS = (
-    predictions,
-    events,
-    videos,
     virality,
+    videos,
+    events,
+    predictions,
     analytics,
     served,
     outliers,
@@ -181,7 +182,8 @@ def create_app(settings: Settings, models: ServedModels | None = None) -> FastAP
     )
     app.state.drain = drain
     errors.install(app)
-    app.include_router(_versioned())
+    for domain in _DOMAINS:
+        app.include_router(domain.router, responses=_ERRORS)
     app.include_router(health.router)
     app.include_router(condition.open_router)
     app.include_router(dashboard.router)
@@ -242,10 +244,3 @@ def _surround(app: FastAPI, settings: Settings, keys: Keys, metrics: Metrics, dr
     app.add_middleware(RequestContext, metrics=metrics)
     # Before anybody looks at an address.
     app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
-
-
-def _versioned() -> APIRouter:
-    router = APIRouter(responses=_ERRORS)
-    for domain in _DOMAINS:
-        router.include_router(domain.router)
-    return router

@@ -24,9 +24,19 @@ class Metrics:
         self.listeners = Gauge(
             "api_live_listeners", "Open streams of live updates.", registry=self.registry
         )
+        self.live_dropped = Counter(
+            "api_live_dropped",
+            "Streams of live updates that were ended because their reader did not keep up.",
+            registry=self.registry,
+        )
         self.analysis_listeners = Gauge(
             "api_analysis_listeners",
             "Open WebSockets that listen to an outlier analysis.",
+            registry=self.registry,
+        )
+        self.job_listeners = Gauge(
+            "api_job_listeners",
+            "Open WebSockets that listen to generation jobs.",
             registry=self.registry,
         )
         self.database_up = Gauge(

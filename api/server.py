@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import math
 import socket
 from contextlib import suppress
@@ -10,9 +11,12 @@ from types import FrameType
 
 import structlog
 import uvicorn
+from fastapi import FastAPI
+from uvicorn.supervisors import Multiprocess
 
 from api.app import create_app
 from api.around.draining import Drain
+from infra.logs import configure
 from infra.settings import Settings
 
 LONGEST_MESSAGE = 64 * 1024  # bytes that a WebSocket may send us; ours only listen
@@ -64,10 +68,19 @@ def main(settings: Settings) -> None:
         NoApiKeyError: the settings have no key.
         SystemExit: the port is taken.
     """
-    app = create_app(settings)
-    log.info("api serves", host=settings.api_host, port=settings.api_port)
+    log.info(
+        "api serves",
+        host=settings.api_host,
+        port=settings.api_port,
+        workers=settings.api_workers,
+    )
+    several = settings.api_workers > 1
+    app = None if several else _made(settings)
     config = uvicorn.Config(
-        app,
+        # More processes read the settings again, each for itself: from the same environment.
+        app or "api.server:application",
+        factory=several,
+        workers=settings.api_workers,
         host=settings.api_host,
         port=settings.api_port,
         loop="uvloop",
@@ -79,6 +92,24 @@ def main(settings: Settings) -> None:
         proxy_headers=False,  # the application knows whom it trusts
         timeout_graceful_shutdown=math.ceil(settings.drain_seconds),
     )
+    if app is None:
+        # Each ends what is open when it is told to stop; none can say beforehand that all will.
+        Multiprocess(config, [config.bind_socket()]).run()
+        return
     server = DrainingServer(config, app.state.drain, settings.drain_notice_seconds)
     with suppress(KeyboardInterrupt):  # the signal, raised once more when all is done
         server.run()
+
+
+def application() -> FastAPI:
+    """The application of one of several processes."""
+    settings = Settings()
+    configure(settings, process="api")
+    return _made(settings.resolved())
+
+
+def _made(settings: Settings) -> FastAPI:
+    app = create_app(settings)
+    gc.collect()
+    gc.freeze()  # what was imported needs no looking through, for 60 ms at a time
+    return app

@@ -15,6 +15,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from starlette.requests import HTTPConnection
 
+from api import single_reads
 from api.database import WAIT_SECONDS, Database, Row
 from api.health import Health
 from api.identity import Identity
@@ -30,9 +31,10 @@ from api.predictions.models import ServedModels
 from api.predictions.pace import Pace
 from api.predictions.shadowing import Shadowing
 from api.predictions.together import Together
-from api.publishing import Publishing
+from api.publishing import OPTIONS, Publishing
 from api.pulse import Pulse
 from api.security import Keys
+from api.top_lists import AskedTop, TopLists
 from api.websockets.watch import Watch
 from infra.settings import Settings
 from schemas.catalogue import TOPICS, VIRALITY_PREDICTIONS
@@ -58,6 +60,7 @@ YOUTUBE_PURPOSE = "api"  # on whose account its units go
 YOUTUBE_TRIES = 2  # somebody waits
 ACCOUNT_CONNECTIONS = 4  # for whom a request comes from, and changes of accounts
 QUICK_SECONDS = 0.5
+READING = 2  # statements of a kind that run at a time: more would each do less
 
 
 @dataclass(frozen=True)
@@ -85,12 +88,17 @@ class Services:
     pulse: Pulse
     live: LiveHub
     analyses: Watch
+    jobs: Watch
+    jobs_of_users: Watch
     models: ServedModels
     desk: Desk
     providers: Mapping[str, Provider]
     breakers: Breakers
     pace: Pace  # of predictions
     histories: Together[Asked, list[Row]]
+    scores: Together[str, bytes | None]  # answers of `/virality/{video_id}`
+    videos: Together[str, bytes | None]  # answers of `/videos/{video_id}`
+    top_lists: Together[AskedTop, bytes]
     predictions: Together[dict[str, Any], Position | InvalidEventError]  # their way into the log
     shadowing: Shadowing
     drifting: Drifting
@@ -123,7 +131,9 @@ class Services:
         log_view = LogView({**kafka, "log_level": "0"}, TOPICS, ASK_SECONDS)
         pulse = Pulse(database, log_view)
         person_keys = PersonKeys(settings.dsn, settings.personal_data_secrets)
-        publisher = Publisher(kafka, Codec(registry), source=SOURCE, sealer=Sealer(person_keys))
+        publisher = Publisher(
+            kafka, Codec(registry), source=SOURCE, sealer=Sealer(person_keys), options=OPTIONS
+        )
         publishing = Publishing(publisher)
         providers = configured(settings)
         live = LiveHub(settings.dsn, metrics, pulse.beat)
@@ -148,13 +158,22 @@ class Services:
             health=Health(database, redis, log_view),
             pulse=pulse,
             live=live,
-            analyses=Watch(database, live, metrics),
+            analyses=Watch(
+                database, live, "analyses", "analyses.versions", metrics.analysis_listeners
+            ),
+            jobs=Watch(database, live, "jobs", "jobs.versions", metrics.job_listeners),
+            jobs_of_users=Watch(
+                database, live, "jobs", "jobs.versions_of_users", metrics.job_listeners
+            ),
             models=models,
             desk=Desk(models.serving),
             providers=providers,
             breakers=Breakers(redis, providers, Rules.of(settings)),
             pace=Pace(),
             histories=Together(partial(histories, database)),
+            scores=Together(partial(single_reads.scores, database), most=READING),
+            videos=Together(partial(single_reads.videos, database), most=READING),
+            top_lists=Together(TopLists(database).each, most=READING),
             predictions=Together(partial(publishing.each, VIRALITY_PREDICTIONS)),
             shadowing=Shadowing(models.shadow, partial(publishing.publish, VIRALITY_PREDICTIONS)),
             drifting=Drifting(database, lambda: models.serving().version),
@@ -172,11 +191,13 @@ class Services:
         self.desk.start()
         self.shadowing.start()
         self.live.start()
-        self.analyses.start()
+        for watch in (self.analyses, self.jobs, self.jobs_of_users):
+            watch.start()
 
     async def close(self) -> None:
         """End what is open."""
-        await self.analyses.close()
+        for watch in (self.analyses, self.jobs, self.jobs_of_users):
+            await watch.close()
         await self.live.close()
         await self.desk.close()
         await self.shadowing.close()

@@ -42,6 +42,13 @@ class Settings(ApiSettings, GenerationSettings, YouTubeSettings, AccountSettings
     api_port: int = Field(
         8000, ge=0, le=65535, description="Port of the API; the next free one where it is taken."
     )
+    api_workers: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Processes that serve the API; each has connections of its own, and /metrics "
+        "is that of whichever answers.",
+    )
     api_key: SecretStr | None = Field(
         None, description="Key with full rights. Unset: one is made at the first start."
     )

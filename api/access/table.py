@@ -101,6 +101,8 @@ API = (
     Row("GET",      "/jobs/{job_id}/history",               OWN),
     Row("POST",     "/jobs/{job_id}/cancel",                JOBS),
     Row("POST",     "/jobs/{job_id}/retry",                 JOBS),
+    Row(WEBSOCKET,  "/jobs/ws",                             OWN),
+    Row(WEBSOCKET,  "/jobs/ws/{job_id}",                    OWN),
 
     Row("POST",     "/predict",                             PREDICTIONS),
     Row("POST",     "/predict/batch",                       PREDICTIONS),

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Response, WebSocket
 
 from api import generation
-from api.database import Row
 from api.errors import not_found
 from api.positions import MinPosition
 from api.routes import V1
 from api.services import Here
+from api.shapes.job_rows import job_of
 from api.shapes.jobs import (
     CancelRequest,
     Job,
@@ -26,6 +26,8 @@ from api.shapes.jobs import (
 )
 from api.shapes.paging import Cursor, Keyset, instant
 from api.users import Who
+from api.websockets.jobs import JobsStory, JobStory
+from api.websockets.serving import serve
 from schemas.catalogue import GENERATION_REQUESTS
 
 router = APIRouter(prefix=f"{V1}/jobs", tags=["jobs"])
@@ -53,7 +55,7 @@ async def create(
     row, position = await generation.ask(here, wish, idempotency_key=idempotency_key)
     response.headers["X-Event-Position"] = str(position)
     response.headers["Location"] = f"/api/v1/jobs/{row['job_id']}"
-    return shape(row)
+    return job_of(row)
 
 
 @router.get("", summary="Jobs")
@@ -77,7 +79,7 @@ async def jobs(
     rows = await here.database.all("jobs.page", where)
     total = await here.database.one("jobs.total", asked)
     return JobList(
-        jobs=[shape(row) for row in rows],
+        jobs=[job_of(row) for row in rows],
         total=total["total"] if total else 0,
         skip=skip,
         take=take,
@@ -116,7 +118,7 @@ async def stats(here: Here, who: Who, at_least: MinPosition) -> JobStats:
 async def job(job_id: str, here: Here, who: Who, at_least: MinPosition) -> Job:
     """Where it stands; known from the moment its request was accepted."""
     await _wait(here, at_least)
-    return shape(await generation.open_to(here, who, job_id))
+    return job_of(await generation.open_to(here, who, job_id))
 
 
 @router.get("/{job_id}/history", summary="A job's story")
@@ -143,7 +145,7 @@ async def cancel(job_id: str, here: Here, who: Who, body: CancelRequest | None =
     row = await generation.cancel(here, job_id, (body or CancelRequest()).reason)
     if row is None:
         raise not_found("job", job_id)
-    return shape(row)
+    return job_of(row)
 
 
 @router.post("/{job_id}/retry", status_code=201, summary="Ask again")
@@ -157,7 +159,21 @@ async def retry(job_id: str, here: Here, who: Who, response: Response) -> Job:
     if row is None:
         raise not_found("job", job_id)
     response.headers["Location"] = f"/api/v1/jobs/{row['job_id']}"
-    return shape(row)
+    return job_of(row)
+
+
+@router.websocket("/ws")
+async def listen_to_jobs(websocket: WebSocket, here: Here, user: str | None = None) -> None:
+    """A user's jobs, as they move; docs/api.md has the events and how a browser sends the key."""
+    await serve(websocket, here, lambda: JobsStory(user))
+
+
+@router.websocket("/ws/{job_id}")
+async def listen_to_job(
+    websocket: WebSocket, job_id: str, here: Here, after: str | None = None
+) -> None:
+    """A job's story, as it comes; docs/api.md has the events."""
+    await serve(websocket, here, lambda: JobStory(job_id, after))
 
 
 async def _hold_change(here: Here, who: Who, job_id: str) -> None:
@@ -169,50 +185,3 @@ async def _wait(here: Here, at_least: MinPosition) -> None:
     # A request's position is that of the wish; its job is findable already, see `generation.find`.
     if at_least.position is not None and at_least.position.topic != GENERATION_REQUESTS.name:
         await at_least.of(here.database, "jobs")
-
-
-def shape(row: Row) -> Job:
-    """A row of `jobs` as its clients know it."""
-    job_id = row["job_id"]
-    result: dict[str, Any] | None = None
-    if row["artifact"] and row["artifacts_expired_at"] is None:
-        result = {
-            "videoUrl": f"/api/v1/videos/{job_id}/download",
-            "thumbnailUrl": f"/api/v1/videos/{job_id}/thumbnail",
-            "bytes": row["bytes"],
-            "sha256": row["sha256"],
-            "seconds": row["video_seconds"],
-        }
-    seconds = row["processing_s"]
-    return Job(
-        id=job_id,
-        user_id=row["user_id"] or "",
-        status=row["status"],
-        prompt=row["prompt"] or "",
-        priority=row["priority"] or "default",
-        metadata=metadata_of(row),
-        progress=row["percent"],
-        step=row["step"] if row["status"] == "processing" else None,
-        result=result,
-        retry_count=max((row["attempts"] or 0) - 1, 0),
-        max_retries=row["max_retries"] or 0,
-        used_provider=row["provider_used"],
-        used_model=row["model"],
-        generation_time_ms=None if seconds is None else round(seconds * 1000),
-        error_message=row["cancel_reason"] if row["status"] == "cancelled" else row["error"],
-        source_video_id=row["source_video_id"],
-        requested_by=row["requested_by"] or "producer",
-        created_at=row["queued_at"] or row["updated_at"],
-        updated_at=row["updated_at"],
-        started_at=row["started_at"],
-        completed_at=row["finished_at"],
-    )
-
-
-def metadata_of(row: Row) -> dict[str, Any]:
-    """The client's own facts; producers of other makes may have sent what is no object."""
-    try:
-        found = json.loads(row["metadata"] or "{}")
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -29,7 +29,8 @@ from api.shapes.analyses import (
 )
 from api.shapes.paging import Cursor, Keyset, Offset, instant
 from api.users import Who
-from api.websockets import analyses as listening
+from api.websockets.analyses import AnalysisStory
+from api.websockets.serving import serve
 from streams.outliers.analyses.request import AnalysisRequest
 from streams.outliers.analyses.state import DONE
 
@@ -150,7 +151,7 @@ async def listen(
     websocket: WebSocket, analysis_id: str, here: Here, after: str | None = None
 ) -> None:
     """Its progress, as it comes; docs/api.md has the events and how a browser sends the key."""
-    await listening.serve(websocket, here, analysis_id, after)
+    await serve(websocket, here, lambda: AnalysisStory(analysis_id, after))
 
 
 def _held_rules(body: StartRequest) -> AnalysisRequest:

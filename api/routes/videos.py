@@ -88,14 +88,16 @@ async def videos(
     )
 
 
-@router.get("/{video_id}", summary="A video")
-async def video(video_id: str, here: Here, who: Who, at_least: MinPosition) -> Video:
+@router.get("/{video_id}", summary="A video", response_model=Video)
+async def video(
+    video_id: str, here: Here, who: Who, at_least: MinPosition
+) -> GeneratedVideo | Response:
     """An observed one with its latest counts; a generated one, by its job's id, with its links."""
     if at_least.position is None or at_least.position.topic != GENERATION_REQUESTS.name:
         await at_least.of(here.database, "videos")
-    rows = await here.database.all("videos.by_ids", {"ids": [video_id]})
-    if rows:
-        return ObservedVideo(**rows[0])
+    [body] = await here.videos.of([video_id])
+    if body is not None:
+        return Response(body, media_type="application/json")
     return generated(await generation.open_to(here, who, video_id, "video"))
 
 

@@ -28,7 +28,7 @@ WHERE (%(user_id)s::text IS NULL OR user_id = %(user_id)s)
     AND (%(state)s::text IS NULL OR state = %(state)s);
 
 -- name: versions
-SELECT analysis_id, version FROM analyses WHERE analysis_id = ANY(%(ids)s::text[]);
+SELECT analysis_id AS key, version FROM analyses WHERE analysis_id = ANY(%(ids)s::text[]);
 
 -- name: story
 SELECT version, type, occurred_at, body FROM analysis_events

@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 from websockets.typing import Subprotocol
 
-from api.websockets import analyses as listening
+from api.websockets import serving as listening
 from schemas.catalogue import OUTLIER_ANALYSES
 from tests.integration.api.conftest import KEY, Api, serving
 from tests.integration.api.test_analyses import ANNA, BEN, asked, projected, run_of, told

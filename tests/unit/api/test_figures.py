@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.rates import WINDOW_SECONDS, Rate
-from api.routes.virality import brought_to
+from api.scored import brought_to
 from api.security import is_loopback
 from api.shapes.videos import spoken_seconds
 
