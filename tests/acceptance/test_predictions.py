@@ -24,7 +24,7 @@ def mine(platform: Platform, path: str, user: str, **parameters: Any) -> Any:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
 def test_a_prediction_is_asked_for_with_curl(platform: Platform) -> None:
-    status = platform.status()
+    status = platform.facts()
     done = subprocess.run(
         [
             "curl", "-sS", "-f", "-X", "POST", f"{status['api']}/api/v1/predict",

@@ -111,11 +111,21 @@ def pipeline(
         yield pipeline
 
 
-@pytest.fixture(scope="session")
-def own_broker() -> Iterator[Broker]:
-    """A broker that tests may strike, as long as it answers when they end."""
+@pytest.fixture(scope="package")
+def one_broker() -> Iterator[Broker]:
     with broker() as server:
         yield server
+
+
+@pytest.fixture
+def own_broker(one_broker: Broker) -> Iterator[Broker]:
+    """A broker that tests may strike; where one fails before it is up again, the next finds it."""
+    yield one_broker
+    assert one_broker.child is not None
+    if one_broker.child.poll() is None:
+        one_broker.resume()
+    else:
+        one_broker.start()
 
 
 @pytest.fixture

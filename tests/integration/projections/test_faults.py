@@ -24,7 +24,7 @@ NAMES = ["videos", "virality", "outliers", "jobs"]
 SESSION_S = 6.0  # the least that a broker takes by default
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def own_postgres() -> Iterator[OwnPostgres]:
     """A server that tests may strike, as long as it answers when they end."""
     with postgres() as server:
