@@ -57,6 +57,17 @@ class Agents:
             process.wait()
 
 
+def provisioned(settings: Settings) -> None:
+    """Topics and subjects as the catalogue wants them."""
+    for _ in range(10):
+        # Another worker of the run may be at it too, and the registry answers one of the two "409".
+        with suppress(ProvisionError):
+            provision(settings)
+            return
+        time.sleep(0.3)
+    raise AssertionError("the servers cannot be provisioned")
+
+
 @pytest.fixture
 def agents(stack_settings: Settings, tmp_path: Path) -> Iterator[Agents]:
     settings = stack_settings.model_copy(
@@ -66,14 +77,7 @@ def agents(stack_settings: Settings, tmp_path: Path) -> Iterator[Agents]:
             "artifacts_url": (tmp_path / "artifacts").as_uri(),
         }
     )
-    for _ in range(10):
-        # Another worker of the run may be at it too, and the registry answers one of the two "409".
-        with suppress(ProvisionError):
-            provision(settings)
-            break
-        time.sleep(0.3)
-    else:
-        raise AssertionError("the servers cannot be provisioned")
+    provisioned(settings)
     found = Agents(settings, tmp_path)
     yield found
     found.close()
