@@ -133,7 +133,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 def until() -> Callable[..., Any]:
     """Ask again until the answer is true; it is returned."""
 
-    def ask(question: Callable[[], Any], seconds: float = 60) -> Any:
+    def ask(question: Callable[[], Any], seconds: float = 120) -> Any:
         deadline = time.monotonic() + seconds
         while not (answer := question()):
             if time.monotonic() > deadline:

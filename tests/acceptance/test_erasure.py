@@ -266,7 +266,7 @@ def test_tables_folded_again_from_the_log_are_the_same(
         thread = threading.Thread(target=engine.run, args=(stop,))
         thread.start()
         try:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 120
             while (rows := scores(settings, schema, people)) != scores(settings, "public", people):
                 assert time.monotonic() < deadline, rows
                 time.sleep(0.3)
@@ -304,7 +304,7 @@ def test_an_agent_that_folds_the_log_from_zero_comes_to_the_same_rows(
     )
     with chaos.ending(pipeline):
         pipeline.start_worker()
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 120
         while not pipeline.caught_up():
             assert time.monotonic() < deadline
             time.sleep(0.3)

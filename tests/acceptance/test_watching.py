@@ -115,6 +115,6 @@ def test_a_dead_worker_shows_as_such_until_it_is_back(
         os.kill(before["pid"], signal.SIGKILL)
     assert (dead["up"], dead["keys"], dead["rss_bytes"]) == (False, None, None)
     assert dead["lag_events"] is not None  # Kafka knows
-    until(lambda: agents(gather_measured(platform.settings))["outliers"]["up"], 90)
+    until(lambda: agents(gather_measured(platform.settings))["outliers"]["up"])
     after = worker(platform.facts(), "outliers")
     assert (after["metrics"], after["restarts"]) == (before["metrics"], before["restarts"] + 1)

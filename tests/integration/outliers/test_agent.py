@@ -76,10 +76,10 @@ def test_killed_at_any_instant_it_says_each_thing_once(
         publisher.flush()
         if part < 2:
             # Somewhere in what it is doing: before, in, or after the flush of the first of it.
-            until(folded(part * third + 1), "a part of it", 120)
+            until(folded(part * third + 1), "a part of it")
             running.kill()
             running = agents.start("outlier-agent")
-    until(folded(3 * third), "all of it", 120)
+    until(folded(3 * third), "all of it")
 
     numbered = [{**event, "order": event["event_id"]} for event in events[: 3 * third]]
     wanted = Recount(Curves(SHIPPED), 3.0, 0.01).take(numbered)

@@ -245,18 +245,22 @@ def test_a_record_that_cannot_be_published_stays_and_the_others_go(drawer: Drawe
     assert drawer.open() == []
 
 
-@pytest.mark.parametrize("count", [1, 3])
-@pytest.mark.parametrize("step", STEPS)
+ONCE = ("begins", "begun", "over")  # in a redrive
+
+
+@pytest.mark.parametrize(
+    ("step", "count"), [(step, n) for step in STEPS for n in (1, 3) if n == 1 or step not in ONCE]
+)
 def test_killed_at_any_step_each_letter_is_driven_once(
     drawer: Drawer, step: str, count: int
 ) -> None:
     refused = drawer.records()[:40]
     drawer.refuse(refused, AGENT, PROJECTION)
     passages = 12 * count if step in ("sent", "noting") else count
-    if step in ("begins", "begun", "over"):
-        passages = 1
-    struck = drawer.start(step=step, count=passages, delay=0.02 * (count - 1))
-    _, said = struck.communicate(timeout=60)
+    # What is struck only once is struck at the step itself, or a moment later, as chance has it.
+    delay = 0.04 * random.randrange(2) if step in ONCE else 0.02 * (count - 1)
+    struck = drawer.start(step=step, count=passages, delay=delay)
+    _, said = struck.communicate(timeout=120)
     assert struck.returncode == -9, said
 
     worked = drawer.redrive()

@@ -109,10 +109,10 @@ class House:
             )
             return [end for _, end in found] == self.agent.ends(self.agent.source)
 
-        until(projected, f"projection {name} to catch up", 60)
+        until(projected, f"projection {name} to catch up")
 
     def wait_until_folded(self) -> None:
-        until(self.agent.caught_up, "the agent to catch up", 60)
+        until(self.agent.caught_up, "the agent to catch up")
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.settings.dsn) as connection:
