@@ -120,7 +120,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     try:
         status = platform.facts()
         with httpx.Client(
-            base_url=status["api"], headers={"X-API-Key": status["admin_key"]}, timeout=60
+            base_url=status["api"], headers={"X-API-Key": status["admin_key"]}, timeout=120
         ) as api:
             platform.api.close()
             platform.api = api

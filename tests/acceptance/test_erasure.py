@@ -362,7 +362,7 @@ def test_a_wrong_secret_is_said_in_one_line(platform: Platform, people: People) 
         env={**environment(platform.home), "PERSONAL_DATA_SECRET": "not the one " * 4},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
     assert done.returncode == 1
     assert "PERSONAL_DATA_SECRET is not the one" in done.stderr

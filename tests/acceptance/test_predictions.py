@@ -34,7 +34,7 @@ def test_a_prediction_is_asked_for_with_curl(platform: Platform) -> None:
         ],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     body = json.loads(done.stdout)
@@ -44,7 +44,7 @@ def test_a_prediction_is_asked_for_with_curl(platform: Platform) -> None:
         ["curl", "-sS", "-f", f"{status['api']}/api/v1/health"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
     assert json.loads(health.stdout)["status"] == "healthy"
 

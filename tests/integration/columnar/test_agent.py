@@ -85,7 +85,7 @@ def test_a_worker_refuses_an_input_that_was_made_anew(pipeline: Pipeline) -> Non
     pipeline.wait_until_caught_up()
     pipeline.kill(worker)
     admin = pipeline.admin
-    admin.delete_topics([pipeline.source.name], operation_timeout=10)[pipeline.source.name].result()
+    admin.delete_topics([pipeline.source.name], operation_timeout=60)[pipeline.source.name].result()
     wanted = NewTopic(pipeline.source.name, 2, 1, config=pipeline.source.config())
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:

@@ -162,7 +162,7 @@ def test_a_server_that_is_killed_comes_back_on_its_port(settings: Settings) -> N
             lambda: [s["restarts"] for s in supervisor.describe()["servers"]] == [1, 1],
             "both restarts",
         )
-        assert supervisor.await_running(30) == []
+        assert supervisor.await_running(120) == []
         with psycopg.connect(resolved.dsn) as connection:
             connection.execute("SELECT 1")
         assert resolved.redis_url is not None

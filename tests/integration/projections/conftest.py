@@ -121,7 +121,7 @@ class Log:
         config = {**self.settings.kafka_config(), "group.id": "tests"}
         consumer = Consumer(config)
         try:
-            metadata = consumer.list_topics(topic.name, timeout=10)
+            metadata = consumer.list_topics(topic.name, timeout=60)
             return {
                 partition: end_of(consumer, TopicPartition(topic.name, partition))
                 for partition in metadata.topics[topic.name].partitions
@@ -225,7 +225,7 @@ def end_of(consumer: Consumer, place: TopicPartition) -> int:
     deadline = time.monotonic() + 60
     while True:
         try:
-            return int(consumer.get_watermark_offsets(place, timeout=10)[1])
+            return int(consumer.get_watermark_offsets(place, timeout=60)[1])
         except KafkaException as error:
             if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION:
                 raise

@@ -238,7 +238,7 @@ def test_totals_are_right_after_a_redrive_that_was_killed(house: House, horizon:
     fixed = agent.start_worker()
     for step, count in (("sent", 10), ("acknowledged", 2)):
         struck = drawer.start(step=step, count=count)
-        _, said = struck.communicate(timeout=60)
+        _, said = struck.communicate(timeout=120)
         assert struck.returncode == -9, said
     with house.projecting("seen"):
         worked = redrive(house.settings, agent.source)
@@ -283,7 +283,7 @@ def forget(house: House) -> None:
 
 
 def _until_done(job: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while True:
         try:
             job()
