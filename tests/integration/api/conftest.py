@@ -147,8 +147,8 @@ def api(api_settings: Settings) -> Iterator[Api]:
     with serving(settings, models) as url, Registry(settings.registry_config()) as registry:
         codec = Codec(registry)
         with (
-            httpx.Client(base_url=url, headers={"X-API-Key": KEY}, timeout=30) as client,
-            httpx.Client(base_url=url, timeout=30) as stranger,
+            httpx.Client(base_url=url, headers={"X-API-Key": KEY}, timeout=120) as client,
+            httpx.Client(base_url=url, timeout=120) as stranger,
         ):
             yield Api(settings, url, client, stranger, codec, models)
 
@@ -176,7 +176,7 @@ def serving(settings: Settings, models: StandInModels | None) -> Iterator[str]:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
-            thread.join(20)
+            thread.join(120)
             assert not thread.is_alive()
 
 

@@ -84,7 +84,7 @@ def test_taking_waits_for_nothing_and_batches_are_limited(monkeypatch: pytest.Mo
     class Slow(StandIn):
         def forecast(self, moments: pl.DataFrame) -> pl.DataFrame:
             batches.append(moments.height)
-            assert go.wait(20)
+            assert go.wait(60)
             return super().forecast(moments)
 
     async def run() -> None:
