@@ -26,8 +26,8 @@ from infra.embedded.stack import Servers
 from infra.processes import ProcessSpec
 from infra.settings import (
     ADDRESSES,
-    OPTIONAL_ADDRESSES,
     JWT_SECRET_FILE,
+    OPTIONAL_ADDRESSES,
     PERSONAL_DATA_SECRET_FILE,
     WEBHOOK_SECRET_FILE,
     Settings,
