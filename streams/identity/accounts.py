@@ -14,10 +14,12 @@ from __future__ import annotations
 from streams.identity.administering import Administering
 from streams.identity.forgetting import forget_account
 from streams.identity.keys import Keys
+from streams.identity.password_changes import PasswordChanges
+from streams.identity.providers import Providers
 from streams.identity.two_factor import TwoFactor
 
 
-class Accounts(TwoFactor, Administering, Keys):
+class Accounts(Providers, PasswordChanges, TwoFactor, Administering, Keys):
     """Accounts, sessions and keys; see [`Desk`][streams.identity.desk.Desk] for arguments."""
 
     async def forget(self, user_id: str, by: str | None = None) -> bool:
