@@ -119,9 +119,7 @@ def test_text_that_only_looks_like_a_sealed_value_is_sealed() -> None:
         assert isinstance(sealed, dict) and is_sealed(sealed["viewer_id"])
 
 
-def test_the_catalogue_knows_what_is_personal_and_nothing_else_is() -> (
-    None
-):
+def test_the_catalogue_knows_what_is_personal_and_nothing_else_is() -> None:
     assert ENGAGEMENT.personal == {"viewer_id": "viewer_id", "session_id": "viewer_id"}
     assert IDENTITY_EVENTS.personal == dict.fromkeys(("email", "name", "reason"), "user_id")
     found = [topic for topic in TOPICS.values() if topic.personal]
