@@ -18,7 +18,7 @@ from starlette.routing import Mount, WebSocketRoute
 from api import analyses, generation
 from api.app import create_app
 from api.commanding import connect
-from api.routes import analytics
+from api.routes import analytics, condition
 from infra.settings import Settings
 from schemas.catalogue import GENERATION_EVENTS, OUTLIER_ANALYSES, VIRALITY_PREDICTIONS
 from schemas.codec import Codec
@@ -28,7 +28,7 @@ from streams.generation.jobs.events import JobQueued
 from streams.generation.jobs.job_commands import Queue
 from streams.outliers.analyses import commands as runs
 from streams.outliers.analyses.request import AnalysisRequest
-from tests.integration.api.callers import PROVING_NOTHING, Callers, accounts_of
+from tests.integration.api.callers import PROVING_NOTHING, ROLES, Callers, accounts_of
 from tests.integration.api.conftest import Api, moment, stored
 from tests.integration.api.in_process import Answer, InProcess, started
 from tests.integration.api.stand_in import StandInModels
@@ -78,6 +78,18 @@ GROUPS: dict[str, list[tuple[str, str]]] = {
           for method in ("GET", "HEAD")),
         ("GET", V1 + "/health"),
         ("POST", V1 + "/providers/{provider}/callback"),
+        ("GET", "/account/verify-email"),
+        ("GET", "/account/reset-password"),
+        *(
+            ("POST", V1 + "/auth" + path)
+            for path in (
+                "/register", "/verify-email", "/verify-email/again", "/login", "/token", "/refresh",
+                "/password/forgot", "/password/reset",
+            )
+        ),
+        ("GET", V1 + "/auth/oidc"),
+        ("GET", V1 + "/auth/oidc/{provider}"),
+        ("GET", V1 + "/auth/oidc/{provider}/callback"),
     ],
     "read": [
         ("GET", V1 + path)
@@ -109,6 +121,26 @@ GROUPS: dict[str, list[tuple[str, str]]] = {
         ("PUT", V1 + "/config/content/patterns"),
         ("POST", V1 + "/config/content/reset"),
         ("POST", V1 + "/providers/test"),
+        ("GET", V1 + "/users"),
+        ("GET", V1 + "/users/{user_id}"),
+        ("GET", V1 + "/users/{user_id}/events"),
+        ("PUT", V1 + "/users/{user_id}/role"),
+        ("PUT", V1 + "/users/{user_id}/tier"),
+        ("POST", V1 + "/users/{user_id}/suspend"),
+        ("POST", V1 + "/users/{user_id}/reinstate"),
+    ],
+    "keys": [("GET", V1 + "/keys"), ("POST", V1 + "/keys")],
+    "key": [("DELETE", V1 + "/keys/{key_id}")],
+    "self": [
+        ("GET", V1 + "/auth/me"),
+        ("POST", V1 + "/auth/oidc/{provider}/link"),
+        *(
+            ("POST", V1 + "/auth" + path)
+            for path in (
+                "/password/change", "/2fa/setup", "/2fa/confirm", "/2fa/disable",
+                "/2fa/backup-codes", "/logout", "/logout-everywhere",
+            )
+        ),
     ],
     "ask": [
         ("POST", V1 + "/jobs"),
@@ -161,6 +193,8 @@ class World:
 
     def ask(self, caller: str, method: str, template: str, **more: str) -> Answer:
         path = template
+        if "{key_id}" in path:  # whoever may revoke it has done so
+            more["key_id"] = self.callers.key_id("owner")
         for name, value in {**self.things, **more}.items():
             path = path.replace(f"{{{name}}}", value)
         assert "{" not in path, path
@@ -184,6 +218,7 @@ def world(
         patch.setattr(generation, "SETTLE_SECONDS", 0.0)
         patch.setattr(analyses, "SETTLE_SECONDS", 0.0)
         patch.setattr(analytics, "DEFAULT_WAIT_MS", 0)
+        patch.setattr(condition, "_LOOK_SECONDS", 0.0)
         models = StandInModels()
         app = create_app(api_settings, models)
         with started(app) as running, Registry(provisioned.registry_config()) as registry:
@@ -216,7 +251,6 @@ def _things(world: World, tables: Api, owner: str, unique: Make) -> dict[str, st
         "name": "x" * 201,  # too long: YouTube is not asked
         "provider": "nobody",
         "user_id": owner,
-        "key_id": "nobody",
     }
 
 
@@ -290,6 +324,8 @@ def test_who_may(world: World, group: str, method: str, template: str, topic: st
     found = {
         caller: _outcome(world.ask(caller, method, template, topic=topic)) for caller in expected
     }
+    if "/logout" in template:
+        world.callers.log_in(*ROLES)
     if "404" not in expected.values():  # nothing is hidden here
         found = {caller: "in" if one in ("404", "ok") else one for caller, one in found.items()}
     assert found == expected
