@@ -15,6 +15,8 @@ def forget(
 ) -> None:
     """Make everything sealed for a person unreadable for good: log, tables, replays, backups.
 
+    Of a user_id, the account goes too: sessions, keys, password and what finds the address.
+
     The figures stay as they are: what was counted was done. A second time changes nothing.
     What names a person in plain (the user_id of generation jobs) is counted, not erased.
 
@@ -26,8 +28,16 @@ def forget(
         raise typer.BadParameter("name the person", param_hint="USER")
     done = forget_person(load_settings(), user)
     if json:
-        print_json({"forgotten": done.forgotten, "jobs_in_plain": done.jobs})
+        print_json(
+            {
+                "forgotten": done.forgotten,
+                "account": done.account,
+                "jobs_in_plain": done.jobs,
+            }
+        )
         return
+    if done.account:
+        say("the account is erased: nobody logs in with it again")
     if done.forgotten:
         say("the key is deleted: what was sealed for this person cannot be read again")
     else:
