@@ -130,13 +130,14 @@ def quick_hashes() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def api(
+def api_settings(
     provisioned: Settings,
     api_database: str,
     artifacts_url: str,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Api]:
-    settings = provisioned.model_copy(
+) -> Settings:
+    """Of the module's API."""
+    return provisioned.model_copy(
         update={
             "database_url": api_database,
             "artifacts_url": artifacts_url,
@@ -146,6 +147,11 @@ def api(
             "groundswell_home": tmp_path_factory.mktemp("home"),
         }
     )
+
+
+@pytest.fixture(scope="module")
+def api(api_settings: Settings) -> Iterator[Api]:
+    settings = api_settings
     models = StandInModels()
     with serving(settings, models) as url, Registry(settings.registry_config()) as registry:
         codec = Codec(registry)
