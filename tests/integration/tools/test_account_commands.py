@@ -48,7 +48,7 @@ def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Run:
     least = partial(PasswordHasher, time_cost=1, memory_cost=8, parallelism=1)
     monkeypatch.setattr(passwords, "PasswordHasher", least)
 
-    def ran(*arguments: str, input: str | None = None, fails: bool = False) -> Any:  # noqa: A002
+    def ran(*arguments: str, input: str | None = None, fails: bool = False) -> Any:
         done = CliRunner().invoke(app, [*arguments, "--json"], input=input)
         assert (done.exit_code != 0) is fails, done.output
         if fails:
