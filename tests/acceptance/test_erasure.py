@@ -187,7 +187,7 @@ def test_the_log_shows_sealed_values_unless_they_are_to_be_revealed(
 def test_forgetting_a_person_says_what_it_did_and_can_be_repeated(
     platform: Platform, people: People, forgotten: dict[str, Any]
 ) -> None:
-    assert forgotten == {"forgotten": True, "jobs_in_plain": 0}
+    assert forgotten == {"forgotten": True, "account": False, "jobs_in_plain": 0}
     again = platform.groundswell("forget", people.gone, "--json")
     assert json.loads(again.stdout)["forgotten"] is False
     nobody = platform.groundswell("forget", "a person nobody has heard of")
