@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 from fastapi.routing import iter_route_contexts
 from starlette.routing import Mount, WebSocketRoute
 
 from api import analyses, generation
+from api.access import table
 from api.app import create_app
 from api.commanding import connect
 from api.routes import analytics, condition
+from api.routes.account import Self
+from api.users import Who
 from infra.settings import Settings
 from schemas.catalogue import GENERATION_EVENTS, OUTLIER_ANALYSES, VIRALITY_PREDICTIONS
 from schemas.codec import Codec
@@ -29,11 +33,12 @@ from streams.generation.jobs.job_commands import Queue
 from streams.outliers.analyses import commands as runs
 from streams.outliers.analyses.request import AnalysisRequest
 from tests.integration.api.callers import PROVING_NOTHING, ROLES, Callers, accounts_of
-from tests.integration.api.conftest import Api, moment, stored
+from tests.integration.api.conftest import Api, moment, stored, stored_events
 from tests.integration.api.in_process import Answer, InProcess, started
 from tests.integration.api.stand_in import StandInModels
 from tests.integration.api.test_analyses import run_of, told
 from tests.integration.api.test_jobs import queued_facts, story
+from tests.integration.api.test_listening import carried
 
 Make = Callable[[str], str]
 
@@ -189,6 +194,7 @@ class World:
 
     app: InProcess
     callers: Callers
+    tables: Api
     things: dict[str, str] = field(default_factory=dict)
 
     def ask(self, caller: str, method: str, template: str, **more: str) -> Answer:
@@ -227,7 +233,7 @@ def world(
             callers = Callers(running, services, accounts)
             callers.make(unique)
             tables = Api(api_settings, "", None, None, Codec(registry), models)  # type: ignore[arg-type]
-            world = World(running, callers)
+            world = World(running, callers, tables)
             world.things = _things(world, tables, callers.ids["owner"], unique)
             yield world
             accounts.close()
@@ -337,3 +343,132 @@ def _outcome(answer: Answer) -> str:
         return str(status)
     assert status < 500 or answer.code.endswith("_UNAVAILABLE"), answer
     return "ok"
+
+
+def test_things_of_owners_are_asked_about_by_their_routes(world: World) -> None:
+    """Every route whose rule says `own` knows who asks."""
+    rules = {(method, path): rule for method, path, rule in table.rules()}
+    for context in iter_route_contexts(world.app.app.routes):
+        for method in getattr(context, "methods", None) or ():
+            if rules[method, str(context.path)].own:
+                hints = get_type_hints(context.endpoint, include_extras=True).values()
+                assert any(hint in (Who, Self) for hint in hints), (method, context.path)
+
+
+def test_nobody_asks_for_a_job_in_anothers_name(world: World) -> None:
+    owner, user = world.callers.ids["owner"], world.callers.ids["user"]
+    wish = {"userId": owner, "prompt": "A sunset"}
+    for caller, status in (("user", 403), ("moderator", 403), ("owner", 201), ("admin", 201)):
+        answer = world.app.ask("POST", f"{V1}/jobs", world.callers.headers[caller], wish)
+        assert answer.status == status, caller
+    own = {**world.callers.headers["user"], "X-User-ID": user}
+    assert world.app.ask("POST", f"{V1}/jobs", own, {**wish, "userId": user}).status == 201
+
+
+def test_only_administrators_and_the_installations_key_name_a_user(world: World) -> None:
+    owner, user = world.callers.ids["owner"], world.callers.ids["user"]
+    path = f"{V1}/predictions/{world.things['prediction_id']}"
+
+    def outcome(caller: str, named: str) -> int:
+        headers = {**world.callers.headers[caller], "X-User-ID": named}
+        return world.app.ask("GET", path, headers).status
+
+    for caller in ("installation", "admin", "admin's key"):
+        assert (outcome(caller, owner), outcome(caller, user)) == (200, 404), caller
+    for caller in ("page", "moderator", "admin's reading key", "reading key", "user"):
+        own = caller == "reading key"  # the owner's
+        assert outcome(caller, owner) == (200 if own else 403), caller
+        assert outcome(caller, "usr_nobody") == 403, caller
+
+
+def test_lists_have_ones_own(world: World) -> None:
+    def lists(caller: str) -> list[bool]:
+        """Whether the owner's things are in the lists."""
+        headers, things = world.callers.headers[caller], world.things
+        asked = (
+            ("/videos?origin=generated&limit=100", things["video_id"]),
+            ("/jobs?take=100", things["video_id"]),
+            (f"/jobs?userId={world.callers.ids['owner']}", things["video_id"]),
+            ("/predictions", things["prediction_id"]),
+            ("/outlier/list", things["analysis_id"]),
+        )
+        return [
+            thing in world.app.ask("GET", V1 + path, headers).body.decode() for path, thing in asked
+        ]
+
+    for caller in ("owner", "moderator", "admin", "installation", "page", "reading key"):
+        assert lists(caller) == [True] * 5, caller
+    for caller in ("user", "creator"):
+        assert lists(caller) == [False] * 5, caller
+    empty = world.app.ask("GET", f"{V1}/jobs/stats", world.callers.headers["creator"]).body
+    assert json.loads(empty)["total"] == 0
+
+
+@pytest.mark.parametrize(
+    ("caller", "code"),
+    [
+        ("none", "UNAUTHORIZED"),
+        ("expired token", "TOKEN_EXPIRED"),
+        ("foreign token", "INVALID_TOKEN"),
+        ("unsigned token", "INVALID_TOKEN"),
+        ("token for others", "INVALID_TOKEN"),
+        ("token of an ended session", "SESSION_ENDED"),
+        ("revoked key", "INVALID_KEY"),
+        ("foreign key", "INVALID_KEY"),
+    ],
+)
+def test_a_refusal_says_why_and_how_to_ask(world: World, caller: str, code: str) -> None:
+    answer = world.ask(caller, "GET", f"{V1}/channels")
+    assert answer.code == code
+    assert answer.headers["www-authenticate"].startswith('Bearer realm="groundswell"')
+    # Before the body is read, and whether there is such an address or not.
+    sent = world.callers.headers[caller]
+    assert world.app.ask("POST", f"{V1}/jobs", sent, {"no": "job"}).code == code
+    assert world.app.ask("GET", f"{V1}/no/such/address", sent).code == code
+
+
+def test_a_websocket_takes_keys_and_tokens_as_names_of_subprotocols(world: World) -> None:
+    url = f"{V1}/outlier/ws/{world.things['analysis_id']}"
+
+    def closes(credential: str, user: str | None = None) -> int:
+        names = ["groundswell", f"groundswell.key.{carried(credential)}"]
+        names += [] if user is None else [f"groundswell.user.{carried(user)}"]
+        return world.app.ask("WS", url, {"sec-websocket-protocol": ", ".join(names)}).status
+
+    def credential(caller: str) -> str:
+        (sent,) = world.callers.headers[caller].values()
+        return sent.removeprefix("Bearer ")
+
+    owner = world.callers.ids["owner"]
+    for caller in ("owner", "moderator", "reading key", "installation"):
+        assert closes(credential(caller)) == 101, caller
+    assert closes(credential("installation"), owner) == 101
+    assert closes(credential("user")) == 4404
+    assert closes(credential("user"), owner) == 4403
+    assert closes(credential("publishing key")) == 4403
+    assert closes(credential("expired token")) == 4401
+    assert closes(credential("revoked key")) == 4401
+
+
+def test_the_same_idempotency_key_of_two_users_makes_two_events(world: World) -> None:
+    event = {"video_id": "v", "channel_id": "c", "viewer_id": "u", "kind": "view"}
+    ids = set()
+    for caller in ("owner", "creator"):
+        key = {**world.callers.headers[caller], "Idempotency-Key": "the same"}
+        answer = world.app.ask("POST", f"{V1}/events/engagement.events.v1", key, event)
+        assert answer.status == 202, answer
+        position = answer.headers["x-event-position"]
+        ids |= {one["event_id"] for one in stored_events(world.tables, position)}
+    assert len(ids) == 2
+
+
+def test_the_description_says_who_may(world: World) -> None:
+    paths = json.loads(world.ask("none", "GET", "/openapi.json").body)["paths"]
+    assert paths["/health"]["get"]["security"] == []
+    assert paths[V1 + "/jobs"]["post"]["x-access"] == {
+        "role": "user", "scope": "publish:generation.requests.v1", "own": True
+    }  # fmt: skip
+    for path, operations in paths.items():
+        for method, operation in operations.items():
+            closed = _outcome(world.ask("none", method.upper(), path)) == "401"
+            assert bool(operation["security"]) == closed, (method, path)
