@@ -16,10 +16,12 @@ from streams.identity.administering import Administering
 from streams.identity.finding import Finding
 from streams.identity.forgetting import forget_account
 from streams.identity.keys import Keys
+from streams.identity.password_changes import PasswordChanges
+from streams.identity.providers import Providers
 from streams.identity.two_factor import TwoFactor
 
 
-class Accounts(TwoFactor, Administering, Keys, Finding):
+class Accounts(Providers, PasswordChanges, TwoFactor, Administering, Keys, Finding):
     """Accounts, sessions and keys; see [`Desk`][streams.identity.desk.Desk] for arguments."""
 
     async def forget(self, user_id: str, by: str | None = None) -> bool:

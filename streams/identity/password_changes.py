@@ -6,11 +6,12 @@ from streams.identity import rows
 from streams.identity.commands import ChangePassword
 from streams.identity.desk import EMAIL, random_token, token_hash
 from streams.identity.errors import TokenRefused, UnknownAccount
-from streams.identity.logging_in import LoggingIn
 from streams.identity.passwords import check
+from streams.identity.proving import Proving
+from streams.identity.registering import Registering
 
 
-class PasswordChanges(LoggingIn):
+class PasswordChanges(Registering, Proving):
     """Changes passwords; each change ends every session."""
 
     async def change_password(self, user_id: str, old: str, new: str) -> None:

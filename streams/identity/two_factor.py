@@ -11,10 +11,10 @@ from streams.identity.answers import TotpOffer
 from streams.identity.commands import DisableTwoFactor, EnableTwoFactor, MakeBackupCodes
 from streams.identity.desk import EMAIL, TOTP
 from streams.identity.errors import LoginRefused
-from streams.identity.password_changes import PasswordChanges
+from streams.identity.proving import Proving
 
 
-class TwoFactor(PasswordChanges):
+class TwoFactor(Proving):
     """Turns the second factor on and off."""
 
     async def begin_totp(self, user_id: str) -> TotpOffer:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.avro_types import frame_schema
-from schemas.catalogue import ENGAGEMENT, TOPICS
+from schemas.catalogue import ENGAGEMENT, IDENTITY_EVENTS, TOPICS
 from schemas.codec import Codec
 from schemas.errors import InvalidEventError
 from schemas.personal.errors import NoSealerError, TamperedError
@@ -119,9 +119,11 @@ def test_text_that_only_looks_like_a_sealed_value_is_sealed() -> None:
         assert isinstance(sealed, dict) and is_sealed(sealed["viewer_id"])
 
 
-def test_the_catalogue_knows_what_is_personal_in_engagement_and_nothing_else_is() -> None:
+def test_the_catalogue_knows_what_is_personal_and_nothing_else_is() -> None:
     assert ENGAGEMENT.personal == {"viewer_id": "viewer_id", "session_id": "viewer_id"}
-    assert [topic.name for topic in TOPICS.values() if topic.personal] == [ENGAGEMENT.name]
+    assert IDENTITY_EVENTS.personal == dict.fromkeys(("email", "name", "reason"), "user_id")
+    found = [topic for topic in TOPICS.values() if topic.personal]
+    assert found == [ENGAGEMENT, IDENTITY_EVENTS]
 
 
 def test_any_schema_can_mark_fields_and_name_whose_they_are(tmp_path: Path) -> None:
