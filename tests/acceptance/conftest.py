@@ -23,6 +23,7 @@ CLI = Path(sys.executable).with_name("groundswell")
 class Platform:
     home: Path
     api: httpx.Client
+    first_words: str = ""  # what its first start said on stderr
 
     def groundswell(self, *arguments: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
         """Run the command line as a user would, in another terminal."""
@@ -78,7 +79,7 @@ def environment(home: Path) -> dict[str, str]:
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     home = tmp_path_factory.mktemp("platform")
     platform = Platform(home, httpx.Client())
-    platform.groundswell("up", "--detach")
+    platform.first_words = platform.groundswell("up", "--detach").stderr
     try:
         status = platform.status()
         with httpx.Client(
