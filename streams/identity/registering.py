@@ -56,7 +56,10 @@ class Registering(Desk):
     async def ask_verification(self, email: str) -> str | None:
         """A new token for the verification e-mail; None where there is nothing to verify."""
         user_id = await self._user_of(email)
-        if user_id is None or (await self._look(user_id)).verified:
+        try:
+            if user_id is None or (await self._look(user_id)).verified:
+                return None
+        except UnknownAccount:  # forgotten just now
             return None
         token, hashed = random_token()
         async with self._pool.connection() as conn:

@@ -50,7 +50,8 @@ DELETE FROM identity_passwords WHERE user_id = %(user_id)s
 -- name: set_token
 -- One of a kind: an earlier e-mail's token is void.
 INSERT INTO identity_tokens (hash, user_id, purpose, expires_at)
-VALUES (%(hash)s, %(user_id)s, %(purpose)s, %(expires_at)s)
+SELECT %(hash)s, user_id, %(purpose)s, %(expires_at)s
+FROM identity_users WHERE user_id = %(user_id)s
 ON CONFLICT (user_id, purpose) DO UPDATE
 SET hash = excluded.hash, expires_at = excluded.expires_at
 

@@ -23,7 +23,7 @@ def events(dsn: str) -> int:
     return int(row[0])
 
 
-@pytest.mark.parametrize("rounds", [1, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rounds", [1, pytest.param(8, marks=pytest.mark.slow)])
 def test_whoever_is_killed_leaves_events_and_rows_that_agree(tables: str, rounds: int) -> None:
     chance = random.Random(rounds)
     for _ in range(rounds):

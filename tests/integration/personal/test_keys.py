@@ -44,6 +44,14 @@ def test_a_person_has_one_key_and_every_process_finds_it(database: str, keys: Pe
     assert len(rows(database)) == 3
 
 
+def test_each_purpose_has_a_key_that_outlives_the_secret(database: str, keys: PersonKeys) -> None:
+    mine = keys.derived(b"mail")
+    assert len(mine) == 32
+    assert keys.derived(b"post") != mine
+    with PersonKeys(database, ["another secret, which is long enough too", SECRET]) as changed_to:
+        assert changed_to.derived(b"mail") == mine
+
+
 def test_batches_of_any_size_are_asked_for_at_once(keys: PersonKeys) -> None:
     persons = [f"person {number}" for number in range(45_000)]
     made = keys.of(persons)
