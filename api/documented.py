@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from api.access.rules import READING, Publishing, Rule
 from api.access.table import rules
 from api.security import COOKIE
+from streams.identity import scopes
 
 _KEY, _TOKEN, _OAUTH, _PAGE = "APIKeyHeader", "HTTPBearer", "OAuth2Password", "DashboardSession"
 _SCHEMES = {
@@ -61,7 +62,7 @@ def _said(method: str, rule: Rule) -> dict[str, Any]:
     if rule.role is None:
         return {"security": []}
     schemes = [_TOKEN, _OAUTH] if rule.person else [_KEY, _TOKEN, _OAUTH]
-    if method in READING and not rule.person:
+    if method in READING and rule.scope == scopes.READ:
         schemes.append(_PAGE)
     scope = "publish:{topic}" if isinstance(rule, Publishing) else rule.scope
     return {

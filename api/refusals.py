@@ -11,7 +11,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 from api.access.rules import CHALLENGE
-from api.errors import ApiError, unavailable
+from api.errors import ApiError, ErrorEnvelope, unavailable
 from api.oidc.errors import NotVouchedError, OidcError, ProviderAwayError
 from streams.decisions.decider import Refused
 from streams.identity import errors as identity
@@ -23,6 +23,16 @@ _STATUS_OF_RULES = {
     "tier_above_owner": _FORBIDDEN,
     "own_account": _FORBIDDEN,
     "suspended": _FORBIDDEN,
+}
+
+
+# What routes of accounts answer besides what all do, for the API's description.
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    409: {"model": ErrorEnvelope, "description": "The account is not in a state for that."},
+    423: {
+        "model": ErrorEnvelope,
+        "description": "Too many attempts failed; Retry-After says how long nothing is tried.",
+    },
 }
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import psycopg
 
+from infra.accounts import asked
 from infra.settings import Settings
 from schemas.personal.keys import PersonKeys
 from schemas.sql import beside
@@ -29,6 +30,24 @@ class Forgotten:
     forgotten: bool
     jobs: int
     account: bool
+
+
+def forget_named(settings: Settings, name: str) -> Forgotten:
+    """As `forget_person`, and by an e-mail address: the account that has it goes, and so does what
+    producers sent under the address as an id.
+
+    Raises: as `forget_person`.
+    """
+    done = [forget_person(settings, name)]
+    if "@" in name:
+        user_id = asked(settings, lambda accounts: accounts.user_of(name))
+        if user_id is not None:
+            done.append(forget_person(settings, user_id))
+    return Forgotten(
+        forgotten=any(one.forgotten for one in done),
+        jobs=sum(one.jobs for one in done),
+        account=any(one.account for one in done),
+    )
 
 
 def forget_person(settings: Settings, person: str) -> Forgotten:

@@ -27,6 +27,14 @@ class Found(NamedTuple):
     params: dict[str, str]
 
 
+class _Way(NamedTuple):
+    """An address: how it begins, which is quick to see, its whole pattern, and its rule."""
+
+    beginning: str
+    pattern: re.Pattern[str]
+    rule: Rule
+
+
 class Guide:
     """Knows the rule of every route.
 
@@ -46,16 +54,16 @@ class Guide:
             Counter((method, path) for method, path, _ in found),
         )
         by_address = {(method, path): rule for method, path, rule in rows}
-        self._mounted = [(pattern, by_address[ANY, path]) for m, path, pattern in found if m == ANY]
+        ways = [
+            (method, _Way(path.partition("{")[0], pattern, by_address[method, path]))
+            for method, path, pattern in found
+        ]
+        self._mounted = [way for own, way in ways if own == ANY]
         self._by_method = {
-            method: [
-                (pattern, by_address[own, path])
-                for own, path, pattern in found
-                if own in (method, ANY)
-            ]
-            for method in {own for own, _, _ in found}
+            method: [way for own, way in ways if own in (method, ANY)]
+            for method in {own for own, _ in ways}
         }
-        self._open = [pattern for m, path, pattern in found if by_address[m, path].role is None]
+        self._open = [way for _, way in ways if way.rule.role is None]
 
     def find(self, scope: Scope) -> Found | None:
         """The rule of the route that the router will choose; None where it will choose none.
@@ -64,13 +72,17 @@ class Guide:
         """
         path = get_route_path(scope)
         method = WEBSOCKET if scope["type"] == "websocket" else scope["method"]
-        for pattern, rule in self._by_method.get(method, self._mounted):
-            match = pattern.match(path)
-            if match is not None:
-                return Found(rule, match.groupdict())
-        if any(pattern.match(path) for pattern in self._open):
+        found = _first(self._by_method.get(method, self._mounted), path)
+        if found is None and _first(self._open, path) is not None:
             return Found(OPEN, {})
-        return None
+        return found
+
+
+def _first(ways: Sequence[_Way], path: str) -> Found | None:
+    for beginning, pattern, rule in ways:
+        if path.startswith(beginning) and (match := pattern.match(path)) is not None:
+            return Found(rule, match.groupdict())
+    return None
 
 
 def _routes(routes: Sequence[BaseRoute]) -> Iterator[tuple[str, str, re.Pattern[str]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from email.message import EmailMessage
 from typing import Self
 
@@ -16,6 +16,7 @@ from api.mail.smtp import SmtpServer
 from infra.settings import Settings
 
 PAUSES_SECONDS = (2.0, 10.0, 60.0)  # before the second try and those after it
+CLOSE_SECONDS = 2.0  # that an end waits for mail that is being handed over
 MOST_WAITING = 1_000  # messages in memory; more come where a mail server hangs under an attack
 CARRIERS = 2  # messages on their way at once
 
@@ -43,7 +44,8 @@ class Postman:
         self._outbox = outbox
         self._pauses = pauses
         self._ends = threading.Event()
-        self._room = threading.BoundedSemaphore(MOST_WAITING)
+        self._lock = threading.Lock()
+        self._carried: dict[int, tuple[EmailMessage, Future[None]]] = {}
         self._threads = ThreadPoolExecutor(CARRIERS, "mail")
 
     @classmethod
@@ -55,26 +57,30 @@ class Postman:
 
     def send(self, message: EmailMessage) -> None:
         """Take a message; this does not wait for anybody."""
-        if not self._room.acquire(blocking=False):
-            log.error("mail was dropped: too much of it waits for the mail server")
-            return
-        self._threads.submit(self._carry, message)
+        with self._lock:
+            if len(self._carried) < MOST_WAITING:
+                carried = self._threads.submit(self._carry, message)
+                self._carried[id(message)] = (message, carried)
+                return
+        log.error("mail was dropped: too much of it waits for the mail server")
 
     def close(self) -> None:
-        """Let what is on its way end; the rest goes into the outbox."""
+        """Let what is being handed over end, for a moment; the rest goes into the outbox."""
         self._ends.set()
-        self._threads.shutdown(wait=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        with self._lock:
+            left = list(self._carried.values())
+        wait([carried for _, carried in left if not carried.cancelled()], CLOSE_SECONDS)
+        for message, _ in left:
+            self._keep(message, "the process ended")
 
     def _carry(self, message: EmailMessage) -> None:
-        try:
-            if self._deliver is None:
-                self._put(message, "mail is in the outbox: SMTP_URL is not set")
-            elif (why := self._tried(self._deliver, message)) is not None:
-                self._put(message, "mail could not be sent; it is in the outbox", why=why)
-        except Exception as error:  # a thread of an executor would keep it to itself
-            log.error("mail is lost", error=type(error).__name__, why=str(error))
-        finally:
-            self._room.release()
+        if self._deliver is None:
+            self._keep(message)
+        elif (why := self._tried(self._deliver, message)) is not None:
+            self._keep(message, why)
+        else:
+            self._is_mine(message)
 
     def _tried(self, deliver: Callable[[EmailMessage], None], message: EmailMessage) -> str | None:
         """Why it could not be delivered; None when it was."""
@@ -89,12 +95,27 @@ class Postman:
                 if error.final:
                     return why
                 log.warning("mail was not taken", why=why)
+            except Exception as error:  # its text may name the person
+                return type(error).__name__
             else:
                 return None
             self._ends.wait(pause)
         return why
 
-    def _put(self, message: EmailMessage, said: str, **facts: str) -> None:
-        path = self._outbox.put(message)
-        tell = log.warning if facts else log.info
-        tell(said, path=str(path), **facts)
+    def _keep(self, message: EmailMessage, why: str | None = None) -> None:
+        """Put a message into the outbox, unless somebody has seen to it already."""
+        if not self._is_mine(message):
+            return
+        try:
+            path = str(self._outbox.put(message))
+        except OSError as error:
+            log.error("mail is lost", error=type(error).__name__, why=str(error))
+            return
+        if why is None:
+            log.info("mail is in the outbox: SMTP_URL is not set", path=path)
+        else:
+            log.warning("mail could not be sent; it is in the outbox", path=path, why=why)
+
+    def _is_mine(self, message: EmailMessage) -> bool:
+        with self._lock:
+            return self._carried.pop(id(message), None) is not None

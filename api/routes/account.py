@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from api.refusals import Refusing, login_refused
+from api.refusals import REFUSALS, Refusing, login_refused
 from api.routes import V1
 from api.services import Here
 from api.shapes.accounts import (
@@ -27,7 +27,7 @@ from streams.identity.answers import AccountFacts
 from streams.identity.emails import folded
 from streams.identity.errors import LoginRefused
 
-router = APIRouter(prefix=f"{V1}/auth", tags=["accounts"], route_class=Refusing)
+router = APIRouter(prefix=f"{V1}/auth", tags=["accounts"], route_class=Refusing, responses=REFUSALS)
 
 
 async def holder(request: Request) -> tuple[str, str]:

@@ -6,13 +6,13 @@ from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request, Response
 
-from api.errors import ApiError
-from api.refusals import Refusing, misfit
+from api.errors import ApiError, ErrorEnvelope
+from api.refusals import REFUSALS, Refusing, misfit
 from api.routes import V1
 from api.services import Here
 from api.shapes.accounts import (
+    LONGEST_CODE,
     LONGEST_EMAIL,
-    LONGEST_PASSWORD,
     Accepted,
     EmailNamed,
     Login,
@@ -25,13 +25,14 @@ from api.shapes.accounts import (
 from api.steady import steady
 from streams.identity.answers import Session
 from streams.identity.emails import folded
+from streams.identity.passwords import LONGEST as LONGEST_PASSWORD
 
-router = APIRouter(prefix=f"{V1}/auth", tags=["accounts"], route_class=Refusing)
+router = APIRouter(prefix=f"{V1}/auth", tags=["accounts"], route_class=Refusing, responses=REFUSALS)
 
 FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 20
 _CHECK_MAIL = Accepted(message="if that can be done, there is mail at this address soon")
-_LONGEST = {"username": LONGEST_EMAIL, "password": LONGEST_PASSWORD, "code": 40}
+_LONGEST = {"username": LONGEST_EMAIL, "password": LONGEST_PASSWORD, "code": LONGEST_CODE}
 _FORM_SHAPE = {
     "requestBody": {
         "required": True,
@@ -42,9 +43,23 @@ _FORM_SHAPE = {
                     "required": ["username", "password"],
                     "properties": {
                         "grant_type": {"type": "string", "enum": ["password"]},
-                        "username": {"type": "string", "description": "The e-mail address."},
-                        "password": {"type": "string", "format": "password"},
-                        "code": {"type": "string", "description": "Where a second factor is on."},
+                        "username": {
+                            "type": "string",
+                            "format": "email",
+                            "minLength": 1,
+                            "maxLength": LONGEST_EMAIL,
+                        },
+                        "password": {
+                            "type": "string",
+                            "format": "password",
+                            "minLength": 1,
+                            "maxLength": LONGEST_PASSWORD,
+                        },
+                        "code": {
+                            "type": "string",
+                            "maxLength": LONGEST_CODE,
+                            "description": "Where a second factor is on.",
+                        },
                     },
                 }
             }
@@ -92,7 +107,12 @@ async def login(body: Login, here: Here, response: Response) -> SessionTokens:
     return shown(session, response)
 
 
-@router.post("/token", summary="Log in, as OAuth 2 has it", openapi_extra=_FORM_SHAPE)
+@router.post(
+    "/token",
+    summary="Log in, as OAuth 2 has it",
+    openapi_extra=_FORM_SHAPE,
+    responses={415: {"model": ErrorEnvelope, "description": "It is no form."}},
+)
 async def token(request: Request, here: Here, response: Response) -> SessionTokens:
     """As `login`, for clients that send the form of RFC 6749, 4.3, such as the page at /docs."""
     form = await _form_of(request)

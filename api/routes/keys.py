@@ -5,13 +5,13 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from api.errors import not_found
-from api.refusals import Refusing, misfit
+from api.refusals import REFUSALS, Refusing, misfit
 from api.routes import V1
 from api.services import Here
 from api.shapes.administration import Key, KeyList, KeyWish, NewKey
 from api.users import Asker, Who
 
-router = APIRouter(prefix=f"{V1}/keys", tags=["keys"], route_class=Refusing)
+router = APIRouter(prefix=f"{V1}/keys", tags=["keys"], route_class=Refusing, responses=REFUSALS)
 
 
 @router.post("", status_code=201, summary="Issue a key")

@@ -7,14 +7,16 @@ from fastapi.responses import RedirectResponse
 
 from api.errors import not_found
 from api.oidc.provider import Provider
-from api.refusals import Refusing
+from api.refusals import REFUSALS, Refusing
 from api.routes import V1
 from api.routes.account import Self
 from api.routes.auth import shown
 from api.services import Here, Services
 from api.shapes.accounts import ProviderList, SessionTokens, WayThere
 
-router = APIRouter(prefix=f"{V1}/auth/oidc", tags=["accounts"], route_class=Refusing)
+router = APIRouter(
+    prefix=f"{V1}/auth/oidc", tags=["accounts"], route_class=Refusing, responses=REFUSALS
+)
 
 _JOINS = "joins"  # what a journey keeps of a user who wants to join an account at the provider
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from api.errors import not_found
-from api.refusals import Refusing
+from api.refusals import REFUSALS, Refusing
 from api.routes import V1
 from api.routes.account import account_of
 from api.services import Here, Services
@@ -25,7 +25,7 @@ from api.users import principal_of
 from streams.identity.errors import UnknownAccount
 from streams.identity.roles import Role
 
-router = APIRouter(prefix=f"{V1}/users", tags=["users"], route_class=Refusing)
+router = APIRouter(prefix=f"{V1}/users", tags=["users"], route_class=Refusing, responses=REFUSALS)
 
 _BY_AGE = Keyset("users", created_at=instant, user_id=str)
 

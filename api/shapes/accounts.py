@@ -7,17 +7,26 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from streams.identity.passwords import LONGEST as LONGEST_PASSWORD
 from streams.identity.roles import Role
+from streams.identity.rules import RULES
 from streams.identity.tiers import Tier
 
 LONGEST_EMAIL = 320  # characters: 64 @ 255
-LONGEST_PASSWORD = 1_024  # hashing takes what it gets
+LONGEST_CODE = 40  # characters, with blanks
 
-Email = Annotated[str, StringConstraints(min_length=3, max_length=LONGEST_EMAIL)]
+Email = Annotated[
+    str,
+    StringConstraints(min_length=3, max_length=LONGEST_EMAIL),
+    Field(json_schema_extra={"format": "email"}),
+]
 Password = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_PASSWORD)]
+NewPassword = Annotated[
+    str, StringConstraints(min_length=RULES.shortest_password, max_length=LONGEST_PASSWORD)
+]
 Code = Annotated[
     str,
-    StringConstraints(min_length=6, max_length=40),
+    StringConstraints(min_length=6, max_length=LONGEST_CODE),
     Field(description="Six digits of the authenticator, or a backup code."),
 ]
 Token = Annotated[str, StringConstraints(min_length=1, max_length=500)]
@@ -33,7 +42,7 @@ class Registration(Sent):
     """A wish for an account."""
 
     email: Email
-    password: Password
+    password: NewPassword
     name: str | None = Field(None, min_length=1, max_length=200)
 
 
@@ -67,14 +76,14 @@ class PasswordChange(Sent):
     """Another password."""
 
     current_password: Password
-    new_password: Password
+    new_password: NewPassword
 
 
 class PasswordReset(Sent):
     """Another password, by the code of an e-mail."""
 
     token: Token
-    password: Password
+    password: NewPassword
 
 
 class CodeSent(Sent):

@@ -14,6 +14,7 @@ from infra.cli import (
     expire,
     forget,
     ingest,
+    keys,
     models,
     policy,
     rebuild,
@@ -24,6 +25,7 @@ from infra.cli import (
     topics,
     train,
     up,
+    users,
     youtube,
 )
 
@@ -53,6 +55,8 @@ app.add_typer(models.app, name="models")
 app.add_typer(channels.app, name="channels")
 app.add_typer(policy.app, name="policy")
 app.add_typer(youtube.app, name="youtube")
+app.add_typer(users.app, name="users")
+app.add_typer(keys.app, name="keys")
 app.command("expire")(expire.expire)
 app.command("forget")(forget.forget)
 app.command("bench")(bench.bench)

@@ -33,6 +33,7 @@ CLI = Path(sys.executable).with_name("groundswell")
 class Platform:
     home: Path
     api: httpx.Client
+    first_words: str = ""  # what its first start said on stderr
 
     def groundswell(self, *arguments: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
         """Run the command line as a user would, in another terminal."""
@@ -116,7 +117,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """One for these tests; those of other rooms need its memory and its share of the machine."""
     home = tmp_path_factory.mktemp("platform")
     platform = Platform(home, httpx.Client())
-    platform.groundswell("up", "--detach")
+    platform.first_words = platform.groundswell("up", "--detach").stderr
     try:
         status = platform.facts()
         with httpx.Client(

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import httpx
 import psycopg
 import pytest
 import uvicorn
+from argon2 import PasswordHasher
 from confluent_kafka import Consumer, TopicPartition
 from psycopg import sql
 from pydantic import SecretStr
@@ -34,6 +36,7 @@ from schemas.publisher import Position
 from schemas.registry import Registry
 from schemas.topic import Topic
 from streams.generation.schema import prepare
+from streams.identity import passwords
 from streams.identity.schema import prepare as prepare_accounts
 from tests.integration.api.stand_in import StandInModels
 
@@ -115,6 +118,15 @@ def api_database(stack: dict[str, Any], unique: Callable[[str], str]) -> Iterato
 def artifacts_url(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Where the module's API has its files."""
     return tmp_path_factory.mktemp("artifacts").as_uri()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_hashes() -> Iterator[None]:
+    """Argon2id with as little work as it takes: what is tested here is not how hard it is."""
+    least = partial(PasswordHasher, time_cost=1, memory_cost=8, parallelism=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "PasswordHasher", least)
+        yield
 
 
 @pytest.fixture(scope="module")

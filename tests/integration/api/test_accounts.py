@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from api import steady
-from tests.integration.api.conftest import Api
+from tests.fix_mail import OnAnyPort
+from tests.integration.api.conftest import Api, serving
 from tests.integration.api.people import (
     PASSWORD,
     Person,
@@ -293,6 +298,41 @@ def test_the_pages_of_mail_run_nothing_but_their_own_script(api: Api, page: str)
         in answer.text
     )
     assert api.stranger.get("/static/account.js").status_code == 200
+
+
+def test_a_mail_server_that_hangs_holds_up_no_answer(api: Api) -> None:
+    taken, goes_on = threading.Event(), threading.Event()
+    texts: list[bytes] = []
+
+    class Slow:
+        async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+            assert await asyncio.to_thread(goes_on.wait, 60)
+            texts.append(envelope.content)
+            taken.set()
+            return "250 OK"
+
+    controller = OnAnyPort(Slow(), hostname="127.0.0.1", port=0)
+    controller.start()
+    try:
+        smtp = SecretStr(f"smtp://127.0.0.1:{controller.port}")
+        settings = api.settings.model_copy(update={"smtp_url": smtp, "public_url": "https://v.org"})
+        with serving(settings, api.models) as url:
+            to = address()
+            asked = httpx.post(
+                f"{url}{AUTH}/register", json={"email": to, "password": PASSWORD}, timeout=60
+            )
+            assert asked.status_code == 202
+            assert not taken.is_set()  # answered while the mail server had not
+            goes_on.set()
+            assert taken.wait(60)
+    finally:
+        goes_on.set()
+        controller.stop()
+    [text] = texts
+    assert f"To: {to}".encode() in text
+    code = re.search(rb"https://v.org/account/verify-email#([\w-]{43})\r\n", text)
+    assert code is not None
+    assert post(api, "/verify-email", token=code[1].decode()).status_code == 200
 
 
 def test_an_answer_that_hides_how_long_it_took(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

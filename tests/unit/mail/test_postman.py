@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from api.mail import postman as postman_module
 from api.mail.errors import DeliveryError
 from api.mail.letters import Letters
 from api.mail.outbox import Outbox
@@ -105,6 +106,47 @@ def test_an_end_does_not_wait_for_a_pause_and_loses_nothing(tmp_path: Path) -> N
     assert tried.wait(60)
     postman.close()
     assert len(lying_in(outbox)) == 5
+
+
+def test_an_end_does_not_wait_for_a_server_that_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postman_module, "CLOSE_SECONDS", 0.05)
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def deliver(message: EmailMessage) -> None:
+        begun.set()
+        assert goes_on.wait(60)
+
+    outbox = Outbox(tmp_path)
+    postman = Postman(deliver, outbox)
+    for _ in range(4):
+        postman.send(letter())
+    assert begun.wait(60)
+    postman.close()
+    assert len(lying_in(outbox)) == 4
+    goes_on.set()
+
+
+def test_mail_that_nobody_takes_does_not_fill_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postman_module, "MOST_WAITING", 3)
+    monkeypatch.setattr(postman_module, "CLOSE_SECONDS", 0.05)
+    goes_on = threading.Event()
+
+    def deliver(message: EmailMessage) -> None:
+        assert goes_on.wait(60)
+
+    outbox = Outbox(tmp_path)
+    with capture_logs() as logs:
+        postman = Postman(deliver, outbox)
+        for _ in range(5):
+            postman.send(letter())
+        postman.close()
+    goes_on.set()
+    assert len(lying_in(outbox)) == 3
+    assert [entry["log_level"] for entry in logs].count("error") == 2
 
 
 def test_a_full_disk_is_told(tmp_path: Path) -> None:

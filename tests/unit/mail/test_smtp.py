@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -20,6 +19,7 @@ from cryptography.x509.oid import NameOID
 from api.mail.errors import DeliveryError
 from api.mail.letters import Letters
 from api.mail.smtp import SmtpServer
+from tests.fix_mail import OnAnyPort
 
 LETTERS = Letters("Groundswell <no-reply@example.org>", "https://example.org")
 LETTER = LETTERS.reset("anna@example.org", "a-token")
@@ -44,15 +44,6 @@ class Box:
     async def handle_DATA(self, server: Any, session: Any, envelope: Envelope) -> str:
         self.envelopes.append(envelope)
         return self.answer
-
-
-class OnAnyPort(Controller):
-    """Looks for its first client's port once it has one."""
-
-    def _trigger_server(self) -> None:
-        assert self.server is not None
-        self.port = self.server.sockets[0].getsockname()[1]
-        super()._trigger_server()
 
 
 @contextmanager
