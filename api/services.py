@@ -51,7 +51,7 @@ ASK_SECONDS = 1.8  # of Kafka: under the time that a health check has
 SOURCE = "/groundswell/api"  # ce_source of what comes in here
 YOUTUBE_PURPOSE = "api"  # on whose account its units go
 YOUTUBE_TRIES = 2  # somebody waits
-QUICK_SECONDS = 0.5
+QUICK_SECONDS = 2.0
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Pages of lists.
 
 Offsets are for people who turn pages; what is added or removed meanwhile shifts them. A cursor is
-the sort key of the last item that was seen: the next page begins behind it, whatever happened before.
+the sort key of the last item that was seen: the next page begins behind it, whatever came before.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Keyset:
         columns: of the list's rows, in the order of the sort, each with what reads its text.
     """
 
-    def __init__(self, name: str, **columns: Callable[[str], Any]) -> None:
+    def __init__(self, name: str, /, **columns: Callable[[str], Any]) -> None:
         self._name = name
         self._columns = columns
 
