@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from api.once.header import DESCRIBED
 from api.security import is_guarded
 
 _SCHEMES = {
@@ -28,6 +29,16 @@ class Documented(FastAPI):
             found.setdefault("components", {})["securitySchemes"] = _SCHEMES
             for path, operations in found["paths"].items():
                 if is_guarded(path):
-                    for operation in operations.values():
+                    for method, operation in operations.items():
                         operation["security"] = [{name: []} for name in _SCHEMES]
+                        if method == "post":
+                            _may_be_repeated(operation)
         return super().openapi()
+
+
+def _may_be_repeated(operation: dict[str, Any]) -> None:
+    """Say that it takes an Idempotency-Key, where the route does not say so itself."""
+    parameters = operation.setdefault("parameters", [])
+    names = {parameter.get("name", "").lower() for parameter in parameters}
+    if DESCRIBED["name"].lower() not in names:
+        parameters.append(DESCRIBED)

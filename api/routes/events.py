@@ -6,9 +6,10 @@ import datetime as dt
 import uuid
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Header, Response
+from fastapi import APIRouter, Body, Response
 
 from api.errors import ApiError
+from api.once.header import IdempotencyKey
 from api.routes import V1
 from api.services import Here
 from api.shapes.events import Placed, Published, Rejected
@@ -80,7 +81,7 @@ async def publish(
     here: Here,
     response: Response,
     body: Annotated[Any, Body(examples=[_EXAMPLE, [_EXAMPLE, _EXAMPLE]])],
-    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Published:
     """Publish one event or a list, and answer once the broker has acknowledged them.
 

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Body, Header, Query, Response
 from pydantic import TypeAdapter, ValidationError
 
 from api.errors import ApiError, not_found, validation_error
+from api.once.header import IdempotencyKey
 from api.positions import MinPosition
 from api.predictions.answers import past
 from api.predictions.hooks import of_batch, of_predictions, tell
@@ -37,7 +38,6 @@ UserId = Annotated[
     str | None,
     Header(min_length=1, max_length=200, description="Whose predictions; all where absent."),
 ]
-IdempotencyKey = Annotated[str | None, Header(max_length=200)]
 # A day or an instant; a day as `date_to` is in it.
 When = dt.date | dt.datetime
 

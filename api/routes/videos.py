@@ -10,6 +10,7 @@ from api import generation
 from api.artifacts import serve
 from api.database import Row
 from api.errors import ApiError, not_found
+from api.once.header import IdempotencyKey
 from api.positions import MinPosition
 from api.routes import V1
 from api.services import Here
@@ -40,7 +41,7 @@ async def generate(
     here: Here,
     response: Response,
     x_user_id: Annotated[str, Header(min_length=1, max_length=200)] = "anonymous",
-    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> GeneratedVideo:
     """Ask for a video. Values that do not go together are answered with 400."""
     row, position = await generation.ask(

@@ -101,7 +101,8 @@ LISTS = {
         "/api/v1/outliers/niches?sort=niche_id",
         "outlier_niches",
         "niche_id",
-        "event_id, occurred_at, terms, channels, videos, median_multiple, first_seen, open, log_offset"
+        "event_id, occurred_at, terms, channels, videos, median_multiple, first_seen, open,"
+        " log_offset"
         " = 'e', %(at)s, '{}', '{}', '{}', 2, %(at)s, true, 1",
         name="niche_id",
     ),
