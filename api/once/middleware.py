@@ -31,7 +31,7 @@ class Idempotency:
 
     What fails is not kept: a refusal has done nothing, and after a 5xx the next try is a new one,
     whose ids follow from the key where docs/api.md says so. It stands behind the door and the
-    limits, and in front of what compresses.
+    limits, and within what compresses.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:

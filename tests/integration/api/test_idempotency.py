@@ -51,6 +51,19 @@ def test_a_write_that_comes_again_has_the_same_answer_and_is_not_done_again(
     assert again.headers["X-Request-ID"] != first.headers["X-Request-ID"]
 
 
+def test_a_repeat_may_have_it_compressed_or_not(api: Api, unique: Make) -> None:
+    events = [view(unique("video")) for _ in range(60)]
+    key = unique("key")
+    answers = [
+        api.client.post(
+            EVENTS, json=events, headers={"Idempotency-Key": key, "Accept-Encoding": encoding}
+        )
+        for encoding in ("gzip", "identity")
+    ]
+    assert [one.headers.get("Content-Encoding") for one in answers] == ["gzip", None]
+    assert answers[0].content == answers[1].content
+
+
 def test_the_key_of_another_request_is_refused(api: Api, unique: Make) -> None:
     key = unique("key")
     assert sent(api.client, key, "a").status_code == 202
