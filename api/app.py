@@ -202,10 +202,10 @@ def _surround(app: FastAPI, settings: Settings, keys: Keys, metrics: Metrics, dr
     limits = Rules(settings)
     # An ETag is of what is said, not of its compressed bytes.
     app.add_middleware(Conditional)
-    # What it leaves out: event streams, videos, pictures, archives.
-    app.add_middleware(GZipMiddleware, minimum_size=GZIP_FROM, compresslevel=GZIP_LEVEL)
     # Keeps what was said, so that a repeat may have it compressed or not.
     app.add_middleware(Idempotency, metrics=metrics)
+    # What it leaves out: event streams, videos, pictures, archives.
+    app.add_middleware(GZipMiddleware, minimum_size=GZIP_FROM, compresslevel=GZIP_LEVEL)
     # Whatever reads bodies stands within.
     app.add_middleware(BodyLimit)
     # A request that is too many costs no more than this; who asks is known behind the door.

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from api.access.rules import READING, Publishing, Rule
 from api.access.table import rules
+from api.once.header import DESCRIBED
 from api.security import COOKIE
 from streams.identity import scopes
 
@@ -54,6 +55,8 @@ class Documented(FastAPI):
                 operation = found["paths"].get(path, {}).get(method.lower())
                 if operation is not None:
                     operation.update(_said(method, rule))
+                    if method == "POST" and rule.role is not None:
+                        _may_be_repeated(operation)
         return super().openapi()
 
 
@@ -73,3 +76,11 @@ def _said(method: str, rule: Rule) -> dict[str, Any]:
             "own": rule.own,
         },
     }
+
+
+def _may_be_repeated(operation: dict[str, Any]) -> None:
+    """Say that it takes an Idempotency-Key, where the route does not say so itself."""
+    parameters = operation.setdefault("parameters", [])
+    names = {parameter.get("name", "").lower() for parameter in parameters}
+    if DESCRIBED["name"].lower() not in names:
+        parameters.append(DESCRIBED)

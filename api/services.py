@@ -59,7 +59,7 @@ SOURCE = "/groundswell/api"  # ce_source of what comes in here
 YOUTUBE_PURPOSE = "api"  # on whose account its units go
 YOUTUBE_TRIES = 2  # somebody waits
 ACCOUNT_CONNECTIONS = 4  # for whom a request comes from, and changes of accounts
-QUICK_SECONDS = 0.5
+QUICK_SECONDS = 2.0
 READING = 2  # statements of a kind that run at a time: more would each do less
 
 

@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from api.limits.rules import MICROSECONDS, Limits
 
-ASK_SECONDS = 0.5  # a Redis that takes longer counts as away
+ASK_SECONDS = 2.0  # a Redis that takes longer counts as away
 AGAIN_SECONDS = 1.0  # between two looks at one that was away
 
 _TAKE = Path(__file__).with_name("take.lua").read_text()

@@ -33,8 +33,11 @@ class RateLimits:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
-        scope.setdefault("state", {})["let_in"] = True
-        limits = self.rules.of(scope) if scope["type"] in ("http", "websocket") else None
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)  # the lifespan: every request inherits its state
+            return
+        scope["state"]["let_in"] = True
+        limits = self.rules.of(scope)
         if limits is None:
             await self.app(scope, receive, send)
             return

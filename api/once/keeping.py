@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 KEPT_SECONDS = 24 * 3600
-ASK_SECONDS = 1.0  # a Redis that takes longer counts as away
+ASK_SECONDS = 2.0  # a Redis that takes longer counts as away
 AGAIN_SECONDS = 1.0  # between two looks at one that was away
 LEASE_SECONDS = 10.0  # until another may try what a process that died had begun
 
@@ -117,15 +117,15 @@ class Kept:
                 self._lost(error)
 
     async def settle(self, turn: Turn, answer: Answer | None) -> bool:
-        """Keep an answer, or give the turn back; whether that was said to Redis in time."""
+        """Keep an answer, or give the turn back; whether it was still the turn of this one."""
         packed = b"" if answer is None else answer.packed()
         try:
             async with asyncio.timeout(ASK_SECONDS):
-                await self._settle(keys=[turn.name], args=[turn.token, packed, KEPT_SECONDS])
+                done = await self._settle(keys=[turn.name], args=[turn.token, packed, KEPT_SECONDS])
         except (RedisError, OSError, TimeoutError) as error:
             self._lost(error)
             return False
-        return True
+        return bool(done)
 
     def _lost(self, error: Exception) -> None:
         if not self._away_until:

@@ -12,10 +12,10 @@ from fastapi import APIRouter, Response
 
 from api.database import Row
 from api.errors import not_found, validation_error
+from api.once.header import IdempotencyKey
 from api.positions import DEFAULT_WAIT_MS, MinPosition
 from api.predictions.answers import accuracy
 from api.routes import V1
-from api.routes.predictions import IdempotencyKey
 from api.routes.strictness import BadRequestRoute
 from api.services import Here, Services
 from api.shapes.analytics import (

@@ -7,13 +7,14 @@ import json
 import uuid
 from collections.abc import Sequence
 from operator import itemgetter
-from typing import Annotated, Any
+from typing import Any
 
 import pydantic_core
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from api.delivery import Placed
 from api.errors import ApiError
+from api.once.header import IdempotencyKey
 from api.routes import V1
 from api.services import Here
 from api.shapes.events import Published, Rejected
@@ -107,7 +108,7 @@ async def publish(
     here: Here,
     who: Who,
     request: Request,
-    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Publish one event or a list, and answer once the broker has acknowledged them.
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Response, WebSocket
+from fastapi import APIRouter, Query, Response, WebSocket
 
 from api import generation
 from api.errors import not_found
+from api.once.header import IdempotencyKey
 from api.positions import MinPosition
 from api.routes import V1
 from api.services import Here
@@ -33,8 +34,6 @@ from schemas.catalogue import GENERATION_REQUESTS
 router = APIRouter(prefix=f"{V1}/jobs", tags=["jobs"])
 
 _BY_AGE = Keyset("jobs", at=instant, job_id=str)
-
-IdempotencyKey = Annotated[str | None, Header(max_length=200)]
 
 
 @router.post("", status_code=201, summary="Ask for a video")

@@ -6,7 +6,7 @@ import asyncio
 import re
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Response, WebSocket
+from fastapi import APIRouter, Query, Response, WebSocket
 from pydantic import ValidationError
 
 from api import analyses
@@ -14,6 +14,7 @@ from api.database import Row
 from api.errors import ApiError
 from api.exports import csv_file, xlsx_file
 from api.exports.table import Cell, rows
+from api.once.header import IdempotencyKey
 from api.positions import MinPosition
 from api.routes import V1
 from api.services import Here
@@ -46,7 +47,7 @@ async def start(
     here: Here,
     who: Who,
     response: Response,
-    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Started:
     """Queue an analysis. The same user's same `Idempotency-Key` is the same analysis."""
     row = await analyses.start(here, who, _held_rules(body), idempotency_key)

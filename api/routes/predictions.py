@@ -6,10 +6,11 @@ import datetime as dt
 import time
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Header, Query, Response
+from fastapi import APIRouter, Body, Query, Response
 from pydantic import TypeAdapter, ValidationError
 
 from api.errors import ApiError, not_found, validation_error
+from api.once.header import IdempotencyKey
 from api.positions import MinPosition
 from api.predictions.answers import past
 from api.predictions.hooks import of_batch, of_predictions, tell
@@ -34,7 +35,6 @@ router = APIRouter(prefix=V1, tags=["predictions"], route_class=BadRequestRoute)
 
 MOST_AT_ONCE = 1_000
 
-IdempotencyKey = Annotated[str | None, Header(max_length=200)]
 # A day or an instant; a day as `date_to` is in it.
 When = dt.date | dt.datetime
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from api import generation
 from api.artifacts import serve
 from api.database import Row
 from api.errors import ApiError
+from api.once.header import IdempotencyKey
 from api.positions import MinPosition
 from api.routes import V1
 from api.services import Here
@@ -41,7 +42,7 @@ async def generate(
     here: Here,
     who: Who,
     response: Response,
-    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> GeneratedVideo:
     """Ask for a video. Values that do not go together are answered with 400."""
     row, position = await generation.ask(

@@ -45,7 +45,7 @@ class Keyset:
         columns: of the list's rows, in the order of the sort, each with what reads its text.
     """
 
-    def __init__(self, name: str, **columns: Callable[[str], Any]) -> None:
+    def __init__(self, name: str, /, **columns: Callable[[str], Any]) -> None:
         self._name = name
         self._columns = columns
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from infra.api_settings import NONE
 from infra.settings import Settings
 
 # Polars takes every core in each process unless told otherwise; a stack is many processes.
@@ -38,4 +39,6 @@ def for_processes(settings: Settings, inherited: dict[str, str]) -> dict[str, st
 def _text(value: Any) -> str:
     if isinstance(value, Path):  # a process may run elsewhere than where it was written
         return str(value.expanduser().absolute())
+    if isinstance(value, tuple):
+        return ",".join(value) or NONE  # an empty variable would be its default
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value)

@@ -38,6 +38,8 @@ from infra.supervisor.unit import Event, Listener, ProcessUnit, ServerUnit, Unit
 log = structlog.get_logger()
 
 _TICK = 0.25  # seconds
+_GRACE = 10.0  # seconds
+_AFTER_DRAINING = 3.0  # seconds: its connections to servers are closed then
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 StackState = Literal["starting", "running", "stopping"]
 
@@ -239,12 +241,20 @@ class Supervisor:
                     guard=guard,
                     healthy=partial(self._healthy, self._address(spec)),
                     metrics_port=self._home.ports[f"{spec.name}-metrics"] if spec.agent else None,
+                    grace=self._grace(spec),
                 )
                 unit.start()
                 self._units.append(unit)
                 self._notify(Event("started", spec.name, {"pid": unit.describe()["pid"]}))
             self._state = "running"
             self._write()
+
+    def _grace(self, spec: ProcessSpec) -> float:
+        """Seconds that a process has to stop before it is made to."""
+        if spec.name != "api":
+            return _GRACE
+        draining = self.settings.drain_notice_seconds + self.settings.drain_seconds
+        return max(_GRACE, draining + _AFTER_DRAINING)
 
     def _address(self, spec: ProcessSpec) -> str:
         """Where a process serves."""

@@ -172,11 +172,12 @@ class ProcessUnit(Unit):
         guard: Guard,
         healthy: Callable[[str], bool],
         metrics_port: int | None = None,
+        grace: float = 10.0,
     ) -> None:
         super().__init__(spec.name, log, notify)
         self.spec = spec
         port = {} if metrics_port is None else {"METRICS_PORT": str(metrics_port)}
-        self._command = Command(spec.argv, env={**env, **spec.env, **port})
+        self._command = Command(spec.argv, env={**env, **spec.env, **port}, grace=grace)
         self._metrics_port = metrics_port
         self._guard = guard
         self._healthy = healthy

@@ -24,6 +24,8 @@ def complete(tmp_path: Path) -> Settings:
         api_port=8123,
         teaser_multiple=5.0,
         generation_rules=tmp_path / "rules.toml",
+        cors_origins=("https://a.example", "https://b.example"),
+        trusted_proxies=(),
     )
 
 
