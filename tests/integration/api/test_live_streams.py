@@ -54,13 +54,12 @@ def test_a_stream_goes_on_without_a_gap_on_another_process_and_after_a_restart(a
         identity, name, told = next(events)
         assert (name, told["projection"], told["rows"]) == ("projection", "channels", 1)
     fold(api, "missed")
-    with serving(api.settings, api.models) as url:
-        with stream(url, identity) as events:
-            _, name, data = next(events)
-            assert (name, data["resumed"]) == ("hello", True)
-            identity, name, missed = next(events)
-            assert (name, missed["topic"]) == ("projection", CHANNEL_SNAPSHOTS.name)
-            assert missed["next_offset"] == told["next_offset"] + 1
+    with serving(api.settings, api.models) as url, stream(url, identity) as events:
+        _, name, data = next(events)
+        assert (name, data["resumed"]) == ("hello", True)
+        identity, name, missed = next(events)
+        assert (name, missed["topic"]) == ("projection", CHANNEL_SNAPSHOTS.name)
+        assert missed["next_offset"] == told["next_offset"] + 1
     with serving(api.settings, api.models) as url, stream(url, identity) as events:
         _, name, data = next(events)
         assert (name, data["resumed"]) == ("hello", True)
