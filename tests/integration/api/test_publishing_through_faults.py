@@ -110,7 +110,8 @@ def test_whatever_is_acknowledged_stands_where_the_answer_says(
     with broker() as server:
         kafka = {"bootstrap.servers": server.address, "log_level": "0"}
         topic = NewTopic(VIDEO_UPLOADS.name, VIDEO_UPLOADS.partitions, 1)
-        AdminClient(kafka).create_topics([topic])[VIDEO_UPLOADS.name].result(60)
+        admin = AdminClient(kafka)
+        admin.create_topics([topic])[VIDEO_UPLOADS.name].result(60)
         ours = Publishing(Publisher(kafka, CODEC, source="/tests", options=OPTIONS))
         ours.start()
         try:
