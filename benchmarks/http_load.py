@@ -11,11 +11,14 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
 import httptools
 import numpy as np
+
+PATIENCE_SECONDS = 15.0  # with answers that are due, once nothing more is asked
 
 
 class Connection(asyncio.Protocol):
@@ -96,7 +99,8 @@ async def steady(
 ) -> dict[str, Any]:
     """Ask at a rate, as many clients that do not wait for each other do."""
     free = deque(await connected(url, connections))
-    everyone, waits, wrong = list(free), [], 0
+    everyone, wrong = list(free), 0
+    waits: dict[int, float] = {}
     count = int(rate * seconds)
     waiting: deque[int] = deque()
     begin = time.perf_counter() + 0.1
@@ -108,7 +112,7 @@ async def steady(
             number = waiting.popleft()
             status = await connection.ask(request(number))
             wrong += status >= 300  # not in one with the wait: others count meanwhile
-            waits.append(time.perf_counter() - begin - number / rate)
+            waits[number] = time.perf_counter() - begin - number / rate
         free.append(connection)
         if len(waits) == count:
             done.set()
@@ -126,11 +130,17 @@ async def steady(
             task.add_done_callback(tasks.discard)
         elif number % 64 == 0:
             await asyncio.sleep(0)
-    await asyncio.wait_for(done.wait(), 60)
-    took = time.perf_counter() - begin
+    with suppress(TimeoutError):
+        await asyncio.wait_for(done.wait(), PATIENCE_SECONDS)
+    took, answered = time.perf_counter() - begin, len(waits)
+    # Who still waits has waited for so long at least.
+    every = [waits.get(number, took - number / rate) for number in range(count)]
+    waiting.clear()
+    for task in tasks:
+        task.cancel()
     for connection in everyone:
         connection.close()
-    return figures(waits, took, wrong)
+    return {**figures(every, took, wrong), "unanswered": count - answered}
 
 
 async def busy(

@@ -13,7 +13,7 @@ import pydantic_core
 from fastapi import APIRouter, Request, Response
 
 from api.delivery import Placed
-from api.errors import ApiError
+from api.errors import ApiError, ErrorEnvelope
 from api.once.header import IdempotencyKey
 from api.routes import V1
 from api.services import Here
@@ -102,6 +102,9 @@ _BODY = {
     summary="Publish events",
     response_model=Published,
     openapi_extra={"requestBody": _BODY},
+    responses={
+        429: {"model": ErrorEnvelope, "description": "More waits for the broker than is taken."}
+    },
 )
 async def publish(
     topic: str,

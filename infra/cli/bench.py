@@ -25,6 +25,7 @@ BENCHMARKS = (
     "lag",
     "swap",
     "replay",
+    "api",
     "virality",
     "outliers",
     "inference",
@@ -43,6 +44,9 @@ def bench(
         str, typer.Argument(help=f"One of {', '.join(BENCHMARKS)}; or all, which takes hours.")
     ] = "engagement",
     json: Json = False,
+    long: Annotated[
+        bool, typer.Option("--long", help="The long form of api: ten minutes of listeners.")
+    ] = False,
 ) -> None:
     """Measure this machine against the peers; servers of its own are started for it.
 
@@ -50,7 +54,8 @@ def bench(
     """
     load_settings(resolved=False)
     for one in BENCHMARKS if name == "all" else (name,):
-        result: dict[str, Any] = _benchmark(one).run()
+        form = {"long": True} if long and one == "api" else {}
+        result: dict[str, Any] = _benchmark(one).run(**form)
         if json:
             print_json(result)
         else:
