@@ -56,6 +56,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         (401, "No key."),
         (403, "Not the key, or not to be published."),
         (404, "Not known."),
+        (413, "The body is too large."),
         (422, "It does not fit; `details` has paths and reasons."),
         (500, "A mistake in here; the log has it under the request id."),
         (503, "A server is away."),

@@ -17,7 +17,14 @@ ANONYMOUS = "anonymous"  # whose things are that nobody is named for
 LONGEST_USER = 200  # characters
 
 UserHeader = Annotated[
-    str | None, Header(min_length=1, max_length=4 * LONGEST_USER, description="The user it is for.")
+    str | None,
+    Header(
+        min_length=1,
+        max_length=4 * LONGEST_USER,
+        description="The user it is for.",
+        # Of characters; they come as bytes.
+        json_schema_extra={"maxLength": LONGEST_USER},
+    ),
 ]
 
 

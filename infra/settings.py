@@ -299,8 +299,8 @@ OPTIONAL_ADDRESSES = ("youtube_api_endpoint",)  # of servers that only some stac
 
 
 SHORTEST_SECRET = 32  # characters
-PERSONAL_DATA_SECRET_FILE = "personal_data_secret"  # noqa: S105  # a name, in `run` of the home
-WEBHOOK_SECRET_FILE = "webhook_secret"  # noqa: S105  # the same
+PERSONAL_DATA_SECRET_FILE = "personal_data_secret"  # noqa: S105  # nosec B105: a name, in `run`
+WEBHOOK_SECRET_FILE = "webhook_secret"  # noqa: S105  # nosec B105: the same
 
 
 def _lives(pid: int | None) -> bool:

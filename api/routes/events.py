@@ -7,6 +7,7 @@ import uuid
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Header, Response
+from pydantic import WithJsonSchema
 
 from api.errors import ApiError
 from api.routes import V1
@@ -73,13 +74,23 @@ _EXAMPLE = {
     "watch_ms": 41000,
 }
 
+# What an event has is in its topic's schema, in the registry.
+_ONE_OR_MANY = {
+    "anyOf": [
+        {"type": "object"},
+        {"type": "array", "items": {}, "minItems": 1, "maxItems": MOST_EVENTS},
+    ]
+}
+
 
 @router.post("/{topic}", status_code=202, summary="Publish events")
 async def publish(
     topic: str,
     here: Here,
     response: Response,
-    body: Annotated[Any, Body(examples=[_EXAMPLE, [_EXAMPLE, _EXAMPLE]])],
+    body: Annotated[
+        Any, Body(examples=[_EXAMPLE, [_EXAMPLE, _EXAMPLE]]), WithJsonSchema(_ONE_OR_MANY)
+    ],
     idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
 ) -> Published:
     """Publish one event or a list, and answer once the broker has acknowledged them.

@@ -11,6 +11,7 @@ from api import generation
 from api.database import Row
 from api.errors import not_found
 from api.positions import MinPosition
+from api.responses import also
 from api.routes import V1
 from api.services import Here
 from api.shapes.jobs import (
@@ -31,7 +32,7 @@ router = APIRouter(prefix=f"{V1}/jobs", tags=["jobs"])
 IdempotencyKey = Annotated[str | None, Header(max_length=200)]
 
 
-@router.post("", status_code=201, summary="Ask for a video")
+@router.post("", status_code=201, summary="Ask for a video", responses=also(429))
 async def create(
     body: JobRequest, here: Here, response: Response, idempotency_key: IdempotencyKey = None
 ) -> Job:
@@ -115,14 +116,14 @@ async def history(job_id: str, here: Here, at_least: MinPosition) -> JobHistory:
     return JobHistory(id=job_id, events=[JobEvent(**row) for row in rows])
 
 
-@router.delete("/{job_id}", status_code=204, summary="Cancel a job")
+@router.delete("/{job_id}", status_code=204, summary="Cancel a job", responses=also(409))
 async def delete(job_id: str, here: Here) -> None:
     """As `cancel`, with nothing to say. The job's story stays."""
     if await generation.cancel(here, job_id, "deleted by its user") is None:
         raise not_found("job", job_id)
 
 
-@router.post("/{job_id}/cancel", summary="Cancel a job")
+@router.post("/{job_id}/cancel", summary="Cancel a job", responses=also(409))
 async def cancel(job_id: str, here: Here, body: CancelRequest | None = None) -> Job:
     """A queued job never runs, a running one stops soon, an ended one is refused with 400."""
     row = await generation.cancel(here, job_id, (body or CancelRequest()).reason)
@@ -131,7 +132,7 @@ async def cancel(job_id: str, here: Here, body: CancelRequest | None = None) -> 
     return shape(row)
 
 
-@router.post("/{job_id}/retry", status_code=201, summary="Ask again")
+@router.post("/{job_id}/retry", status_code=201, summary="Ask again", responses=also(409, 429))
 async def retry(job_id: str, here: Here, response: Response) -> Job:
     """A new job with the same request and seed, for a failed or cancelled one: an end is final.
 

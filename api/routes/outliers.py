@@ -16,13 +16,14 @@ from api.routes import V1
 from api.services import Here
 from api.shapes.outliers import NicheFound, Outlier, OutlierPage, Shift
 from api.shapes.paging import Cursor, Offset, Page, read_cursor, write_cursor
+from schemas.given import Instant
 
 router = APIRouter(prefix=f"{V1}/outliers", tags=["outliers"])
 
 Limit = Annotated[int, Query(ge=1, le=500)]
 FDR_REACH = dt.timedelta(days=30)
 
-Since = Annotated[dt.datetime | None, Query(description="Detected at or after.")]
+Since = Annotated[Instant | None, Query(description="Detected at or after.")]
 
 
 @router.get("", summary="Outliers")
@@ -157,7 +158,7 @@ async def niches(
     here: Here,
     at_least: MinPosition,
     channel_id: str | None = None,
-    since: Annotated[dt.datetime | None, Query(description="With a detection at or after.")] = None,
+    since: Annotated[Instant | None, Query(description="With a detection at or after.")] = None,
     include_closed: Annotated[bool, Query(description="Also those that fell apart.")] = False,
     limit: Limit = 50,
     offset: Offset = 0,
@@ -191,7 +192,7 @@ def _sort_key(cursor: str) -> list[Any]:
     """What a cursor of this list says: multiple, detected_at, video and event.
 
     Raises:
-        ApiError: 422: it did not come from here.
+        ApiError: 400: it did not come from here.
     """
     return read_cursor(cursor, 4)
 

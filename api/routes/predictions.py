@@ -7,7 +7,7 @@ import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Header, Query, Response
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError, WithJsonSchema
 
 from api.errors import ApiError, not_found, validation_error
 from api.positions import MinPosition
@@ -27,6 +27,8 @@ from api.shapes.predictions import (
     PredictionRequest,
     WebhookUrl,
 )
+from api.shapes.written import WEBHOOK
+from schemas.given import Written, in_utc
 
 router = APIRouter(prefix=V1, tags=["predictions"], route_class=BadRequestRoute)
 
@@ -38,10 +40,25 @@ UserId = Annotated[
 ]
 IdempotencyKey = Annotated[str | None, Header(max_length=200)]
 # A day or an instant; a day as `date_to` is in it.
-When = dt.date | dt.datetime
+When = Annotated[dt.date | dt.datetime, Written]
 
 _REQUEST = TypeAdapter(PredictionRequest)
 _URL: TypeAdapter[str] = TypeAdapter(WebhookUrl)
+# Of its items it only says that they are there: what is wrong with one is said in its place.
+_ITEMS = {"type": "array", "items": {}, "minItems": 1, "maxItems": MOST_AT_ONCE}
+_BATCH = {
+    "anyOf": [
+        _ITEMS,
+        {
+            "type": "object",
+            "properties": {
+                "videos": _ITEMS,
+                "webhook_url": {"anyOf": [{"type": "string", **WEBHOOK}, {"type": "null"}]},
+            },
+            "required": ["videos"],
+        },
+    ]
+}
 _EXAMPLE = {"title": "A title", "duration": 300, "upload_date": "2026-05-04"}
 
 
@@ -71,7 +88,9 @@ async def predict(
 
 @router.post("/predict/batch", summary="Predict many")
 async def predict_batch(
-    body: Annotated[Any, Body(examples=[[_EXAMPLE, {**_EXAMPLE, "title": "Another"}]])],
+    body: Annotated[
+        Any, Body(examples=[[_EXAMPLE, {**_EXAMPLE, "title": "Another"}]]), WithJsonSchema(_BATCH)
+    ],
     here: Here,
     response: Response,
     x_user_id: UserId = None,
@@ -190,5 +209,7 @@ def _instant(when: When | None, whole_day: dt.timedelta) -> dt.datetime | None:
     if when is None:
         return None
     if isinstance(when, dt.datetime):
-        return when if when.tzinfo else when.replace(tzinfo=dt.UTC)
-    return dt.datetime.combine(when, dt.time(), dt.UTC) + whole_day
+        return in_utc(when)
+    # The calendar's last day has none behind it.
+    begun = dt.datetime.combine(when, dt.time(), dt.UTC)
+    return begun + min(whole_day, dt.datetime.max.replace(tzinfo=dt.UTC) - begun)

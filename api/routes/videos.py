@@ -12,9 +12,10 @@ from api.artifacts import serve
 from api.database import Row
 from api.errors import ApiError, not_found
 from api.positions import MinPosition
+from api.responses import also
 from api.routes import V1
 from api.services import Here
-from api.shapes.paging import Cursor, Offset, Page, read_cursor, write_cursor
+from api.shapes.paging import Cursor, Offset, Page, read_cursor, unknown_cursor, write_cursor
 from api.shapes.videos import GeneratedVideo, ObservedVideo, VideoRequest, spoken_seconds
 from schemas.catalogue import GENERATION_REQUESTS
 
@@ -29,11 +30,15 @@ _VIDEO_STATUS: dict[str, VideoStatus] = {"queued": "pending"}
 
 _BINARY: dict[int | str, dict[str, Any]] = {
     200: {"content": {"video/mp4": {}, "image/jpeg": {}}, "description": "The file."},
-    206: {"description": "The part of the file that was asked for."},
+    206: {
+        "content": {"video/mp4": {}, "image/jpeg": {}},
+        "description": "The part of the file that was asked for.",
+    },
+    **also(410, 416),
 }
 
 
-@router.post("/generate", summary="Generate a video")
+@router.post("/generate", summary="Generate a video", responses=also(429))
 async def generate(
     body: VideoRequest,
     here: Here,
@@ -206,7 +211,7 @@ def _before(cursor: str | None) -> tuple[dt.datetime | None, str | None]:
     try:
         return dt.datetime.fromisoformat(at), identity
     except ValueError:
-        raise ApiError(422, "VALIDATION_ERROR", "validation error: query.cursor") from None
+        raise unknown_cursor() from None
 
 
 async def _finished(here: Here, video_id: str) -> Row:

@@ -27,6 +27,7 @@ from api.shapes.virality import (
     Virality,
 )
 from schemas.catalogue import ENGAGEMENT, VIDEO_SNAPSHOTS, VIRALITY_FORECASTS
+from schemas.given import Instant
 from streams.virality.burst import burst_z
 from streams.virality.decay import HOUR, TIME_CONSTANTS
 
@@ -108,7 +109,7 @@ async def history(
     video_id: str,
     here: Here,
     at_least: MinPosition,
-    since: dt.datetime | None = None,
+    since: Instant | None = None,
     limit: Annotated[int, Query(ge=1, le=2000, description="Newest points.")] = 500,
 ) -> History:
     """At most a point a minute, oldest first."""

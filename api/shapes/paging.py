@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from typing import Annotated, Generic, TypeVar
 
@@ -16,7 +15,11 @@ Item = TypeVar("Item")
 
 Offset = Annotated[int, Query(ge=0, le=1_000_000, description="Items to pass over.")]
 Cursor = Annotated[
-    str | None, Query(description="`next_cursor` of the page before; instead of offset.")
+    str | None,
+    Query(
+        pattern=r"^[A-Za-z0-9_-]+$",
+        description="`next_cursor` of the page before; instead of offset.",
+    ),
 ]
 
 
@@ -39,17 +42,26 @@ def read_cursor(cursor: str, parts: int) -> list[str]:
     """What `write_cursor` wrote.
 
     Raises:
-        ApiError: 422: it did not come from here.
+        ApiError: 400: it did not come from here.
     """
     try:
         key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (binascii.Error, ValueError):
-        key = None
-    if not isinstance(key, list) or len(key) != parts or not all(isinstance(p, str) for p in key):
-        raise ApiError(
-            422,
-            "VALIDATION_ERROR",
-            "validation error: query.cursor: send next_cursor of the page before, unchanged",
-            details={"errors": [{"path": "query.cursor", "reason": "no cursor of this list"}]},
-        )
-    return key
+        if isinstance(key, list) and len(key) == parts and all(map(_is_text, key)):
+            return key
+    except (ValueError, RecursionError):  # no base64, no JSON, or half a surrogate pair
+        pass
+    raise unknown_cursor()
+
+
+def unknown_cursor() -> ApiError:
+    """400 for a cursor that no page has answered."""
+    return ApiError(
+        400,
+        "UNKNOWN_CURSOR",
+        "query.cursor: send next_cursor of the page before, unchanged",
+        details={"errors": [{"path": "query.cursor", "reason": "no cursor of this list"}]},
+    )
+
+
+def _is_text(part: object) -> bool:
+    return isinstance(part, str) and bool(part.encode())

@@ -79,7 +79,7 @@ class Supervisor:
     def api(self) -> str:
         """The URL of the API, where a process serves it."""
         host = self.settings.api_host
-        shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104
+        shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104  # nosec B104: only shown
         return f"http://{shown}:{self.settings.api_port}"
 
     def start(self) -> Settings:

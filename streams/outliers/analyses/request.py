@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
+from schemas.given import Real, Whole
 from streams.outliers.content.shapes import Content
 
 COMPETITORS_MOST = 50
@@ -41,10 +42,10 @@ class AnalysisRequest(BaseModel):
     exclusion_channels: tuple[
         Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_named)], ...
     ] = Field((), max_length=COMPETITORS_MOST)
-    min_subs: int = Field(10_000, ge=1_000, le=SUBSCRIBERS_MOST)
-    max_subs: int = Field(500_000, ge=10_000, le=SUBSCRIBERS_MOST)
-    time_window: int = Field(7, ge=1, le=30)
-    outlier_threshold: float = Field(20.0, ge=10, le=100, allow_inf_nan=False)
+    min_subs: Whole = Field(10_000, ge=1_000, le=SUBSCRIBERS_MOST)
+    max_subs: Whole = Field(500_000, ge=10_000, le=SUBSCRIBERS_MOST)
+    time_window: Whole = Field(7, ge=1, le=30)
+    outlier_threshold: Real = Field(20.0, ge=10, le=100, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _in_order(self) -> AnalysisRequest:
