@@ -7,6 +7,7 @@ from typing import Any
 from api.errors import ErrorEnvelope
 
 _WORDS = {
+    400: "The body cannot be read.",
     403: "Not the key.",
     409: "Its request is still on its way; try again in a moment.",
     410: "Its files were kept for their time and are gone.",

@@ -1,4 +1,4 @@
-"""Looks the pinned set up among known vulnerabilities: `python -m tests.audit`, part of `make lint`.
+"""Looks the pinned set up among known vulnerabilities: `python -m tests.audit`, in `make lint`.
 
 Asked is OSV (https://osv.dev), through pip-audit. Without a way to it nothing is known, and the
 linter goes on: it says so.

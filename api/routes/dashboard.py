@@ -74,7 +74,7 @@ async def front(request: Request, here: Here) -> Response:
 
 
 @router.post(
-    "/session", status_code=204, summary="Open a dashboard session", responses=also(403, 422)
+    "/session", status_code=204, summary="Open a dashboard session", responses=also(400, 403, 422)
 )
 async def session(body: KeyOffered, here: Here, response: Response) -> None:
     """A cookie that reads, for a browser that is not on the API's machine."""

@@ -34,7 +34,7 @@ Name = Annotated[str, Path(max_length=200, description="The channel's id, or its
 @router.get("/channels/search", summary="Search YouTube for channels")
 async def search(
     here: Here,
-    q: Annotated[str, Query(min_length=1, max_length=200)],
+    q: Annotated[str, Query(min_length=1, max_length=200, pattern=r"^[^\x00]*$")],
     limit: Annotated[int, Query(ge=1, le=50)] = 25,
 ) -> FoundChannels:
     """The most relevant first. 100 units, unless the same was asked in the last two hours."""

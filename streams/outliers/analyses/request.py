@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from pydantic.alias_generators import to_camel
 
 from schemas.given import Real, Whole
-from streams.outliers.content.shapes import Content
+from streams.outliers.content.shapes import READABLE, Content
 
 COMPETITORS_MOST = 50
 SUBSCRIBERS_MOST = 10**12  # more than there are people; the log keeps 64 bits
@@ -40,7 +40,12 @@ class AnalysisRequest(BaseModel):
     )
 
     exclusion_channels: tuple[
-        Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_named)], ...
+        Annotated[
+            str,
+            Field(min_length=1, max_length=200, json_schema_extra=READABLE),
+            AfterValidator(_named),
+        ],
+        ...,
     ] = Field((), max_length=COMPETITORS_MOST)
     min_subs: Whole = Field(10_000, ge=1_000, le=SUBSCRIBERS_MOST)
     max_subs: Whole = Field(500_000, ge=10_000, le=SUBSCRIBERS_MOST)

@@ -37,11 +37,11 @@ def _cleaned(text: str) -> str:
     return text.strip()
 
 
-# As `_cleaned` has it, for whoever reads the schema.
-_READABLE: dict[str, Any] = {"pattern": r"^[^\u0000-\u001f]*[^\s\u0000-\u001f][^\u0000-\u001f]*$"}
+# Not all blanks, without control characters; for whoever reads the schema.
+READABLE: dict[str, Any] = {"pattern": r"^[^\u0000-\u001f]*[^\s\u0000-\u001f][^\u0000-\u001f]*$"}
 Phrase = Annotated[
     str,
-    Field(min_length=1, max_length=100, json_schema_extra=_READABLE),
+    Field(min_length=1, max_length=100, json_schema_extra=READABLE),
     AfterValidator(_cleaned),
 ]
 Points = Annotated[float, Field(ge=-10, le=10, allow_inf_nan=False), NUMBER]

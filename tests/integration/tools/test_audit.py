@@ -65,7 +65,7 @@ def audit(folder: Path, url: str, package: str) -> subprocess.CompletedProcess[s
 def test_a_known_vulnerability_fails(tmp_path: Path, advisories: str) -> None:
     done = audit(tmp_path, advisories, LEAKY)
     assert done.returncode == 1, done.stderr
-    assert "leaky 1.0.0: GHSA-aaaa-bbbb-cccc (mended in 1.0.1)" in done.stdout
+    assert "leaky 1.0.0: CVE-2026-0001 (mended in 1.0.1)" in done.stdout
 
 
 def test_nothing_known_passes(tmp_path: Path, advisories: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+from api.routes.events import OWNED
 from schemas.catalogue import (
     CHANNEL_SNAPSHOTS,
     GENERATION_EVENTS,
@@ -12,6 +13,7 @@ from schemas.catalogue import (
     OUTLIER_DETECTIONS,
     OUTLIER_NICHES,
     OUTLIER_SHIFTS,
+    TOPICS,
     VIDEO_SNAPSHOTS,
     VIDEO_UPLOADS,
     VIRALITY_PREDICTIONS,
@@ -19,7 +21,7 @@ from schemas.catalogue import (
 )
 from tests.integration.api.conftest import Api, moment, stored_events
 from tests.integration.api.test_analyses import asked, projected, run_of
-from tests.integration.api.test_jobs import completed, queued_facts, story
+from tests.integration.api.test_jobs import completed, queue, queued_facts, story
 from tests.integration.api.test_outliers import shift
 from tests.integration.api.test_predictions import DOCUMENTED
 from tests.integration.api.test_providers import told
@@ -50,11 +52,20 @@ def fill(api: Api) -> dict[str, list[str]]:
     api.fold("predictions", VIRALITY_PREDICTIONS, event)
     return {
         "videos": [VIDEO, job],
+        "names": [_on_youtube(api)],
         "channels": [CHANNEL],
-        "jobs": [job, failed],
+        "jobs": [job, failed, queue(api, "known-queued")],
         "analyses": [analysis, waiting],
         "predictions": [answer.json()["prediction_id"]],
+        "providers": ["local"],
+        "topics": [topic.name for topic in TOPICS.values() if topic not in OWNED],
     }
+
+
+def _on_youtube(api: Api) -> str:
+    found = api.client.get("/api/v1/channels/search", params={"q": "gaming"}).raise_for_status()
+    channel: str = found.json()["items"][0]["channel_id"]
+    return channel
 
 
 def _channel() -> dict[str, object]:
