@@ -6,11 +6,15 @@ from urllib.parse import urlsplit
 
 
 def is_address(text: str, *, postgres: bool) -> bool:
-    """Whether a client will find a host and a port in it.
+    """Whether a client will find a host and a port in it, so that it repeats none of it.
+
+    Without a user in it there is nothing to keep; what is wrong with it its client says better.
 
     Args:
         postgres: it is one of PostgreSQL's, which have a form without `://` and several hosts.
     """
+    if "@" not in text:
+        return True
     if postgres:
         return _is_of_postgres(text)
     try:

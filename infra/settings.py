@@ -163,7 +163,7 @@ class Settings(GenerationSettings, YouTubeSettings):
 
     @field_validator("database_url", "redis_url", "schema_registry_url")
     @classmethod
-    def _an_address(cls, text: str | None, found: ValidationInfo) -> str | None:
+    def _tells_no_password(cls, text: str | None, found: ValidationInfo) -> str | None:
         if text is not None and not is_address(text, postgres=found.field_name == "database_url"):
             # Its reader's own words would repeat it, and the password in it.
             raise ValueError(

@@ -34,7 +34,7 @@ async def live(
         str | None,
         Query(
             description=f"Some of {', '.join(sorted(SUBJECTS))}, by commas. Unset: all.",
-            json_schema_extra={"pattern": rf"^({_ONE})(,({_ONE}))*$"},
+            json_schema_extra={"pattern": rf"^(({_ONE})(,({_ONE}))*)?$"},
         ),
     ] = None,
     last_event_id: Annotated[str | None, Header(max_length=100)] = None,
