@@ -50,11 +50,13 @@ test-slow: setup ## the long tests, and many more examples for the properties
 chaos: setup ## faults for minutes, then a recount (SHORT=1: a few minutes)
 	@$(BIN)/python -m tests.chaos $(if $(SHORT),--short,)
 
-lint: setup ## ruff, mypy --strict, the floors
+lint: setup ## ruff, mypy --strict, the floors, bandit, known vulnerabilities
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive schemas streams projections api infra
+	$(BIN)/python -m tests.audit
 
 format: setup ## let ruff write
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

@@ -79,6 +79,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         (403, "Who asks may not do that; or the key is unknown."),
         (404, "Not known."),
         (409, "Under way, or done with an answer that is not kept."),
+        (413, "The body is too large."),
         (422, "It does not fit; `details` has paths and reasons."),
         (429, "Too many requests; `Retry-After` says when."),
         (500, "A mistake in here; the log has it under the request id."),

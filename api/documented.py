@@ -1,7 +1,8 @@
-"""The application's own description, with what the table says of who may use each address."""
+"""The application's own description: what FastAPI finds, and what holds for all addresses."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi import FastAPI
@@ -37,13 +38,15 @@ _SCHEMES = {
         "description": "The dashboard's session, which only reads.",
     },
 }
+_WITHOUT_NUL = r"^[^\u0000]*$"  # no table can hold one
 
 
 class Documented(FastAPI):
-    """Says of every address who may use it.
+    """Says of every address who may use it, and of every text that it has no NUL.
 
-    Declared on the routes, each request would look for a key once more, behind the door that has
-    checked it already: it is said in the description alone.
+    Who: declared on the routes, each request would look for a key once more, behind the door that
+    has checked it already: it is said in the description alone. The texts: whoever keeps them
+    refuses a NUL.
     """
 
     def openapi(self) -> dict[str, Any]:
@@ -57,6 +60,10 @@ class Documented(FastAPI):
                     operation.update(_said(method, rule))
                     if method == "POST" and rule.role is not None:
                         _may_be_repeated(operation)
+            for operations in found["paths"].values():
+                for operation in operations.values():
+                    for text in _texts_of(operation, found["components"].get("schemas", {})):
+                        text.setdefault("pattern", _WITHOUT_NUL)
         return super().openapi()
 
 
@@ -84,3 +91,28 @@ def _may_be_repeated(operation: dict[str, Any]) -> None:
     names = {parameter.get("name", "").lower() for parameter in parameters}
     if DESCRIBED["name"].lower() not in names:
         parameters.append(DESCRIBED)
+
+
+def _texts_of(operation: dict[str, Any], shapes: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The schemas of free texts that a request of an operation may have, but for its headers."""
+    for parameter in operation.get("parameters", ()):
+        if parameter["in"] != "header":
+            yield from _texts(parameter["schema"], shapes, set())
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        yield from _texts(content["schema"], shapes, set())
+
+
+def _texts(schema: Any, shapes: dict[str, Any], seen: set[str]) -> Iterator[dict[str, Any]]:
+    if not isinstance(schema, dict):
+        return
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        if name not in seen:
+            seen.add(name)
+            yield from _texts(shapes.get(name), shapes, seen)
+        return
+    if schema.get("type") == "string" and not schema.keys() & {"enum", "const", "format"}:
+        yield schema
+    for inner in (*schema.get("anyOf", ()), *schema.get("properties", {}).values()):
+        yield from _texts(inner, shapes, seen)
+    yield from _texts(schema.get("items"), shapes, seen)

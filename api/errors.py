@@ -19,6 +19,7 @@ from fastapi.responses import JSONResponse
 from psycopg_pool import PoolTimeout
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from infra.settings import NoStackError
@@ -218,6 +219,8 @@ def install(app: FastAPI) -> None:
 
     async def answer(request: Request, error: Exception) -> JSONResponse:
         found = translate(error)
+        if found.status == 405:
+            found.headers = {"Allow": ", ".join(_allowed(request))}
         return envelope(
             request.state.request_id,
             found.status,
@@ -230,6 +233,18 @@ def install(app: FastAPI) -> None:
 
     for kind in (ApiError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, answer)
+
+
+def _allowed(request: Request) -> list[str]:
+    """The methods that are taken at this address; the router tells of its first route alone."""
+    return [
+        method
+        for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.routes
+        )
+    ]
 
 
 def _from_http(error: HTTPException) -> ApiError:

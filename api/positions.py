@@ -82,7 +82,11 @@ class AtLeast:
 async def at_least(
     min_position: Annotated[
         str | None,
-        Query(description="X-Event-Position of a write that the answer must contain."),
+        Query(
+            pattern=r"^[A-Za-z0-9._-]{1,249}/[0-9]{1,9}/[0-9]{1,18}$",
+            description="X-Event-Position of a write that the answer must contain: "
+            "topic/partition/offset.",
+        ),
     ] = None,
     wait_ms: Annotated[
         int, Query(ge=0, le=LONGEST_WAIT_MS, description="How long to wait for it.")

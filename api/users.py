@@ -29,6 +29,8 @@ UserHeader = Annotated[
         max_length=4 * LONGEST_USER,
         description="The user it is for: oneself, unless an administrator asks, or the "
         "installation's key.",
+        # Of characters; they come as bytes.
+        json_schema_extra={"maxLength": LONGEST_USER},
     ),
 ]
 

@@ -19,7 +19,15 @@ _SECRET_KEY = re.compile(
     r"password|passwd|secret|token|api_?key|admin_?key|authorization|basic_auth|credential|cookie",
     re.IGNORECASE,
 )
-_IN_URL = re.compile(r"(?P<start>\b[a-z][a-z0-9+.-]*://[^\s:/@]*):[^\s/@]+@", re.IGNORECASE)
+# A password up to the last @: a / in it is wrong, and still nobody else's to read. Of a port there
+# is a path behind it.
+_IN_URL = re.compile(
+    r"(?P<start>\b[a-z][a-z0-9+.-]*://[^\s:/@]*):(?!\d{1,5}/)[^\s]+@", re.IGNORECASE
+)
+_IN_QUERY = re.compile(
+    r"(?P<start>[?&](?:api_?key|key|token|access_token|secret|password|signature)=)[^\s&#'\"]+",
+    re.IGNORECASE,
+)
 _IN_DSN = re.compile(r"(?P<start>\bpassword\s*=\s*)('[^']*'|[^\s'&]+)", re.IGNORECASE)
 
 # Their INFO lines tell of every connection and rebalance step.
@@ -97,8 +105,10 @@ def _redacted(key: object, value: Any) -> Any:
 
 
 def redact_text(text: str) -> str:
-    """The text without passwords of URLs (`scheme://user:password@`) and `password=...`."""
-    return _IN_DSN.sub(rf"\g<start>{HIDDEN}", _IN_URL.sub(rf"\g<start>:{HIDDEN}@", text))
+    """The text without passwords of URLs (`scheme://user:password@`), keys in their queries
+    (`?key=...`), and `password=...`."""
+    text = _IN_QUERY.sub(rf"\g<start>{HIDDEN}", _IN_URL.sub(rf"\g<start>:{HIDDEN}@", text))
+    return _IN_DSN.sub(rf"\g<start>{HIDDEN}", text)
 
 
 def _named(process: str) -> Processor:

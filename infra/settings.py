@@ -12,10 +12,11 @@ import os
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from infra.account_settings import AccountSettings
+from infra.addresses import is_address
 from infra.api_settings import ApiSettings
 from infra.generation_settings import GenerationSettings
 from infra.youtube_settings import YouTubeSettings
@@ -33,7 +34,7 @@ class Settings(ApiSettings, GenerationSettings, YouTubeSettings, AccountSettings
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
-        hide_input_in_errors=True,  # a value that does not fit may have a password in it
+        hide_input_in_errors=True,  # it may hold passwords
     )
 
     groundswell_home: Path = Field(Path(".groundswell"), description="Data directory.")
@@ -68,7 +69,7 @@ class Settings(ApiSettings, GenerationSettings, YouTubeSettings, AccountSettings
     )
 
     schema_registry_url: str | None = Field(
-        None, description="Confluent-compatible schema registry. Unset: embedded."
+        None, repr=False, description="Confluent-compatible schema registry. Unset: embedded."
     )
     schema_registry_basic_auth: SecretStr | None = Field(
         None, description="`user:password` of the registry."
@@ -77,10 +78,12 @@ class Settings(ApiSettings, GenerationSettings, YouTubeSettings, AccountSettings
         None, description="CA bundle for the registry (PEM)."
     )
 
-    database_url: str | None = Field(None, description="PostgreSQL. Unset: embedded.")
-    redis_url: str | None = Field(None, description="Redis. Unset: embedded.")
+    # Passwords may stand in them.
+    database_url: str | None = Field(None, repr=False, description="PostgreSQL. Unset: embedded.")
+    redis_url: str | None = Field(None, repr=False, description="Redis. Unset: embedded.")
     artifacts_url: str | None = Field(
         None,
+        repr=False,
         description="Where rendered videos live: file:///, s3://, gs:// or az://. "
         "Unset: a folder of the data directory.",
     )
@@ -175,6 +178,17 @@ class Settings(ApiSettings, GenerationSettings, YouTubeSettings, AccountSettings
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Level.")
     log_format: Literal["console", "json"] = Field("console", description="Shape of log lines.")
+
+    @field_validator("database_url", "redis_url", "schema_registry_url")
+    @classmethod
+    def _tells_no_password(cls, text: str | None, found: ValidationInfo) -> str | None:
+        if text is not None and not is_address(text, postgres=found.field_name == "database_url"):
+            # Its reader's own words would repeat it, and the password in it.
+            raise ValueError(
+                "is no address that can be read; characters of a password such as / and @ are "
+                "written percent-encoded"
+            )
+        return text
 
     # None is kept: a copy with another directory would inherit it.
     @property
@@ -346,9 +360,9 @@ OPTIONAL_ADDRESSES = ("youtube_api_endpoint",)  # of servers that only some stac
 
 
 SHORTEST_SECRET = 32  # characters
-PERSONAL_DATA_SECRET_FILE = "personal_data_secret"  # noqa: S105  # a name, in `run` of the home
-JWT_SECRET_FILE = "jwt_secret"  # noqa: S105  # the same
-WEBHOOK_SECRET_FILE = "webhook_secret"  # noqa: S105  # the same
+PERSONAL_DATA_SECRET_FILE = "personal_data_secret"  # noqa: S105  # a name, in `run`  # nosec B105
+JWT_SECRET_FILE = "jwt_secret"  # noqa: S105  # the same  # nosec B105
+WEBHOOK_SECRET_FILE = "webhook_secret"  # noqa: S105  # the same  # nosec B105
 
 
 def _lives(pid: int | None) -> bool:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 
 from api.errors import ApiError
 from api.predictions.probe import probe
+from api.responses import also
 from api.routes import V1
 from api.services import Here, Services
 from api.version import VERSION
@@ -70,7 +71,7 @@ async def health(here: Here) -> Condition:
     return condition
 
 
-@open_router.get("/health/detailed", summary="Health in figures")
+@open_router.get("/health/detailed", summary="Health in figures", responses=also(503))
 @router.get("/health/detailed", summary="Health in figures")
 async def detailed(here: Here) -> Details:
     """Every server behind the API, the model, memory and processor, as measured now."""

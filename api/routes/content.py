@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from api.commanding import connect
 from api.errors import ApiError, from_validation
+from api.responses import also
 from api.routes import V1
 from api.services import Here
 from api.shapes.content import (
@@ -32,7 +33,11 @@ router = APIRouter(prefix=f"{V1}/config/content", tags=["outlier analyses"])
 ATTEMPTS = 5  # of a change of one part, while others change others
 
 IfMatch = Annotated[
-    str | None, Header(description="ETag of the content that the change was made from.")
+    str | None,
+    Header(
+        description="ETag of the content that the change was made from.",
+        json_schema_extra={"pattern": r'^(\*|(W/)?"[0-9]{1,9}")$'},
+    ),
 ]
 
 
@@ -42,7 +47,7 @@ async def content(here: Here, response: Response) -> ContentAnswer:
     return _answer(await _current(here), response)
 
 
-@router.put("", summary="Change the content")
+@router.put("", summary="Change the content", responses=also(412))
 async def change(
     body: Content, here: Here, who: Who, response: Response, if_match: IfMatch = None
 ) -> ContentAnswer:
@@ -57,7 +62,7 @@ async def search_queries(here: Here, response: Response) -> QueriesAnswer:
     return _queries(await _current(here), response)
 
 
-@router.put("/search-queries", summary="Change the search queries")
+@router.put("/search-queries", summary="Change the search queries", responses=also(412))
 @router.put("/queries", include_in_schema=False)
 async def change_queries(
     body: SearchQueries, here: Here, who: Who, response: Response, if_match: IfMatch = None
@@ -74,7 +79,7 @@ async def game_patterns(here: Here, response: Response) -> PatternsAnswer:
     return _patterns(await _current(here), response)
 
 
-@router.put("/game-patterns", summary="Change the game patterns")
+@router.put("/game-patterns", summary="Change the game patterns", responses=also(412))
 @router.put("/patterns", include_in_schema=False)
 async def change_patterns(
     body: GamePatterns, here: Here, who: Who, response: Response, if_match: IfMatch = None

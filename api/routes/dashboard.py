@@ -11,6 +11,7 @@ from fastapi.templating import Jinja2Templates
 from pydantic import BaseModel, Field
 
 from api.errors import ApiError
+from api.responses import also
 from api.services import Here
 from api.version import VERSION
 
@@ -48,7 +49,12 @@ class KeyOffered(BaseModel):
     key: str = Field(min_length=1, max_length=500)
 
 
-@router.get("/", summary="Dashboard", response_class=Response)
+@router.get(
+    "/",
+    summary="Dashboard",
+    response_class=Response,
+    responses={200: {"content": {"application/json": {}, "text/html": {}}}},
+)
 async def front(request: Request, here: Here) -> Response:
     """The dashboard for a browser (`Accept: text/html`), a greeting for the rest."""
     if "text/html" not in request.headers.get("accept", ""):
@@ -67,7 +73,9 @@ async def front(request: Request, here: Here) -> Response:
     return page
 
 
-@router.post("/session", status_code=204, summary="Open a dashboard session")
+@router.post(
+    "/session", status_code=204, summary="Open a dashboard session", responses=also(400, 403, 422)
+)
 async def session(body: KeyOffered, here: Here, response: Response) -> None:
     """A cookie that reads, for a browser that is not on the API's machine."""
     if not here.keys.is_key(body.key):

@@ -82,6 +82,7 @@ _EXAMPLE = {
     "watch_ms": 41000,
 }
 
+# What an event has is in its topic's schema, in the registry.
 _BODY = {
     "required": True,
     "content": {
@@ -89,6 +90,10 @@ _BODY = {
             "schema": {
                 "title": "Body",
                 "description": "One event, or a list of them.",
+                "anyOf": [
+                    {"type": "object"},
+                    {"type": "array", "items": {}, "minItems": 1, "maxItems": MOST_EVENTS},
+                ],
                 "examples": [_EXAMPLE, [_EXAMPLE, _EXAMPLE]],
             }
         }

@@ -14,6 +14,7 @@ from api import youtube_metrics
 from api.errors import ApiError
 from api.health import is_ready
 from api.pipeline_metrics import exposition
+from api.responses import also
 from api.services import Here
 
 router = APIRouter(tags=["health"])
@@ -40,7 +41,7 @@ async def alive() -> Alive:
     return Alive()
 
 
-@router.get("/health/ready", summary="Readiness")
+@router.get("/health/ready", summary="Readiness", responses=also(503))
 async def ready(request: Request, here: Here) -> Ready:
     """503 when a server behind the API is away, as `details` says, or when this process stops."""
     if request.app.state.drain.begun:
@@ -64,7 +65,12 @@ async def ready(request: Request, here: Here) -> Ready:
     )
 
 
-@router.get("/metrics", summary="Prometheus metrics", response_class=Response)
+@router.get(
+    "/metrics",
+    summary="Prometheus metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}}},
+)
 async def metrics(here: Here) -> Response:
     """This process's own, the pipeline's from the tables, and those of YouTube from Redis."""
     try:

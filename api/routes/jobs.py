@@ -11,6 +11,7 @@ from api import generation
 from api.errors import not_found
 from api.once.header import IdempotencyKey
 from api.positions import MinPosition
+from api.responses import also
 from api.routes import V1
 from api.services import Here
 from api.shapes.job_rows import job_of
@@ -36,7 +37,7 @@ router = APIRouter(prefix=f"{V1}/jobs", tags=["jobs"])
 _BY_AGE = Keyset("jobs", at=instant, job_id=str)
 
 
-@router.post("", status_code=201, summary="Ask for a video")
+@router.post("", status_code=201, summary="Ask for a video", responses=also(429))
 async def create(
     body: JobRequest,
     here: Here,
@@ -129,7 +130,7 @@ async def history(job_id: str, here: Here, who: Who, at_least: MinPosition) -> J
     return JobHistory(id=job_id, events=[JobEvent(**row) for row in rows])
 
 
-@router.delete("/{job_id}", status_code=204, summary="Cancel a job")
+@router.delete("/{job_id}", status_code=204, summary="Cancel a job", responses=also(409))
 async def delete(job_id: str, here: Here, who: Who) -> None:
     """As `cancel`, with nothing to say. The job's story stays."""
     await _hold_change(here, who, job_id)
@@ -137,7 +138,7 @@ async def delete(job_id: str, here: Here, who: Who) -> None:
         raise not_found("job", job_id)
 
 
-@router.post("/{job_id}/cancel", summary="Cancel a job")
+@router.post("/{job_id}/cancel", summary="Cancel a job", responses=also(409))
 async def cancel(job_id: str, here: Here, who: Who, body: CancelRequest | None = None) -> Job:
     """A queued job never runs, a running one stops soon, an ended one is refused with 400."""
     await _hold_change(here, who, job_id)
@@ -147,7 +148,7 @@ async def cancel(job_id: str, here: Here, who: Who, body: CancelRequest | None =
     return job_of(row)
 
 
-@router.post("/{job_id}/retry", status_code=201, summary="Ask again")
+@router.post("/{job_id}/retry", status_code=201, summary="Ask again", responses=also(409, 429))
 async def retry(job_id: str, here: Here, who: Who, response: Response) -> Job:
     """A new job with the same request and seed, for a failed or cancelled one: an end is final.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
@@ -19,6 +20,7 @@ router = APIRouter(prefix=V1, tags=["live"])
 SUBJECTS = frozenset(
     {PULSE, *PROJECTIONS, *(topic for one in PROJECTIONS.values() for topic in one.topics)}
 )
+_ONE = "|".join(map(re.escape, sorted(SUBJECTS)))
 
 
 @router.get(
@@ -31,7 +33,10 @@ async def live(
     here: Here,
     topics: Annotated[
         str | None,
-        Query(description=f"Some of {', '.join(sorted(SUBJECTS))}, by commas. Unset: all."),
+        Query(
+            description=f"Some of {', '.join(sorted(SUBJECTS))}, by commas. Unset: all.",
+            json_schema_extra={"pattern": rf"^(({_ONE})(,({_ONE}))*)?$"},
+        ),
     ] = None,
     last_event_id: Annotated[str | None, Header(max_length=LONGEST)] = None,
 ) -> EventStream:

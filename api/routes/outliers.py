@@ -16,6 +16,7 @@ from api.routes import V1
 from api.services import Here
 from api.shapes.outliers import NicheFound, Outlier, OutlierPage, Shift
 from api.shapes.paging import Cursor, Keyset, Offset, Page, instant
+from schemas.given import Instant
 
 router = APIRouter(prefix=f"{V1}/outliers", tags=["outliers"])
 
@@ -34,7 +35,7 @@ _NICHES = {
     for order in ("newest", "niche_id")
 }
 
-Since = Annotated[dt.datetime | None, Query(description="Detected at or after.")]
+Since = Annotated[Instant | None, Query(description="Detected at or after.")]
 
 
 @router.get("", summary="Outliers")
@@ -159,7 +160,7 @@ async def niches(
     here: Here,
     at_least: MinPosition,
     channel_id: str | None = None,
-    since: Annotated[dt.datetime | None, Query(description="With a detection at or after.")] = None,
+    since: Annotated[Instant | None, Query(description="With a detection at or after.")] = None,
     include_closed: Annotated[bool, Query(description="Also those that fell apart.")] = False,
     sort: Annotated[
         Literal["newest", "niche_id"],

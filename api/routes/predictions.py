@@ -7,7 +7,7 @@ import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Query, Response
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError, WithJsonSchema
 
 from api.errors import ApiError, not_found, validation_error
 from api.once.header import IdempotencyKey
@@ -29,18 +29,35 @@ from api.shapes.predictions import (
     PredictionRequest,
     WebhookUrl,
 )
+from api.shapes.written import WEBHOOK
 from api.users import Who
+from schemas.given import Written, in_utc
 
 router = APIRouter(prefix=V1, tags=["predictions"], route_class=BadRequestRoute)
 
 MOST_AT_ONCE = 1_000
 
 # A day or an instant; a day as `date_to` is in it.
-When = dt.date | dt.datetime
+When = Annotated[dt.date | dt.datetime, Written]
 
 _BY_AGE = Keyset("predictions", made_at=instant, prediction_id=str)
 _REQUEST = TypeAdapter(PredictionRequest)
 _URL: TypeAdapter[str] = TypeAdapter(WebhookUrl)
+# Of its items it only says that they are there: what is wrong with one is said in its place.
+_ITEMS = {"type": "array", "items": {}, "minItems": 1, "maxItems": MOST_AT_ONCE}
+_BATCH = {
+    "anyOf": [
+        _ITEMS,
+        {
+            "type": "object",
+            "properties": {
+                "videos": _ITEMS,
+                "webhook_url": {"anyOf": [{"type": "string", **WEBHOOK}, {"type": "null"}]},
+            },
+            "required": ["videos"],
+        },
+    ]
+}
 _EXAMPLE = {"title": "A title", "duration": 300, "upload_date": "2026-05-04"}
 
 
@@ -70,7 +87,9 @@ async def predict(
 
 @router.post("/predict/batch", summary="Predict many")
 async def predict_batch(
-    body: Annotated[Any, Body(examples=[[_EXAMPLE, {**_EXAMPLE, "title": "Another"}]])],
+    body: Annotated[
+        Any, Body(examples=[[_EXAMPLE, {**_EXAMPLE, "title": "Another"}]]), WithJsonSchema(_BATCH)
+    ],
     here: Here,
     who: Who,
     response: Response,
@@ -195,5 +214,7 @@ def _instant(when: When | None, whole_day: dt.timedelta) -> dt.datetime | None:
     if when is None:
         return None
     if isinstance(when, dt.datetime):
-        return when if when.tzinfo else when.replace(tzinfo=dt.UTC)
-    return dt.datetime.combine(when, dt.time(), dt.UTC) + whole_day
+        return in_utc(when)
+    # The calendar's last day has none behind it.
+    begun = dt.datetime.combine(when, dt.time(), dt.UTC)
+    return begun + min(whole_day, dt.datetime.max.replace(tzinfo=dt.UTC) - begun)

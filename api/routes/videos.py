@@ -12,6 +12,7 @@ from api.database import Row
 from api.errors import ApiError
 from api.once.header import IdempotencyKey
 from api.positions import MinPosition
+from api.responses import also
 from api.routes import V1
 from api.services import Here
 from api.shapes.paging import Cursor, Keyset, Offset, Page, instant
@@ -32,11 +33,15 @@ _BY_AGE = Keyset("videos", at=instant, id=str)
 
 _BINARY: dict[int | str, dict[str, Any]] = {
     200: {"content": {"video/mp4": {}, "image/jpeg": {}}, "description": "The file."},
-    206: {"description": "The part of the file that was asked for."},
+    206: {
+        "content": {"video/mp4": {}, "image/jpeg": {}},
+        "description": "The part of the file that was asked for.",
+    },
+    **also(410, 416),
 }
 
 
-@router.post("/generate", summary="Generate a video")
+@router.post("/generate", summary="Generate a video", responses=also(429))
 async def generate(
     body: VideoRequest,
     here: Here,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
@@ -15,6 +14,7 @@ from api.shapes.paging import Cursor, Offset
 from api.shapes.virality import History, Moment, Top, Virality
 from api.top_lists import AskedTop
 from schemas.catalogue import ENGAGEMENT, VIDEO_SNAPSHOTS, VIRALITY_FORECASTS
+from schemas.given import Instant
 
 router = APIRouter(prefix=f"{V1}/virality", tags=["virality"])
 
@@ -70,7 +70,7 @@ async def history(
     video_id: str,
     here: Here,
     at_least: MinPosition,
-    since: dt.datetime | None = None,
+    since: Instant | None = None,
     limit: Annotated[int, Query(ge=1, le=2000, description="Newest points.")] = 500,
 ) -> History:
     """At most a point a minute, oldest first."""

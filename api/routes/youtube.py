@@ -5,12 +5,12 @@ What is known here without asking is under `/channels`.
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
 from api.errors import not_found
+from api.responses import also
 from api.routes import V1
 from api.services import Here
 from api.shapes.youtube import (
@@ -23,9 +23,10 @@ from api.shapes.youtube import (
     UploadedVideo,
     UploadedVideos,
 )
+from schemas.given import Instant
 from streams.outliers.youtube.shapes import Channel, Video
 
-router = APIRouter(prefix=V1, tags=["youtube"])
+router = APIRouter(prefix=V1, tags=["youtube"], responses=also(429, 502))
 
 Name = Annotated[str, Path(max_length=200, description="The channel's id, or its `@handle`.")]
 
@@ -33,7 +34,7 @@ Name = Annotated[str, Path(max_length=200, description="The channel's id, or its
 @router.get("/channels/search", summary="Search YouTube for channels")
 async def search(
     here: Here,
-    q: Annotated[str, Query(min_length=1, max_length=200)],
+    q: Annotated[str, Query(min_length=1, max_length=200, pattern=r"^[^\x00]*$")],
     limit: Annotated[int, Query(ge=1, le=50)] = 25,
 ) -> FoundChannels:
     """The most relevant first. 100 units, unless the same was asked in the last two hours."""
@@ -68,13 +69,11 @@ async def videos(
     here: Here,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     since: Annotated[
-        dt.datetime | None, Query(description="Published then or later (UTC, if it names no zone).")
+        Instant | None, Query(description="Published then or later (UTC, if it names no zone).")
     ] = None,
 ) -> UploadedVideos:
     """Newest first. Up to 3 units for 50, unless it was asked for in the last six hours."""
     channel = await _channel(here, name)
-    if since is not None and since.tzinfo is None:
-        since = since.replace(tzinfo=dt.UTC)
     uploads = await here.youtube.uploads(channel, limit=limit, since=since)
     items = [_video(video) for video in await here.youtube.videos(uploads)]
     return UploadedVideos(channel_id=channel.channel_id, items=items, total=len(items))

@@ -6,7 +6,14 @@ from pydantic import ConfigDict, Field
 
 from api.shapes.analyses import Answer
 from api.shapes.jobs import Camel
-from streams.outliers.content.shapes import Content, GamePattern, Pattern, Phrase
+from streams.outliers.content.shapes import (
+    PATTERNS_MOST,
+    QUERIES_MOST,
+    Content,
+    GamePattern,
+    Pattern,
+    Phrase,
+)
 
 __all__ = ["Content"]
 
@@ -38,7 +45,7 @@ class SearchQueries(Camel):
 
     model_config = ConfigDict(extra="forbid")
 
-    search_queries: tuple[Phrase, ...]
+    search_queries: tuple[Phrase, ...] = Field(min_length=1, max_length=QUERIES_MOST)
 
 
 class GamePatterns(Camel):
@@ -46,4 +53,4 @@ class GamePatterns(Camel):
 
     model_config = ConfigDict(extra="forbid")
 
-    game_patterns: tuple[Pattern, ...]
+    game_patterns: tuple[Pattern, ...] = Field(max_length=PATTERNS_MOST)

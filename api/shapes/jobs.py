@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from api.shapes.written import NOT_BLANK, WEBHOOK
+from schemas.given import NUMBER, Real, Whole
 from streams.webhooks.addresses import URL_MAX
 
 Status = Literal["queued", "processing", "completed", "failed", "cancelled"]
 Priority = Literal["high", "default", "low"]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1), NUMBER]
 
 
 class Camel(BaseModel):
@@ -34,20 +37,23 @@ class JobRequest(Camel):
     model_config = ConfigDict(extra="forbid")
 
     user_id: str = Field(min_length=1, max_length=200)
-    prompt: str = Field(min_length=1, max_length=5000)
+    prompt: str = Field(min_length=1, max_length=5000, json_schema_extra=NOT_BLANK)
     metadata: JobMetadata | None = None
-    max_retries: int = Field(3, ge=0, le=10)
-    width: int = Field(512, ge=256, le=1024, multiple_of=8)
-    height: int = Field(512, ge=256, le=1024, multiple_of=8)
-    num_steps: int = Field(20, ge=1, le=100)
+    max_retries: Whole = Field(3, ge=0, le=10)
+    width: Whole = Field(512, ge=256, le=1024, multiple_of=8)
+    height: Whole = Field(512, ge=256, le=1024, multiple_of=8)
+    num_steps: Whole = Field(20, ge=1, le=100)
     quality: Literal["low", "medium", "high"] = "medium"
-    seed: int | None = Field(None, ge=0, le=2**32 - 1)
-    duration_s: float = Field(4.0, ge=0.5, le=60)
+    seed: Seed | None = None
+    duration_s: Real = Field(4.0, ge=0.5, le=60)
     provider: str | None = Field(
         None, min_length=1, max_length=100, description="Preferred provider."
     )
     webhook_url: str | None = Field(
-        None, max_length=URL_MAX, description="Where the job's end is told (http, https)."
+        None,
+        max_length=URL_MAX,
+        description="Where the job's end is told (http, https).",
+        json_schema_extra=WEBHOOK,
     )
 
 

@@ -23,7 +23,11 @@ Item = TypeVar("Item")
 Offset = Annotated[int, Query(ge=0, le=1_000_000, description="Items to pass over.")]
 Cursor = Annotated[
     str | None,
-    Query(max_length=2_000, description="`next_cursor` of the page before; instead of offset."),
+    Query(
+        max_length=2_000,
+        pattern=r"^[A-Za-z0-9_-]+$",
+        description="`next_cursor` of the page before; instead of offset.",
+    ),
 ]
 
 
@@ -53,7 +57,7 @@ class Keyset:
         """What the statement asks for: `after` (whether there is a cursor), `after_<column>`.
 
         Raises:
-            ApiError: 422: the cursor is not of this list.
+            ApiError: 400: the cursor is not of this list.
         """
         if cursor is None:
             return {"after": False, **{f"after_{column}": None for column in self._columns}}
@@ -111,8 +115,8 @@ def _read(cursor: str) -> list[Any]:
 
 def _no_cursor() -> ApiError:
     return ApiError(
-        422,
-        "VALIDATION_ERROR",
-        "validation error: query.cursor: send next_cursor of the page before, unchanged",
+        400,
+        "UNKNOWN_CURSOR",
+        "query.cursor: send next_cursor of the page before, unchanged",
         details={"errors": [{"path": "query.cursor", "reason": "no cursor of this list"}]},
     )

@@ -6,9 +6,19 @@ import datetime as dt
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    field_validator,
+)
 
-from streams.webhooks.addresses import url_problem
+from api.shapes.written import NOT_BLANK, WEBHOOK
+from schemas.given import NUMBER, Instant, Whole
+from streams.webhooks.addresses import URL_MAX, url_problem
 
 Horizon = Literal["24h", "7d", "30d"]
 Quality = Literal["High", "Medium", "Low"]
@@ -46,10 +56,16 @@ Day = Annotated[
     dt.date,
     _written(r"\d{4}-\d\d-\d\d", "2024-01-15"),
     Field(ge=dt.date(2005, 2, 14), le=dt.date(2099, 12, 31)),  # no video platform is older
+    WithJsonSchema({"type": "string", "format": "date"}),
 ]
-TimeOfDay = Annotated[dt.time, _written(r"\d\d:\d\d(:\d\d)?", "18:30")]
+TimeOfDay = Annotated[
+    dt.time,
+    _written(r"\d\d:\d\d(:\d\d)?", "18:30"),
+    # Not of the format `time`, which has a zone.
+    WithJsonSchema({"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"}),
+]
 Text = Annotated[str, AfterValidator(_without_nul)]
-Count = Annotated[int, Field(ge=0, le=_MOST)]
+Count = Annotated[int, Field(ge=0, le=_MOST), NUMBER]
 Identity = Annotated[Text, Field(min_length=1, max_length=200)]
 
 
@@ -60,7 +76,9 @@ def _an_address(value: str) -> str:
     return value
 
 
-WebhookUrl = Annotated[str, AfterValidator(_an_address)]
+WebhookUrl = Annotated[
+    str, AfterValidator(_an_address), Field(max_length=URL_MAX, json_schema_extra=WEBHOOK)
+]
 
 
 class PredictionRequest(BaseModel):
@@ -83,8 +101,8 @@ class PredictionRequest(BaseModel):
         },
     )
 
-    title: Text = Field(min_length=1, max_length=200)
-    duration: int = Field(ge=1, le=7200, description="Seconds.")
+    title: Text = Field(min_length=1, max_length=200, json_schema_extra=NOT_BLANK)
+    duration: Whole = Field(ge=1, le=7200, description="Seconds.")
     upload_date: Day = Field(description="YYYY-MM-DD, UTC.")
     upload_time: TimeOfDay | None = Field(None, description="HH:MM, UTC; noon where absent.")
     description: Text | None = Field(None, max_length=5000)
@@ -95,7 +113,7 @@ class PredictionRequest(BaseModel):
     dislike_count: Count | None = Field(None, description="Never looked at.")
     comment_count: Count | None = Field(None, description="Counts only together with view_count.")
     view_count: Count | None = Field(None, description="Views at observed_at.")
-    observed_at: dt.datetime | None = Field(
+    observed_at: Instant | None = Field(
         None, description="When the counts were observed; now where absent."
     )
     channel_id: Identity | None = Field(
@@ -114,7 +132,11 @@ class PredictionRequest(BaseModel):
             raise ValueError("it is blank")
         return value
 
-    @field_validator("tags", mode="before")
+    @field_validator(
+        "tags",
+        mode="before",
+        json_schema_input_type=Annotated[list[Text], Field(max_length=500)] | Text | None,
+    )
     @classmethod
     def _as_list(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -122,13 +144,6 @@ class PredictionRequest(BaseModel):
         if isinstance(value, list) and all(isinstance(tag, str) for tag in value):
             return [tag.strip() for tag in value if tag.strip()]
         return value
-
-    @field_validator("observed_at")
-    @classmethod
-    def _in_utc(cls, value: dt.datetime | None) -> dt.datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
 
 
 class Expected(BaseModel):

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 
 from api.shapes.jobs import Camel
+from schemas.given import Whole
 
 Status = Literal["healthy", "degraded", "unhealthy", "unknown"]
 
@@ -40,7 +41,7 @@ class ProviderTestRequest(Camel):
     model_config = ConfigDict(extra="forbid")
 
     provider: str = Field(min_length=1, max_length=100)
-    timeout: int = Field(30, ge=1, le=300, description="Seconds that its answer may take.")
+    timeout: Whole = Field(30, ge=1, le=300, description="Seconds that its answer may take.")
 
 
 class ProviderTest(Camel):

@@ -7,6 +7,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.shapes.jobs import Seed
+from api.shapes.written import NOT_BLANK
+from schemas.given import Whole
+
 
 class ObservedVideo(BaseModel):
     """A video of a platform, with its latest counts."""
@@ -49,14 +53,14 @@ class VideoRequest(BaseModel):
 
     model_config = ConfigDict(str_strip_whitespace=True, extra="forbid")
 
-    prompt: str = Field(min_length=1, max_length=1000)
-    num_steps: int = Field(20, ge=1, le=100)
+    prompt: str = Field(min_length=1, max_length=1000, json_schema_extra=NOT_BLANK)
+    num_steps: Whole = Field(20, ge=1, le=100)
     quality: Literal["low", "medium", "high"] = Field(
         "medium", description="high needs at least 50 steps, low at most 30."
     )
-    width: int = Field(512, ge=256, le=1024, multiple_of=8)
-    height: int = Field(512, ge=256, le=1024, multiple_of=8)
-    seed: int | None = Field(None, ge=0, le=2**32 - 1)
+    width: Whole = Field(512, ge=256, le=1024, multiple_of=8)
+    height: Whole = Field(512, ge=256, le=1024, multiple_of=8)
+    seed: Seed | None = None
 
 
 def spoken_seconds(seconds: float | None) -> str | None:

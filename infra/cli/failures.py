@@ -52,7 +52,13 @@ class CommandError(Exception):
 
 
 def one_line(error: BaseException) -> str:
-    """What went wrong, in one line."""
+    """What went wrong, in one line, without passwords."""
+    from infra.logs import redact_text
+
+    return redact_text(_one_line(error))
+
+
+def _one_line(error: BaseException) -> str:
     kinds = [kind.__name__ for kind in type(error).__mro__]
     text = " ".join(str(error).split()) or type(error).__name__
     if _SPEAK_FOR_THEMSELVES.intersection(kinds):

@@ -38,7 +38,7 @@ def launch(arguments: list[str]) -> None:
     try:
         if int(uid) >= 0:
             _become(int(uid), keep_file_access=keep == "1")
-        os.execvp(argv[0], argv)  # noqa: S606
+        os.execvp(argv[0], argv)  # noqa: S606  # our own argv  # nosec B606
     except OSError as error:
         sys.stderr.write(f"cannot run {argv[0]}: {error}\n")
         os._exit(127)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import signal
 import threading
@@ -81,9 +82,7 @@ class Supervisor:
     @property
     def api(self) -> str:
         """The URL of the API, where a process serves it."""
-        host = self.settings.api_host
-        shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104
-        return f"http://{shown}:{self.settings.api_port}"
+        return f"http://{_reached_at(self.settings.api_host)}:{self.settings.api_port}"
 
     def start(self) -> Settings:
         """Start everything and return the settings with all addresses.
@@ -291,3 +290,12 @@ class Supervisor:
         level(event.what, **({"name": event.name} if event.name else {}), **event.facts)
         with contextlib.suppress(Exception):  # a listener's mistake must not stop supervision
             self._on_event(event)
+
+
+def _reached_at(host: str) -> str:
+    """Where a browser of this machine finds what is bound to a host: not at "all of them"."""
+    with contextlib.suppress(ValueError):
+        address = ipaddress.ip_address(host)
+        if address.is_unspecified:
+            return "127.0.0.1" if address.version == 4 else "[::1]"
+    return host

@@ -97,6 +97,13 @@ class Platform:
         return [*agents, *projections]
 
 
+# Secrets that no server here asks for, set as a user sets them: nothing may tell them.
+PLANTED = {
+    "KAFKA_SASL_PASSWORD": "planted-sasl-0c1b2e51f7",
+    "SCHEMA_REGISTRY_BASIC_AUTH": "planted:planted-registry-77ab19",
+    "OPENAI_VIDEO_WEBHOOK_SECRET": "whsec_cGxhbnRlZC13ZWJob29rLXNlY3JldC1vZi1vcGVuYWk=",
+}
+
 _OF_THE_MACHINE = (
     *("PATH", "PYTHONPATH", "HOME", "XDG_CACHE_HOME"),
     # The servers may have to be downloaded first.
@@ -109,7 +116,8 @@ _OF_THE_MACHINE = (
 def environment(home: Path) -> dict[str, str]:
     """Of a user who has set nothing but the home, behind whatever proxy the machine is."""
     kept = {k: v for k, v in os.environ.items() if k in _OF_THE_MACHINE}
-    return {**kept, "GROUNDSWELL_HOME": str(home), "API_PORT": "8000", "TEASER_MULTIPLE": "3.0"}
+    ours = {"GROUNDSWELL_HOME": str(home), "API_PORT": "8000", "TEASER_MULTIPLE": "3.0"}
+    return {**kept, **PLANTED, **ours}
 
 
 @pytest.fixture(scope="package")

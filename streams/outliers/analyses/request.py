@@ -8,7 +8,8 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from streams.outliers.content.shapes import Content
+from schemas.given import Real, Whole
+from streams.outliers.content.shapes import READABLE, Content
 
 COMPETITORS_MOST = 50
 SUBSCRIBERS_MOST = 10**12  # more than there are people; the log keeps 64 bits
@@ -39,12 +40,17 @@ class AnalysisRequest(BaseModel):
     )
 
     exclusion_channels: tuple[
-        Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_named)], ...
+        Annotated[
+            str,
+            Field(min_length=1, max_length=200, json_schema_extra=READABLE),
+            AfterValidator(_named),
+        ],
+        ...,
     ] = Field((), max_length=COMPETITORS_MOST)
-    min_subs: int = Field(10_000, ge=1_000, le=SUBSCRIBERS_MOST)
-    max_subs: int = Field(500_000, ge=10_000, le=SUBSCRIBERS_MOST)
-    time_window: int = Field(7, ge=1, le=30)
-    outlier_threshold: float = Field(20.0, ge=10, le=100, allow_inf_nan=False)
+    min_subs: Whole = Field(10_000, ge=1_000, le=SUBSCRIBERS_MOST)
+    max_subs: Whole = Field(500_000, ge=10_000, le=SUBSCRIBERS_MOST)
+    time_window: Whole = Field(7, ge=1, le=30)
+    outlier_threshold: Real = Field(20.0, ge=10, le=100, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _in_order(self) -> AnalysisRequest:

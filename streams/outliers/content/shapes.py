@@ -19,6 +19,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+from schemas.given import NUMBER, Real, Whole
 from streams.outliers.content.phrases import plain
 
 QUERIES_MOST = 50  # a search costs 100 units, a day has 10,000
@@ -36,8 +37,14 @@ def _cleaned(text: str) -> str:
     return text.strip()
 
 
-Phrase = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_cleaned)]
-Points = Annotated[float, Field(ge=-10, le=10, allow_inf_nan=False)]
+# Not all blanks, without control characters; for whoever reads the schema.
+READABLE: dict[str, Any] = {"pattern": r"^[^\u0000-\u001f]*[^\s\u0000-\u001f][^\u0000-\u001f]*$"}
+Phrase = Annotated[
+    str,
+    Field(min_length=1, max_length=100, json_schema_extra=READABLE),
+    AfterValidator(_cleaned),
+]
+Points = Annotated[float, Field(ge=-10, le=10, allow_inf_nan=False), NUMBER]
 
 
 class Part(BaseModel):
@@ -65,7 +72,9 @@ def _named_alone(given: Any) -> Any:
     return {"name": given, "phrases": [given]} if isinstance(given, str) else given
 
 
-Pattern = Annotated[GamePattern, BeforeValidator(_named_alone)]
+Pattern = Annotated[
+    GamePattern, BeforeValidator(_named_alone, json_schema_input_type=GamePattern | Phrase)
+]
 
 
 class FitRule(Part):
@@ -87,14 +96,14 @@ class Punctuation(Part):
     """Points for so many of some characters in the title, together."""
 
     characters: str = Field("!?", min_length=1, max_length=20)
-    at_least: int = Field(2, ge=1, le=100)
+    at_least: Whole = Field(2, ge=1, le=100)
     points: Points = 0.5
 
 
 class Capitals(Part):
     """Points for a word in capitals in the title, of so many letters at least."""
 
-    letters: int = Field(2, ge=1, le=100)
+    letters: Whole = Field(2, ge=1, le=100)
     points: Points = 0.5
 
 
@@ -106,8 +115,8 @@ class BrandFit(Part):
         above: a video is kept whose fit is greater.
     """
 
-    base: float = Field(5.0, ge=0, le=10)
-    above: float = Field(6.0, ge=0, le=10)
+    base: Real = Field(5.0, ge=0, le=10)
+    above: Real = Field(6.0, ge=0, le=10)
     rules: tuple[FitRule, ...] = Field((), max_length=100)
     punctuation: Punctuation = Punctuation()
     capitals: Capitals = Capitals()
