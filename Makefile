@@ -1,6 +1,8 @@
 # Everything a fresh machine with Python 3.11 and make needs. `make help` lists the targets.
 PYTHON ?= python3.11
 JOBS ?= 2
+# What draws examples beside the unit tests.
+DRAWN := tests/integration/projections/test_contract.py
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -43,7 +45,7 @@ test-unit: setup ## tests that need no server
 
 test-slow: setup ## the long tests, and many more examples for the properties
 	$(BIN)/pytest -m slow $(ARGS)
-	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest tests/unit $(ARGS)
+	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest tests/unit $(DRAWN) $(ARGS)
 
 chaos: setup ## faults for minutes, then a recount (SHORT=1: a few minutes)
 	@$(BIN)/python -m tests.chaos $(if $(SHORT),--short,)

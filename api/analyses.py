@@ -69,7 +69,7 @@ async def cancel(here: Services, who: Asker, analysis_id: str, reason: str) -> R
     Raises:
         ApiError: 404: nobody asked for it. 403: it is another's. 400: it has ended.
     """
-    await open_to(here, who, analysis_id)
+    who.hold_change((await open_to(here, who, analysis_id))["user_id"], "analysis")
     try:
         async with await connect(here) as connection:
             state = await commands.cancel(connection, analysis_id, reason)
@@ -87,14 +87,15 @@ async def open_to(here: Services, who: Asker, analysis_id: str) -> Row:
     """An analysis as a row of `analyses`, for one who may see it.
 
     Raises:
-        ApiError: 404: nobody asked for it. 403: it is another's.
+        ApiError: 404: nobody asked for it, or another user did. 403: another user did, and who asks
+            speaks for this one.
     """
     row = await find(here, analysis_id)
-    if row is None:
-        raise not_found("analysis", analysis_id)
-    if not who.may_see(row["user_id"]):
+    if row is not None and who.may_see(row["user_id"]):
+        return row
+    if row is not None and who.is_spokesman:
         raise ApiError(403, "FORBIDDEN", "only its owner may see an analysis")
-    return row
+    raise not_found("analysis", analysis_id)
 
 
 async def find(here: Services, analysis_id: str) -> Row | None:

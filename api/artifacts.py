@@ -11,6 +11,7 @@ import structlog
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
+from api.around.conditional import matches, unchanged
 from api.errors import ApiError
 from streams.artifacts import (
     ArtifactError,
@@ -69,6 +70,8 @@ async def serve(
         headers["Repr-Digest"] = f"sha-256=:{b64encode(bytes.fromhex(sha256)).decode()}:"
     if filename is not None:
         headers["Content-Disposition"] = f'inline; filename="{quote(filename)}"'
+    if wanted is None and matches(request.headers.get("if-none-match"), headers["ETag"]):
+        return Response(status_code=304, headers=unchanged(headers))
     status = 200
     if wanted is not None:
         status = 206

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import BodyTooLargeError, envelope, too_large
+from api.errors import BodyTooLargeError, refuse, too_large
 
 LARGEST_BODY = 8 * 1024 * 1024  # bytes
 # Closing on a client that still sends takes the answer with it. So much is read, and thrown away,
@@ -26,17 +26,9 @@ class BodyLimit:
             return
         announced = Headers(scope=scope).get("content-length", "")
         if announced.isdigit() and int(announced) > LARGEST_BODY:
-            headers = await _drain(receive)
             error = too_large(LARGEST_BODY)
-            response = envelope(
-                scope["state"]["request_id"],
-                error.status,
-                error.code,
-                error.message,
-                error.details,
-                headers,
-            )
-            await response(scope, receive, send)
+            error.headers = await _drain(receive)
+            await refuse(error, scope, receive, send)
             return
         received = 0
 

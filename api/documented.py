@@ -1,4 +1,4 @@
-"""The application's own description: what FastAPI finds, and what holds for all addresses."""
+"""The application's own description, with what the table says of who may use each address."""
 
 from __future__ import annotations
 
@@ -7,21 +7,44 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api.security import is_guarded
+from api.access.rules import READING, Publishing, Rule
+from api.access.table import rules
+from api.security import COOKIE
 
+_KEY, _TOKEN, _OAUTH, _PAGE = "APIKeyHeader", "HTTPBearer", "OAuth2Password", "DashboardSession"
 _SCHEMES = {
-    "APIKeyHeader": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-    "HTTPBearer": {"type": "http", "scheme": "bearer"},
+    _KEY: {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": "The installation's key, or one of a user's.",
+    },
+    _TOKEN: {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An access token of a login, or a key.",
+    },
+    _OAUTH: {
+        "type": "oauth2",
+        "description": "Log in with e-mail address and password.",
+        "flows": {"password": {"tokenUrl": "/api/v1/auth/token", "scopes": {}}},
+    },
+    _PAGE: {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": "The dashboard's session, which only reads.",
+    },
 }
 _WITHOUT_NUL = r"^[^\u0000]*$"  # no table can hold one
 
 
 class Documented(FastAPI):
-    """Says of every guarded address that it takes a key, and of every text that it has no NUL.
+    """Says of every address who may use it, and of every text that it has no NUL: whoever keeps
+    texts refuses one.
 
-    The keys: declared on the routes, each request would look for the key once more, behind the door
-    that has checked it already: it is said in the description alone. The texts: whoever keeps them
-    refuses a NUL.
+    Declared on the routes, each request would look for a key once more, behind the door that has
+    checked it already: it is said in the description alone.
     """
 
     def openapi(self) -> dict[str, Any]:
@@ -29,13 +52,33 @@ class Documented(FastAPI):
         if self.openapi_schema is None:
             found = super().openapi()
             found.setdefault("components", {})["securitySchemes"] = _SCHEMES
-            for path, operations in found["paths"].items():
+            for method, path, rule in rules():
+                operation = found["paths"].get(path, {}).get(method.lower())
+                if operation is not None:
+                    operation.update(_said(method, rule))
+            for operations in found["paths"].values():
                 for operation in operations.values():
-                    if is_guarded(path):
-                        operation["security"] = [{name: []} for name in _SCHEMES]
                     for text in _texts_of(operation, found["components"].get("schemas", {})):
                         text.setdefault("pattern", _WITHOUT_NUL)
         return super().openapi()
+
+
+def _said(method: str, rule: Rule) -> dict[str, Any]:
+    """An operation's `security`, and its rule as `x-access`."""
+    if rule.role is None:
+        return {"security": []}
+    schemes = [_TOKEN, _OAUTH] if rule.person else [_KEY, _TOKEN, _OAUTH]
+    if method in READING and not rule.person:
+        schemes.append(_PAGE)
+    scope = "publish:{topic}" if isinstance(rule, Publishing) else rule.scope
+    return {
+        "security": [{scheme: []} for scheme in schemes],
+        "x-access": {
+            "role": rule.role.value,
+            "scope": None if rule.person else scope,
+            "own": rule.own,
+        },
+    }
 
 
 def _texts_of(operation: dict[str, Any], shapes: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -20,6 +20,7 @@ from psycopg_pool import PoolTimeout
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
+from starlette.types import Receive, Scope, Send
 
 from infra.settings import NoStackError
 from schemas.personal.errors import PersonalDataError
@@ -146,6 +147,20 @@ def envelope(
         **(also or {}),
     }
     return JSONResponse(jsonable_encoder(body), status, dict(headers or {}))
+
+
+async def refuse(error: ApiError, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request, or the handshake of a WebSocket, with an error."""
+    response = envelope(
+        scope["state"]["request_id"],
+        error.status,
+        error.code,
+        error.message,
+        error.details,
+        error.headers,
+        error.also,
+    )
+    await response(scope, receive, send)
 
 
 def translate(error: Exception) -> ApiError:

@@ -21,9 +21,10 @@ import structlog
 
 from api.commanding import connect
 from api.database import Row
-from api.errors import ApiError
+from api.errors import ApiError, not_found
 from api.quotas import refuse_if_used_up
 from api.services import Services
+from api.users import Asker
 from schemas.catalogue import GENERATION_REQUESTS
 from schemas.publisher import Position, new_event_id
 from streams.decisions.decider import Refused
@@ -93,6 +94,18 @@ async def find(here: Services, job_id: str) -> Row | None:
     if state is not None:
         return state
     return await _remembered(here, job_id)
+
+
+async def open_to(here: Services, who: Asker, job_id: str, what: str = "job") -> Row:
+    """A job for somebody who may see it, wherever it has got to.
+
+    Raises:
+        ApiError: 404: nobody asked for it, or somebody else did.
+    """
+    row = await find(here, job_id)
+    if row is None or not who.may_see(row["user_id"]):
+        raise not_found(what, job_id)
+    return row
 
 
 async def cancel(here: Services, job_id: str, reason: str) -> Row | None:

@@ -1,17 +1,17 @@
 """Live updates: what the projections announce, shared out to everyone who listens.
 
 The projection engine notifies PostgreSQL's channel once per applied chunk. One connection of this
-process listens; once a second what changed is passed on, coalesced, so that a thousand listeners
-cost the database as much as one.
+process listens; once a second what changed is told, coalesced, so that a thousand listeners cost
+the database as much as one. How far the tables are stands in the database: a listener who comes
+back says how far it was told, to whichever process, and hears of everything that has moved since.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import secrets
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,56 +20,44 @@ import psycopg
 import structlog
 from psycopg import sql
 
+from api.live_ids import Positions, read_id, write_id
 from api.metrics import Metrics
+from api.statements import statement
 
 CHANNEL = "groundswell"
 TICK_SECONDS = 1.0
 HEARTBEAT_SECONDS = 15.0  # proxies close what is silent for a minute or less
-KEPT = 512  # updates that a listener who comes back can still get
 BEHIND = 64  # updates that a slow listener may owe before it is let go
 RECONNECT_SECONDS = 1.0
+LOAD_SECONDS = 3.0  # that who comes back waits for this process to know the tables' positions
+SLICE = 50  # listeners that are told at a time; requests are let in between
 
 PULSE = "pulse"
+_HEARTBEAT = ": heartbeat\n\n"
 
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
-    """One thing to tell.
-
-    Attributes:
-        number: counts up within this process.
-        event: `projection` (its tables changed) or `pulse` (totals, rates and lags).
-        subjects: names it can be asked for by: a projection, its topics, `pulse`.
-        data: JSON.
-    """
-
-    number: int
-    event: str
-    subjects: frozenset[str]
-    data: str
-
-
 @dataclass(eq=False)
 class Listener:
-    """One open stream."""
+    """One open stream.
+
+    Attributes:
+        wanted: subjects; empty: all.
+        heard_at: monotonic time of the last thing that was queued.
+    """
 
     wanted: frozenset[str]
-    queue: asyncio.Queue[Update | None] = field(
-        default_factory=lambda: asyncio.Queue(maxsize=BEHIND)
-    )
+    queue: asyncio.Queue[str | None] = field(default_factory=lambda: asyncio.Queue(maxsize=BEHIND))
+    heard_at: float = field(default_factory=time.monotonic)
 
-    def wants(self, update: Update) -> bool:
-        """Whether it asked for that."""
-        return not self.wanted or bool(self.wanted & update.subjects)
-
-    def offer(self, update: Update) -> bool:
-        """Queue an update; False when the listener does not keep up."""
+    def offer(self, text: str) -> bool:
+        """Queue what is to be sent; False when the listener does not keep up."""
         try:
-            self.queue.put_nowait(update)
+            self.queue.put_nowait(text)
         except asyncio.QueueFull:
             return False
+        self.heard_at = time.monotonic()
         return True
 
 
@@ -78,7 +66,7 @@ class LiveHub:
 
     Args:
         dsn: PostgreSQL.
-        pulse: reads totals, rates and lags; asked once a second while anybody listens.
+        pulse: reads totals, rates and lags; asked once a second while anybody listens to it.
     """
 
     def __init__(
@@ -90,11 +78,10 @@ class LiveHub:
         self._dsn = dsn
         self._metrics = metrics
         self._pulse = pulse
-        self._run = secrets.token_hex(4)  # ids of another process, or run, are no place to resume
-        self._number = 0
-        self._kept: deque[Update] = deque(maxlen=KEPT)
-        self._listeners: set[Listener] = set()
+        self._told: Positions = {}
+        self._loaded = asyncio.Event()  # whether `_told` is what the tables are at
         self._changed: dict[tuple[str, str], dict[str, Any]] = {}
+        self._listeners: set[Listener] = set()
         self._hearers: dict[str, list[Callable[[], None]]] = {}
         self._last_pulse = ""
         self._tasks: list[asyncio.Task[None]] = []
@@ -108,6 +95,10 @@ class LiveHub:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.release()
+
+    def release(self) -> None:
+        """End every stream; who listened comes back, to another process."""
         for listener in list(self._listeners):
             self._let_go(listener)
 
@@ -120,55 +111,88 @@ class LiveHub:
         """How many streams are open."""
         return len(self._listeners)
 
-    async def stream(self, wanted: frozenset[str], last_event_id: str | None) -> AsyncIterator[str]:
+    async def stream(
+        self, wanted: frozenset[str], last_event_id: str | None
+    ) -> AsyncGenerator[str]:
         """The text of one event stream, until its reader goes or falls too far behind."""
+        since = read_id(last_event_id)
+        if since is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOAD_SECONDS):
+                    await self._loaded.wait()
+        # From here to the first yield nothing is waited for: what is told later is told to this
+        # listener too, what was told before is in `missed`.
         listener = Listener(wanted)
+        resumed = since is not None and self._loaded.is_set()
+        missed = self._missed(wanted, since or {}) if resumed else []
+        here = "" if missed else self._id_line(wanted)  # else behind the last that was missed
+        hello = f"retry: 2000\n{here}event: hello\ndata: {json.dumps({'resumed': resumed})}\n\n"
+        pulse = self._last_pulse if not wanted or PULSE in wanted else ""
+        first = hello + self._block(wanted, missed) + pulse
         self._listeners.add(listener)
         self._metrics.listeners.set(len(self._listeners))
         try:
-            missed = self._missed(last_event_id)
-            yield f"retry: 2000\nevent: hello\ndata: {json.dumps({'resumed': missed is not None})}"
-            yield "\n\n"
-            for update in missed if missed is not None else self._kept_pulse():
-                if listener.wants(update):
-                    yield self._text(update)
-            while True:
-                try:
-                    async with asyncio.timeout(HEARTBEAT_SECONDS):
-                        following = await listener.queue.get()
-                except TimeoutError:
-                    yield ": heartbeat\n\n"
-                    continue
-                if following is None:
-                    return
-                yield self._text(following)
+            yield first
+            while (text := await listener.queue.get()) is not None:
+                yield text
+        except TimeoutError:  # thrown in by whoever sends: it does not read
+            self._drop(listener)
         finally:
             self._listeners.discard(listener)
             self._metrics.listeners.set(len(self._listeners))
 
-    def _missed(self, last_event_id: str | None) -> list[Update] | None:
-        run, _, number = (last_event_id or "").partition("-")
-        if run != self._run or not number.isdigit():
-            return None
-        last = int(number)
-        if self._kept and self._kept[0].number > last + 1:
-            return None  # more happened since than is kept: start from the present
-        return [update for update in self._kept if update.number > last]
+    def _drop(self, listener: Listener) -> None:
+        """Let go of a listener that does not read."""
+        if listener in self._listeners:
+            self._metrics.live_dropped.inc()
+            log.info("slow listener let go")
+            self._let_go(listener)
 
-    def _kept_pulse(self) -> list[Update]:
-        return [update for update in self._kept if update.event == PULSE][-1:]
+    def _missed(self, wanted: frozenset[str], since: Positions) -> list[dict[str, Any]]:
+        """What has moved, either way: tables of a topic that was made anew go back."""
+        found = []
+        for (name, topic), now in self._told.items():
+            then = since.get((name, topic), {})
+            moved = {part: at for part, at in now.items() if then.get(part, 0) != at}
+            if moved and _wants(wanted, name, topic):
+                found.append(_told_of(name, topic, moved, None))
+        return found
 
-    def _text(self, update: Update) -> str:
-        return f"id: {self._run}-{update.number}\nevent: {update.event}\ndata: {update.data}\n\n"
+    def _id_line(self, wanted: frozenset[str]) -> str:
+        known = {key: found for key, found in self._told.items() if _wants(wanted, *key)}
+        return f"id: {write_id(known)}\n" if known else ""
 
-    def _tell(self, event: str, subjects: frozenset[str], data: str) -> None:
-        self._number += 1
-        update = Update(self._number, event, subjects, data)
-        self._kept.append(update)
-        for listener in list(self._listeners):
-            if listener.wants(update) and not listener.offer(update):
-                log.info("slow listener let go", behind=BEHIND)
-                self._let_go(listener)
+    def _block(self, wanted: frozenset[str], updates: Iterable[dict[str, Any]]) -> str:
+        """Updates as events; the last has the id, so that who got half of them gets all again."""
+        events = [f"event: projection\ndata: {json.dumps(told)}\n\n" for told in updates]
+        if events:
+            events[-1] = self._id_line(wanted) + events[-1]
+        return "".join(events)
+
+    async def _tell(self, pulse: str = "") -> None:
+        """Tell everyone what has changed since the last time."""
+        changed, self._changed = self._changed, {}
+        for (name, topic), told in changed.items():
+            at = {int(part): offset for part, offset in told["next_offsets"].items()}
+            self._told.setdefault((name, topic), {}).update(at)
+        texts: dict[frozenset[str], str] = {}
+        everyone = list(self._listeners)
+        for listener in everyone:
+            wanted = listener.wanted
+            if wanted not in texts:
+                about = [told for key, told in changed.items() if _wants(wanted, *key)]
+                texts[wanted] = self._block(wanted, about)
+                if not wanted or PULSE in wanted:
+                    texts[wanted] += pulse
+        silent_since = time.monotonic() - HEARTBEAT_SECONDS
+        for place, listener in enumerate(everyone):
+            text = texts[listener.wanted]
+            if not text and listener.heard_at < silent_since:
+                text = _HEARTBEAT
+            if text and not listener.offer(text):
+                self._drop(listener)
+            if place % SLICE == SLICE - 1:
+                await asyncio.sleep(0)
 
     def _let_go(self, listener: Listener) -> None:
         self._listeners.discard(listener)
@@ -187,37 +211,83 @@ class LiveHub:
                 )
                 async with connection:
                     await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
+                    await self._load(connection)
                     async for notification in connection.notifies():
                         self._hear(notification.payload)
             await asyncio.sleep(RECONNECT_SECONDS)
 
+    async def _load(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        """Look where the tables are: what was announced while nobody listened is lost."""
+        rows: list[Any] = []
+        with suppress(psycopg.errors.UndefinedTable):  # no projector has ever run here
+            rows = await (await connection.execute(statement("live.positions"))).fetchall()
+        for name, topic, partition, offset in rows:
+            if not self._loaded.is_set():
+                self._told.setdefault((name, topic), {})[partition] = offset
+            elif self._told.get((name, topic), {}).get(partition, 0) != offset:
+                self._note(name, topic, partition, offset, None)
+        self._loaded.set()
+
     def _hear(self, payload: str) -> None:
         try:
             told = json.loads(payload)
-            name, topic = str(told["projection"]), str(told.get("topic", ""))
+            self._note(
+                str(told["projection"]),
+                str(told["topic"]),
+                int(told["partition"]),
+                int(told["next_offset"]),
+                int(told["rows"]),
+            )
         except (ValueError, KeyError, TypeError):
             log.warning("unreadable notification", payload=payload[:200])
-            return
-        self._changed[name, topic] = told
+
+    def _note(self, name: str, topic: str, partition: int, offset: int, rows: int | None) -> None:
+        before = self._changed.get((name, topic), {"next_offsets": {}, "rows": 0})
+        offsets = {**{int(p): at for p, at in before["next_offsets"].items()}, partition: offset}
+        unknown = rows is None or before["rows"] is None
+        told = _told_of(name, topic, offsets, None if unknown else before["rows"] + rows)
+        self._changed[name, topic] = {**told, "partition": partition, "next_offset": offset}
         for hear in self._hearers.get(name, ()):
             hear()
 
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_SECONDS)
-            changed, self._changed = self._changed, {}
-            for (name, topic), told in changed.items():
-                self._tell("projection", frozenset({name, topic}), json.dumps(told))
-            if self._listeners:
-                await self._tell_pulse()
+            await self._tell(await self._new_pulse())
 
-    async def _tell_pulse(self) -> None:
+    async def _new_pulse(self) -> str:
+        """The pulse as an event; empty where it is as it was, or nobody wants it."""
+        if not any(not one.wanted or PULSE in one.wanted for one in self._listeners):
+            return ""
         try:
             facts = await self._pulse()
         except Exception as error:  # the database is away: say nothing until it is back
             log.debug("no pulse", error=type(error).__name__)
-            return
-        data = json.dumps(facts, default=str)
-        if data != self._last_pulse:
-            self._last_pulse = data
-            self._tell(PULSE, frozenset({PULSE}), data)
+            return ""
+        text = f"event: {PULSE}\ndata: {json.dumps(facts, default=str)}\n\n"
+        if text == self._last_pulse:
+            return ""
+        self._last_pulse = text
+        return text
+
+
+def _wants(wanted: frozenset[str], projection: str, topic: str) -> bool:
+    return not wanted or projection in wanted or topic in wanted
+
+
+def _told_of(name: str, topic: str, offsets: dict[int, int], rows: int | None) -> dict[str, Any]:
+    """The data of a `projection` event.
+
+    Args:
+        offsets: next offset of each partition that has moved.
+        rows: that were applied; None where that is not known.
+    """
+    newest = max(offsets)
+    return {
+        "projection": name,
+        "topic": topic,
+        "partition": newest,
+        "next_offset": offsets[newest],
+        "rows": rows,
+        "next_offsets": {str(part): at for part, at in sorted(offsets.items())},
+    }

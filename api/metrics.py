@@ -24,9 +24,19 @@ class Metrics:
         self.listeners = Gauge(
             "api_live_listeners", "Open streams of live updates.", registry=self.registry
         )
+        self.live_dropped = Counter(
+            "api_live_dropped",
+            "Streams of live updates that were ended because their reader did not keep up.",
+            registry=self.registry,
+        )
         self.analysis_listeners = Gauge(
             "api_analysis_listeners",
             "Open WebSockets that listen to an outlier analysis.",
+            registry=self.registry,
+        )
+        self.job_listeners = Gauge(
+            "api_job_listeners",
+            "Open WebSockets that listen to generation jobs.",
             registry=self.registry,
         )
         self.database_up = Gauge(
@@ -37,6 +47,25 @@ class Metrics:
             "api_published_events",
             "Events that came in through the API.",
             ["topic", "outcome"],
+            registry=self.registry,
+        )
+
+        # Labels: tier, of a key or `address`, `login`, ...; outcome, allowed, refused or uncounted.
+        self.limited = Counter(
+            "api_rate_limited_requests",
+            "Requests that a limit holds for.",
+            ["tier", "outcome"],
+            registry=self.registry,
+        )
+        self.limits_up = Gauge(
+            "api_rate_limits_up", "Whether requests can be counted.", registry=self.registry
+        )
+        self.limits_up.set(1)
+        # Labels: outcome, kept, replayed, waited, refused or unkept.
+        self.repeatable = Counter(
+            "api_idempotent_requests",
+            "Requests with an Idempotency-Key.",
+            ["outcome"],
             registry=self.registry,
         )
 

@@ -10,7 +10,7 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import envelope, translate
+from api.errors import refuse, translate
 from api.metrics import Metrics
 
 log = structlog.get_logger()
@@ -20,10 +20,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
 
 
 class RequestContext:
-    """Gives a request its id and measures it; turns whatever was not caught into the envelope.
-
-    Plain ASGI, so that streams are passed on chunk by chunk.
-    """
+    """Gives a request its id and measures it."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
@@ -31,11 +28,15 @@ class RequestContext:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
         request_id = _request_id(Headers(scope=scope).get("x-request-id"))
         scope.setdefault("state", {})["request_id"] = request_id
+        if scope["type"] == "websocket":
+            with structlog.contextvars.bound_contextvars(request_id=request_id):
+                await self.app(scope, receive, send)
+            return
         started = time.perf_counter()
         status = 0
 
@@ -52,7 +53,6 @@ class RequestContext:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id
-                headers["X-Content-Type-Options"] = "nosniff"
                 if headers.get("content-type", "").startswith("text/event-stream"):
                     # Its length is how long somebody looked at a page, not how long we took.
                     streaming = True
@@ -62,25 +62,38 @@ class RequestContext:
         self.metrics.active.inc()
         try:
             with structlog.contextvars.bound_contextvars(request_id=request_id):
-                try:
-                    await self.app(scope, receive, send_with_id)
-                except Exception as error:
-                    found = translate(error)
-                    if status:  # half an answer is out already: cut it off, do not lengthen it
-                        raise
-                    response = envelope(
-                        request_id,
-                        found.status,
-                        found.code,
-                        found.message,
-                        found.details,
-                        found.headers,
-                    )
-                    await response(scope, receive, send_with_id)
+                await self.app(scope, receive, send_with_id)
         finally:
             self.metrics.active.dec()
             if not streaming:
                 measured()
+
+
+class LastResort:
+    """Turns whatever was not caught into the envelope."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        begun = False
+
+        async def noticed(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noticed)
+        except Exception as error:
+            found = translate(error)
+            if begun:  # half an answer is out already: cut it off, do not lengthen it
+                raise
+            await refuse(found, scope, receive, send)
 
 
 def endpoint(scope: Scope) -> str:

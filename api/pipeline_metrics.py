@@ -39,7 +39,7 @@ async def exposition(database: Database, drifting: Drifting) -> bytes:
     lags = await database.projection_lag()
     families = list(_lags(lags))
     families += _jobs(
-        await database.all("jobs.by_status"),
+        await database.all("jobs.by_status", {"owner": None}),
         await database.all("jobs.processing_times", {"bounds": [*_BOUNDS, _INFINITY]}),
     )
     families += _queues(await database.queue_depths())

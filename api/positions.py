@@ -30,30 +30,9 @@ class AtLeast:
         wait_ms: how long to wait for that.
     """
 
-    def __init__(
-        self,
-        min_position: Annotated[
-            str | None,
-            Query(
-                pattern=r"^[A-Za-z0-9._-]{1,249}/[0-9]{1,9}/[0-9]{1,18}$",
-                description="X-Event-Position of a write that the answer must contain: "
-                "topic/partition/offset.",
-            ),
-        ] = None,
-        wait_ms: Annotated[
-            int, Query(ge=0, le=LONGEST_WAIT_MS, description="How long to wait for it.")
-        ] = DEFAULT_WAIT_MS,
-    ) -> None:
+    def __init__(self, position: Position | None, wait_ms: int) -> None:
+        self.position = position
         self.wait_ms = wait_ms
-        try:
-            self.position = None if min_position is None else Position.parse(min_position)
-        except ValueError as error:
-            raise ApiError(
-                422,
-                "VALIDATION_ERROR",
-                f"validation error: query.min_position: {error}",
-                details={"errors": [{"path": "query.min_position", "reason": str(error)}]},
-            ) from None
 
     async def of(self, database: Database, projection: str) -> None:
         """Wait for a projection.
@@ -100,4 +79,33 @@ class AtLeast:
         )
 
 
-MinPosition = Annotated[AtLeast, Depends()]
+async def at_least(
+    min_position: Annotated[
+        str | None,
+        Query(
+            pattern=r"^[A-Za-z0-9._-]{1,249}/[0-9]{1,9}/[0-9]{1,18}$",
+            description="X-Event-Position of a write that the answer must contain: "
+            "topic/partition/offset.",
+        ),
+    ] = None,
+    wait_ms: Annotated[
+        int, Query(ge=0, le=LONGEST_WAIT_MS, description="How long to wait for it.")
+    ] = DEFAULT_WAIT_MS,
+) -> AtLeast:
+    """What a request asks for. A coroutine: others cost a thread.
+
+    Raises:
+        ApiError: 422: it is no position.
+    """
+    try:
+        return AtLeast(None if min_position is None else Position.parse(min_position), wait_ms)
+    except ValueError as error:
+        raise ApiError(
+            422,
+            "VALIDATION_ERROR",
+            f"validation error: query.min_position: {error}",
+            details={"errors": [{"path": "query.min_position", "reason": str(error)}]},
+        ) from None
+
+
+MinPosition = Annotated[AtLeast, Depends(at_least)]

@@ -1,4 +1,4 @@
-"""Who may ask: one key with full rights, and a reading session for the dashboard of this machine.
+"""The installation's own key, with full rights, and a reading session for the dashboard.
 
 The reasons are in docs/api.md.
 """
@@ -8,61 +8,18 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
-import re
 import time
 
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
-
-from api.errors import ApiError, envelope
 
 COOKIE = "groundswell_session"
 SESSION_SECONDS = 12 * 3600
 
-_GUARDED = "/api/"
-_OPEN = frozenset({"/api/v1/health"})  # load balancers ask it, and they have no key
-# Providers have no key either; what they send is signed, or comes to an address of their own.
-_CALLBACK = re.compile(r"/api/v1/providers/[a-z0-9_-]+/callback")
-_READING = frozenset({"GET", "HEAD", "OPTIONS"})
-
-
-class Door:
-    """Lets a request for `/api/` through with the key, or with a session when it only reads.
-
-    It stands before routing and before the body is read: a stranger learns nothing about either.
-    """
-
-    def __init__(self, app: ASGIApp, keys: Keys) -> None:
-        self.app = app
-        self.keys = keys
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one connection."""
-        if scope["type"] == "http" and is_guarded(scope["path"]):
-            refusal = self.keys.refusal(Request(scope))
-            if refusal is not None:
-                response = envelope(
-                    scope["state"]["request_id"],
-                    refusal.status,
-                    refusal.code,
-                    refusal.message,
-                    headers=refusal.headers,
-                )
-                await response(scope, receive, send)
-                return
-        await self.app(scope, receive, send)
-
-
-def is_guarded(path: str) -> bool:
-    """Whether an address takes the key."""
-    open_ = path in _OPEN or _CALLBACK.fullmatch(path) is not None
-    return path.startswith(_GUARDED) and not open_
-
 
 class Keys:
-    """Knows the API's key and the sessions made from it.
+    """Knows the installation's key and the dashboard's sessions made from it.
 
     Args:
         key: the one key.
@@ -76,24 +33,6 @@ class Keys:
     def is_key(self, offered: str) -> bool:
         """Whether that is the key; takes as long for any wrong one."""
         return hmac.compare_digest(offered.encode(), self._key)
-
-    def refusal(self, request: Request) -> ApiError | None:
-        """Why a request may not pass; None when it may."""
-        offered = offered_key(request.headers)
-        if offered is not None:
-            if self.is_key(offered):
-                return None
-            return ApiError(403, "FORBIDDEN", "this is not the API's key")
-        if self.has_session(request):
-            if request.method in _READING:
-                return None
-            return ApiError(403, "FORBIDDEN", "the dashboard's session only reads; send the key")
-        return ApiError(
-            401,
-            "UNAUTHORIZED",
-            "send the API's key in X-API-Key; `groundswell status` shows it",
-            headers={"WWW-Authenticate": 'Bearer realm="groundswell"'},
-        )
 
     def open_session(self, response: Response) -> None:
         """Give the browser that gets this response a session that reads."""

@@ -1,17 +1,23 @@
-"""Who asks, behind the door: the key's holder, or one user whom it names.
+"""Who asks, behind the door, and whose things that opens.
 
-The one key has full rights. Whoever holds it speaks for users by naming them in `X-User-ID`; a
-request that names one sees and changes that user's things alone.
+Things belong to users: jobs and their videos, predictions, analyses, keys. Everybody sees and
+changes their own; moderators see all; administrators and the holder of the installation's key do
+everything, and may speak for a user whom they name in `X-User-ID`: such a request sees and changes
+that user's things alone.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import Depends, Header
+from starlette.requests import HTTPConnection
 
+from api.access.rules import forbidden, is_installation, may_speak_for_others
 from api.errors import ApiError
+from streams.identity.principal import Principal
+from streams.identity.roles import Role
 
 ANONYMOUS = "anonymous"  # whose things are that nobody is named for
 LONGEST_USER = 200  # characters
@@ -21,7 +27,8 @@ UserHeader = Annotated[
     Header(
         min_length=1,
         max_length=4 * LONGEST_USER,
-        description="The user it is for.",
+        description="The user it is for: oneself, unless an administrator asks, or the "
+        "installation's key.",
         # Of characters; they come as bytes.
         json_schema_extra={"maxLength": LONGEST_USER},
     ),
@@ -33,24 +40,71 @@ class Asker:
     """Who asks.
 
     Attributes:
-        user_id: the user who is named; None: the key's holder, who may do everything.
+        principal: who it is.
+        named: the user whom an administrator speaks for; None: nobody.
     """
 
-    user_id: str | None
+    principal: Principal
+    named: str | None = None
 
     @property
-    def is_admin(self) -> bool:
-        """Whether others' things are open too."""
-        return self.user_id is None
+    def user_id(self) -> str | None:
+        """As whom: None for the holder of the installation's key, and for the dashboard's page."""
+        return self.named or self.principal.user_id
 
     @property
     def name(self) -> str:
         """Whose the things are that are made now."""
         return self.user_id or ANONYMOUS
 
+    @property
+    def reads(self) -> str | None:
+        """Whose things are shown; None: everybody's."""
+        if self.named is None and self.principal.role.at_least(Role.MODERATOR):
+            return None
+        return self.name
+
     def may_see(self, owner: str | None) -> bool:
-        """Whether a thing of that owner is open."""
-        return self.is_admin or self.user_id == owner
+        """Whether a thing of that owner is shown."""
+        return self.reads is None or self.reads == owner
+
+    def may_change(self, owner: str | None) -> bool:
+        """Whether a thing of that owner may be changed, or made."""
+        if self.named is None and may_speak_for_others(self.principal):
+            return True
+        return self.name == owner
+
+    def hold_change(self, owner: str | None, what: str) -> None:
+        """Refuse to change another's thing.
+
+        Raises:
+            ApiError: 403: it is seen, but not for changing.
+        """
+        if not self.may_change(owner):
+            raise forbidden(f"only its owner may change a {what}")
+
+    def hold_oneself(self, user_id: str, path: str) -> None:
+        """Refuse what is asked for in another's name.
+
+        Args:
+            path: where the request says in whose name.
+
+        Raises:
+            ApiError: 403: it is not the asker's own.
+        """
+        if not self.may_change(user_id):
+            raise ApiError(
+                403,
+                "FORBIDDEN",
+                f"{path}: it has to be {self.name!r}: only administrators ask for others",
+                details={"errors": [{"path": path, "reason": "is another user"}]},
+            )
+
+    @property
+    def is_spokesman(self) -> bool:
+        """Whether somebody who may do everything speaks for a user: that there are others' things
+        is no secret then."""
+        return self.named is not None and may_speak_for_others(self.principal)
 
 
 def as_meant(header: str) -> str:
@@ -61,8 +115,13 @@ def as_meant(header: str) -> str:
         return header
 
 
-async def asker(x_user_id: UserHeader = None) -> Asker:
-    """Who asks, by a request's headers.
+def principal_of(connection: HTTPConnection) -> Principal:
+    """Who was let in at the door."""
+    return cast("Principal", connection.state.principal)
+
+
+async def asker(connection: HTTPConnection, x_user_id: UserHeader = None) -> Asker:
+    """Who asks; the door has seen to it that they may name that user.
 
     Raises:
         ApiError: 422: the user's id is too long.
@@ -75,21 +134,29 @@ async def asker(x_user_id: UserHeader = None) -> Asker:
             f"validation error: header.x-user-id: has at most {LONGEST_USER} characters",
             details={"errors": [{"path": "header.x-user-id", "reason": "is too long"}]},
         )
-    return Asker(user)
+    return speaking_for(principal_of(connection), user)
 
 
-async def admin(who: Annotated[Asker, Depends(asker)]) -> Asker:
-    """Who asks, where that is the key's holder.
+def speaking_for(principal: Principal, user_id: str | None) -> Asker:
+    """Somebody who names a user, or nobody. To name oneself changes nothing for a user.
 
     Raises:
-        ApiError: 403: it is a user.
+        ApiError: 403: they may not speak for that user.
     """
-    if not who.is_admin:
+    if user_id is None or may_speak_for_others(principal):
+        return Asker(principal, user_id)
+    if user_id != principal.user_id:
         raise ApiError(
-            403, "FORBIDDEN", "only the key's holder may do that: send no X-User-ID with it"
+            403,
+            "FORBIDDEN",
+            "header.x-user-id: only administrators and the installation's key name another user",
         )
-    return who
+    return Asker(principal)
+
+
+def actor(who: Asker) -> str:
+    """Who it was, as a change that has no owner tells it."""
+    return "admin" if is_installation(who.principal) else who.principal.by
 
 
 Who = Annotated[Asker, Depends(asker)]
-Admin = Annotated[Asker, Depends(admin)]

@@ -15,7 +15,9 @@ from typing import Any, Literal, Self
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from infra.account_settings import AccountSettings
 from infra.addresses import is_address
+from infra.api_settings import ApiSettings
 from infra.generation_settings import GenerationSettings
 from infra.youtube_settings import YouTubeSettings
 
@@ -24,7 +26,7 @@ class NoStackError(Exception):
     """An address is unset and no embedded stack runs in this home."""
 
 
-class Settings(GenerationSettings, YouTubeSettings):
+class Settings(ApiSettings, GenerationSettings, YouTubeSettings, AccountSettings):
     """One page of everything that can be set; docs/settings.md is made from it."""
 
     model_config = SettingsConfigDict(
@@ -40,6 +42,13 @@ class Settings(GenerationSettings, YouTubeSettings):
     api_host: str = Field("127.0.0.1", description="Address the API binds to.")
     api_port: int = Field(
         8000, ge=0, le=65535, description="Port of the API; the next free one where it is taken."
+    )
+    api_workers: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Processes that serve the API; each has connections of its own, and /metrics "
+        "is that of whichever answers.",
     )
     api_key: SecretStr | None = Field(
         None, description="Key with full rights. Unset: one is made at the first start."
@@ -94,6 +103,15 @@ class Settings(GenerationSettings, YouTubeSettings):
     personal_data_secret_before: SecretStr | None = Field(
         None,
         description="The secret that PERSONAL_DATA_SECRET replaces, until it has done so.",
+    )
+    jwt_secret: SecretStr | None = Field(
+        None,
+        description="What tokens of sessions are signed with (docs/identity.md), at least 32 "
+        "characters. Unset: one is made at the first start and kept in the data directory.",
+    )
+    jwt_secret_before: SecretStr | None = Field(
+        None,
+        description="The secret that JWT_SECRET replaces: sessions that began under it go on.",
     )
     webhook_secret: SecretStr | None = Field(
         None,
@@ -195,22 +213,47 @@ class Settings(GenerationSettings, YouTubeSettings):
         Raises:
             NoStackError: it is too short; or not set, and no stack was ever started in this home.
         """
-        if self.personal_data_secret is None:
+        return self._secrets(
+            "PERSONAL_DATA_SECRET",
+            PERSONAL_DATA_SECRET_FILE,
+            "so personal fields cannot be sealed",
+            self.personal_data_secret,
+            self.personal_data_secret_before,
+        )
+
+    @property
+    def jwt_secrets(self) -> tuple[str, ...]:
+        """The secret that tokens of sessions are signed with, and the one before it, if any.
+
+        Raises:
+            NoStackError: it is too short; or not set, and no stack was ever started in this home.
+        """
+        return self._secrets(
+            "JWT_SECRET",
+            JWT_SECRET_FILE,
+            "so nobody can log in",
+            self.jwt_secret,
+            self.jwt_secret_before,
+        )
+
+    def _secrets(
+        self, name: str, file: str, so: str, present: SecretStr | None, before: SecretStr | None
+    ) -> tuple[str, ...]:
+        if present is None:
             try:
-                found = (self.home / "run" / PERSONAL_DATA_SECRET_FILE).read_text()
+                found = (self.home / "run" / file).read_text()
             except FileNotFoundError:
                 raise NoStackError(
-                    "PERSONAL_DATA_SECRET is not set, so personal fields cannot be sealed: set it "
-                    "to that of the installation, or start a stack here, which makes one"
+                    f"{name} is not set, {so}: set it to that of the installation, or start a "
+                    "stack here, which makes one"
                 ) from None
         else:
-            found = self.personal_data_secret.get_secret_value()
+            found = present.get_secret_value()
         if len(found) < SHORTEST_SECRET:
             raise NoStackError(
-                f"PERSONAL_DATA_SECRET has {len(found)} characters: at least {SHORTEST_SECRET} are "
-                "needed, such as `openssl rand -hex 32` makes"
+                f"{name} has {len(found)} characters: at least {SHORTEST_SECRET} are needed, such "
+                "as `openssl rand -hex 32` makes"
             )
-        before = self.personal_data_secret_before
         return (found,) if before is None else (found, before.get_secret_value())
 
     @property
@@ -318,6 +361,7 @@ OPTIONAL_ADDRESSES = ("youtube_api_endpoint",)  # of servers that only some stac
 
 SHORTEST_SECRET = 32  # characters
 PERSONAL_DATA_SECRET_FILE = "personal_data_secret"  # noqa: S105  # a name, in `run`  # nosec B105
+JWT_SECRET_FILE = "jwt_secret"  # noqa: S105  # the same  # nosec B105
 WEBHOOK_SECRET_FILE = "webhook_secret"  # noqa: S105  # the same  # nosec B105
 
 

@@ -17,7 +17,7 @@ _HEAD = """# Settings
 
 Every setting is a variable of the environment, or a line of a `.env` file where the command runs.
 An address that is unset means the embedded server. This page is made from `infra/settings.py`
-and `infra/generation_settings.py` (`python -m infra.settings_page`); a test compares the two.
+and what it inherits (`python -m infra.settings_page`); a test compares the two.
 
 | variable | default | what |
 |---|---|---|
@@ -36,8 +36,10 @@ def page() -> str:
 
 
 def _default(value: Any) -> str:
-    if value is None:
+    if value is None or value == ():
         return "unset"
+    if isinstance(value, tuple):
+        return f"`{','.join(value)}`"
     return "secret" if isinstance(value, SecretStr) else f"`{value}`"
 
 

@@ -12,6 +12,7 @@ from projections.predictions import PREDICTIONS
 from projections.projection import Projection
 from projections.providers import PROVIDERS
 from projections.shifts import SHIFTS
+from projections.users import USERS
 from projections.videos import VIDEOS
 from projections.virality import VIRALITY
 
@@ -29,5 +30,6 @@ PROJECTIONS: dict[str, Projection] = {
         PREDICTIONS,
         FORECASTS,
         ANALYSES,
+        USERS,
     )
 }

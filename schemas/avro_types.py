@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import polars as pl
+
+# Polars imports NumPy when it first meets an array, and two threads that are the first at the same
+# moment break each other's import. Every room of ours that has threads comes past here before.
+pl.Series(np.empty(0))
 
 TIMESTAMP = pl.Datetime("us", "UTC")
 

@@ -156,6 +156,10 @@ WEBHOOK_DELIVERIES = Topic(
     retention_days=90,
 )
 
+IDENTITY_EVENTS = Topic(
+    "identity.events.v1", "user_id", "The life stories of accounts.", columnar=False
+)
+
 TOPICS: dict[str, Topic] = {
     topic.name: topic
     for topic in (
@@ -182,6 +186,7 @@ TOPICS: dict[str, Topic] = {
         OUTLIER_CONTENT,
         WATCHED_CHANNELS,
         WEBHOOK_DELIVERIES,
+        IDENTITY_EVENTS,
     )
 }
 

@@ -27,6 +27,10 @@ from schemas.rules import violations
 from schemas.topic import Topic
 from schemas.wire import HEADER, PREFIX, writer_of
 
+# Polars knows NumPy's types from their first use on, and two threads that use them first at once
+# meet half of them: threads decode, fold and restore, so it is done here.
+pl.Series(np.empty(0))
+
 COORDINATES = pl.Schema({"_partition": pl.Int32(), "_offset": pl.Int64(), "_timestamp": TIMESTAMP})
 
 

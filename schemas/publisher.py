@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from schemas.avro_types import TIMESTAMP, frame_schema
 from schemas.chunks import Chunk
+from schemas.cloud_events import cloud_events
 from schemas.codec import Codec
 from schemas.deadletters import DeadLetter
 from schemas.encoding import FrameEncoder
 from schemas.errors import InvalidEventError
 from schemas.frames import FrameDecoder
 from schemas.personal.errors import NoSealerError
+from schemas.quick_check import QuickCheck
 from schemas.rules import violations
 from schemas.topic import MAX_LETTER_BYTES, Topic
 from schemas.wire import prefix
@@ -30,7 +32,7 @@ from schemas.wire import prefix
 if TYPE_CHECKING:
     from schemas.personal.sealer import Sealer
 
-Delivered = Callable[[KafkaError | None, Message], None]
+Delivered = Callable[[KafkaError | None, Message | None], None]
 
 
 class PublishError(Exception):
@@ -88,16 +90,24 @@ class Publisher:
         kafka: connection settings (`Settings.kafka_config`).
         source: `ce_source`: who publishes.
         sealer: seals personal fields; without one, topics that have some are refused.
+        options: further settings of librdkafka, which come before those of every producer here.
     """
 
     def __init__(
-        self, kafka: dict[str, str], codec: Codec, *, source: str, sealer: Sealer | None = None
+        self,
+        kafka: dict[str, str],
+        codec: Codec,
+        *,
+        source: str,
+        sealer: Sealer | None = None,
+        options: Mapping[str, Any] | None = None,
     ) -> None:
         self.codec = codec
         self._sealer = sealer
-        self._producer = Producer(producer_config(kafka))
+        self._producer = Producer(producer_config(kafka, **(options or {})))
         self._source = source.encode()
         self._decoders: dict[str, FrameDecoder] = {}
+        self._quick: dict[str, QuickCheck | None] = {}
         self._failures: list[str] = []
 
     def check(
@@ -111,6 +121,20 @@ class Publisher:
         Raises:
             PersonalDataError, psycopg.OperationalError: there are no keys to seal with.
         """
+        quick = self._quick_check(topic)
+        if quick is None:
+            return self._check_each(topic, records)
+        outcomes, rest = quick.check(records)
+        if rest:
+            slow = self._check_each(topic, [records[row] for row in rest])
+            for row, outcome in zip(rest, slow, strict=True):
+                outcomes[row] = outcome
+        return outcomes
+
+    def _check_each(
+        self, topic: Topic, records: Sequence[dict[str, Any]]
+    ) -> list[bytes | InvalidEventError]:
+        """Record by record: what is wrong is found by its path."""
         outcomes = self._encoded(topic, records)
         rows = [row for row, outcome in enumerate(outcomes) if isinstance(outcome, bytes)]
         values = [outcome for outcome in outcomes if isinstance(outcome, bytes)]
@@ -161,6 +185,12 @@ class Publisher:
         for row, error in wrong.items():
             outcomes[row] = error
         return outcomes
+
+    def _quick_check(self, topic: Topic) -> QuickCheck | None:
+        if topic.name not in self._quick:
+            sealer = self._sealer_for(topic) if topic.personal else None
+            self._quick[topic.name] = QuickCheck.of(topic, self.codec.registry, sealer)
+        return self._quick[topic.name]
 
     def _encoded(
         self, topic: Topic, records: Sequence[dict[str, Any]]
@@ -216,10 +246,39 @@ class Publisher:
             topic.name,
             str(record[topic.key]).encode(),
             body,
-            _cloud_event(topic, record, self._source),
+            cloud_events(topic, self._source)([record])[0],
             partition=partition,
             on_delivery=on_delivery,
         )
+
+    def publish_checked(
+        self,
+        topic: Topic,
+        records: Sequence[tuple[dict[str, Any], bytes, Delivered]],
+    ) -> None:
+        """Hand many events to the producer; it waits when the producer's queue is full.
+
+        Args:
+            records: each with its bytes, as [`check`][schemas.publisher.Publisher.check] has made
+                them, and what is called with the broker's answer from within `flush` or `poll`.
+        """
+        produce, name, key_field = self._producer.produce, topic.name, topic.key
+        headers = cloud_events(topic, self._source)([record for record, _, _ in records])
+        for (record, value, on_delivery), about in zip(records, headers, strict=True):
+            key = str(record[key_field]).encode()
+            while True:
+                try:
+                    produce(name, value, key, headers=about, on_delivery=on_delivery)
+                    break
+                except BufferError:
+                    self._producer.poll(0.05)
+                except KafkaException as error:  # of this event alone: it is too large, say
+                    on_delivery(error.args[0], None)
+                    break
+
+    def poll(self, timeout: float) -> None:
+        """Wait for an answer of the broker, for at most `timeout` seconds, and call who asked."""
+        self._producer.poll(timeout)
 
     def send_dead_letters(self, letters: Iterable[DeadLetter]) -> None:
         """Hand dead letters to the producer."""
@@ -251,7 +310,7 @@ class Publisher:
         partition: int | None = None,
         on_delivery: Delivered | None = None,
     ) -> None:
-        def delivered(error: KafkaError | None, message: Message) -> None:
+        def delivered(error: KafkaError | None, message: Message | None) -> None:
             if error is not None and on_delivery is None:
                 self._failures.append(str(error))
             if on_delivery is not None:
@@ -267,24 +326,6 @@ class Publisher:
             except BufferError:
                 self._producer.poll(0.05)
         self._producer.poll(0)
-
-
-def _cloud_event(
-    topic: Topic, record: dict[str, Any], source: bytes
-) -> list[tuple[str, bytes | None]]:
-    kind = str(record.get("_type") or topic.records[0]["name"])
-    occurred = record.get("occurred_at")
-    time = occurred.isoformat() if isinstance(occurred, dt.datetime) else ""
-    headers: list[tuple[str, bytes | None]] = [
-        ("ce_specversion", b"1.0"),
-        ("ce_id", str(record.get("event_id", "")).encode()),
-        ("ce_type", f"groundswell.{kind}".encode()),
-        ("ce_source", source),
-        ("content-type", b"application/avro"),
-    ]
-    if time:
-        headers.append(("ce_time", time.encode()))
-    return headers
 
 
 def new_event_id() -> str:

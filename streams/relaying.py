@@ -10,12 +10,17 @@ import structlog
 
 from infra.settings import Settings
 from schemas.codec import Codec
+from schemas.personal.sealer import Sealer
 from schemas.publisher import Publisher
 from schemas.registry import Registry
 from streams.decisions.relay import Relay
 from streams.generation.jobs.job import JOBS
 from streams.generation.jobs.relay import relay as jobs
 from streams.generation.schema import prepare
+from streams.identity.account import IDENTITY
+from streams.identity.relay import SEALED
+from streams.identity.relay import relay as identity
+from streams.identity.schema import prepare as prepare_identity
 from streams.outliers.relay import relays as outliers
 from streams.work_queue.processes import run_until_stopped
 
@@ -29,14 +34,17 @@ log = structlog.get_logger()
 def main(settings: Settings) -> None:
     """Relay until SIGTERM or SIGINT."""
     prepare(settings.dsn)
+    prepare_identity(settings.dsn)
     codec = Codec(Registry(settings.registry_config()))
 
-    def publisher(room: str) -> Publisher:
-        return Publisher(settings.kafka_config(), codec, source=f"groundswell/{room}")
+    def publisher(room: str, sealer: Sealer | None = None) -> Publisher:
+        source = f"groundswell/{room}"
+        return Publisher(settings.kafka_config(), codec, source=source, sealer=sealer)
 
     relays: dict[str, Callable[[], Relay]] = {
         JOBS.domain: lambda: jobs(settings, publisher("generation")),
         **outliers(settings, partial(publisher, "outliers")),
+        IDENTITY.domain: lambda: identity(settings, publisher("identity", SEALED)),
     }
     run_until_stopped(Together(relays).run())
 

@@ -13,7 +13,7 @@ from infra.embedded.guard import Guard
 from infra.embedded.home import Home, write_private_json
 from infra.embedded.locks import file_lock
 from infra.embedded.stack import Servers
-from infra.settings import PERSONAL_DATA_SECRET_FILE, Settings
+from infra.settings import JWT_SECRET_FILE, PERSONAL_DATA_SECRET_FILE, Settings
 
 
 def main(directory: Path) -> None:
@@ -28,6 +28,7 @@ def main(directory: Path) -> None:
             servers.start()
             assert servers.postgres is not None
             home.secret(PERSONAL_DATA_SECRET_FILE)
+            home.secret(JWT_SECRET_FILE)
             settings = json.loads(servers.settings().model_dump_json(exclude_none=True))
             write_private_json(
                 directory / "ready.json",

@@ -19,9 +19,9 @@ from typing import Any, Protocol
 import polars as pl
 import structlog
 
+from api.delivery import Outcome
 from api.predictions.asked import Asked
 from api.predictions.desk import rows_of
-from api.publishing import Outcome
 
 MOST_ROWS = 128  # of a batch
 MOST_WAITING = 5_000  # predictions; what comes beyond goes without the shadow's word

@@ -17,15 +17,23 @@ Found = TypeVar("Found")
 
 
 class Together(Generic[Item, Found]):
-    """Calls for many at once; nothing waits for others to come.
+    """Calls for many at once; nothing waits for others to come, unless `most` calls are running.
 
     Args:
         call: finds one thing for each item. Where it raises an `ApiError` for items of several
             requests, each is asked for apart: the fault of one is not that of the others.
+        most: calls that run at a time; who comes meanwhile goes together with the next. None: any
+            number.
     """
 
-    def __init__(self, call: Callable[[Sequence[Item]], Awaitable[Sequence[Found]]]) -> None:
+    def __init__(
+        self,
+        call: Callable[[Sequence[Item]], Awaitable[Sequence[Found]]],
+        *,
+        most: int | None = None,
+    ) -> None:
         self._call = call
+        self._most = most
         self._waiting: list[tuple[Sequence[Item], asyncio.Future[Sequence[Found]]]] = []
         self._running: set[asyncio.Task[None]] = set()
 
@@ -44,10 +52,16 @@ class Together(Generic[Item, Found]):
         return await found
 
     def _go(self) -> None:
+        if not self._waiting or len(self._running) == self._most:
+            return  # whoever is done next takes them along
         waiting, self._waiting = self._waiting, []
         task = asyncio.create_task(self._ask(waiting))
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._go()
 
     async def _ask(
         self, waiting: Sequence[tuple[Sequence[Item], asyncio.Future[Sequence[Found]]]]

@@ -15,7 +15,7 @@ from api.errors import not_found, validation_error
 from api.positions import DEFAULT_WAIT_MS, MinPosition
 from api.predictions.answers import accuracy
 from api.routes import V1
-from api.routes.predictions import UserId
+from api.routes.predictions import IdempotencyKey
 from api.routes.strictness import BadRequestRoute
 from api.services import Here, Services
 from api.shapes.analytics import (
@@ -30,6 +30,7 @@ from api.shapes.analytics import (
     TimeRange,
     Trends,
 )
+from api.users import Who
 from projections.positions import wait_for
 from schemas.errors import InvalidEventError
 from schemas.publisher import new_event_id
@@ -39,17 +40,18 @@ router = APIRouter(prefix=f"{V1}/analytics", tags=["analytics"], route_class=Bad
 TOP_CATEGORIES = 10
 JUST_MADE_SECONDS = 60.0  # an id that young may be on its way to the tables
 _PAUSE_SECONDS = 0.05
+_FROM_KEY = uuid.UUID("3c8e7f52-9d1b-4a0f-8f0a-6b6c2d0f7e19")  # namespace of ids made from keys
 
 
 @router.get("/dashboard", summary="All figures")
 async def dashboard(
-    here: Here, at_least: MinPosition, time_range: TimeRange = "30d", x_user_id: UserId = None
+    here: Here, who: Who, at_least: MinPosition, time_range: TimeRange = "30d"
 ) -> Dashboard:
     """Of the predictions made in that time. `accuracy` and `coverage` are of those with actuals."""
     await at_least.of(here.database, "predictions")
     since = _since(time_range)
     whole, models, stages, categories = await asyncio.gather(
-        *(_figures(here, since, by, x_user_id) for by in ("", "model", "stage", "category"))
+        *(_figures(here, since, by, who.reads) for by in ("", "model", "stage", "category"))
     )
     row = whole[0] if whole else _NOTHING
     return Dashboard(
@@ -66,23 +68,23 @@ async def dashboard(
 
 @router.get("/categories", summary="By category")
 async def categories(
-    here: Here, at_least: MinPosition, time_range: TimeRange = "30d", x_user_id: UserId = None
+    here: Here, who: Who, at_least: MinPosition, time_range: TimeRange = "30d"
 ) -> Parts:
     """Every category that predictions were made for, the most frequent first."""
     await at_least.of(here.database, "predictions")
     since = _since(time_range)
-    items = [_part(row) for row in await _figures(here, since, "category", x_user_id)]
+    items = [_part(row) for row in await _figures(here, since, "category", who.reads)]
     return Parts(time_range=time_range, since=since, items=items, total=len(items))
 
 
 @router.get("/trends", summary="By day")
 async def trends(
-    here: Here, at_least: MinPosition, time_range: TimeRange = "30d", x_user_id: UserId = None
+    here: Here, who: Who, at_least: MinPosition, time_range: TimeRange = "30d"
 ) -> Trends:
     """By the day on which the predictions were made."""
     await at_least.of(here.database, "predictions")
     since = _since(time_range)
-    found = {row["name"]: row for row in await _figures(here, since, "day", x_user_id)}
+    found = {row["name"]: row for row in await _figures(here, since, "day", who.reads)}
     days = [since.date() + dt.timedelta(days=day) for day in range(DAYS[time_range] + 1)]
     items = [Day(date=day, **_shown(found.get(day.isoformat(), _NOTHING))) for day in days]
     return Trends(time_range=time_range, since=since, items=items)
@@ -90,18 +92,24 @@ async def trends(
 
 @router.post("/save", summary="What became of a prediction")
 async def save(
-    body: SaveRequest, here: Here, response: Response, x_user_id: UserId = None
+    body: SaveRequest,
+    here: Here,
+    who: Who,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
 ) -> Saved:
     """Into the log; the figures hold it when this is answered, or soon after.
 
-    Said again, the newer one counts. What is given comes before what the pipeline observes.
+    Said again, the newer one counts; with the same `Idempotency-Key` it is the same event. What is
+    given comes before what the pipeline observes.
     """
-    row = await _made(here, body.prediction_id, x_user_id)
+    row = await _made(here, body.prediction_id, who.reads)
     if row is None:
         raise not_found("prediction", body.prediction_id)
+    who.hold_change(row["user_id"], "prediction")
     event = {
         "_type": "ActualObserved",
-        "event_id": new_event_id(),
+        "event_id": _identity(body.prediction_id, who.user_id, idempotency_key),
         "occurred_at": dt.datetime.now(dt.UTC),
         "prediction_id": body.prediction_id,
         "actual_views": body.actual_views,
@@ -121,6 +129,12 @@ async def save(
         accuracy=accuracy(row["predicted_views"], body.actual_views),
         within_range=row["lower"] <= body.actual_views <= row["upper"],
     )
+
+
+def _identity(prediction_id: str, user_id: str | None, key: str | None) -> str:
+    if key is None:
+        return new_event_id()
+    return str(uuid.uuid5(_FROM_KEY, f"{prediction_id}\n{user_id}\n{key}"))
 
 
 async def _made(here: Services, prediction_id: str, user_id: str | None) -> Row | None:

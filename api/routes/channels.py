@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
@@ -13,11 +13,16 @@ from api.routes import V1
 from api.routes.videos import observed_page
 from api.services import Here
 from api.shapes.channels import Baseline, Channel, Usual
-from api.shapes.paging import Cursor, Offset, Page
+from api.shapes.paging import Cursor, Keyset, Offset, Page
 from api.shapes.videos import ObservedVideo
 from schemas.catalogue import VIDEO_SNAPSHOTS
 
 router = APIRouter(prefix=f"{V1}/channels", tags=["channels"])
+
+_ORDERS = {
+    order: Keyset(f"channels {order}", subscribers=int, channel_id=str)
+    for order in ("subscribers", "channel_id")
+}
 
 
 @router.get("", summary="Channels")
@@ -26,16 +31,31 @@ async def channels(
     at_least: MinPosition,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     offset: Offset = 0,
+    sort: Annotated[
+        Literal["subscribers", "channel_id"],
+        Query(description="The most subscribers first; or by id, an order that never changes."),
+    ] = "subscribers",
+    cursor: Cursor = None,
 ) -> Page[Channel]:
-    """Those with the most subscribers first."""
+    """What is known here of them."""
     await at_least.of(here.database, "channels")
-    rows = await here.database.all("channels.page", {"limit": limit, "offset": offset})
+    order = _ORDERS[sort]
+    rows = await here.database.all(
+        "channels.page",
+        {
+            **order.after(cursor),
+            "by_id": sort == "channel_id",
+            "limit": limit,
+            "offset": 0 if cursor else offset,
+        },
+    )
     total = await here.database.one("channels.total")
     return Page[Channel](
         items=[Channel(**row) for row in rows],
         total=total["total"] if total else 0,
         limit=limit,
         offset=offset,
+        next_cursor=order.cursor(rows, limit),
     )
 
 

@@ -1,5 +1,5 @@
-"""What outlier analyses search for, exclude and like. Everybody may read it, the key's holder
-change it."""
+"""What outlier analyses search for, exclude and like. Everybody may read it, administrators change
+it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from api.shapes.content import (
     QueriesAnswer,
     SearchQueries,
 )
-from api.users import Admin
+from api.users import Who, actor
 from streams.decisions.decider import Refused
 from streams.outliers.content import content as configured
 from streams.outliers.content.story import Current
@@ -31,7 +31,6 @@ from streams.outliers.content.story import Current
 router = APIRouter(prefix=f"{V1}/config/content", tags=["outlier analyses"])
 
 ATTEMPTS = 5  # of a change of one part, while others change others
-ADMIN = "admin"  # who changes it; there is one key
 
 IfMatch = Annotated[
     str | None,
@@ -50,10 +49,10 @@ async def content(here: Here, response: Response) -> ContentAnswer:
 
 @router.put("", summary="Change the content", responses=also(412))
 async def change(
-    body: Content, here: Here, who: Admin, response: Response, if_match: IfMatch = None
+    body: Content, here: Here, who: Who, response: Response, if_match: IfMatch = None
 ) -> ContentAnswer:
     """All of it. With `If-Match` only where nobody has changed it meanwhile, else 412."""
-    return _answer(await _changed(here, body, _expected(if_match)), response)
+    return _answer(await _changed(here, who, body, _expected(if_match)), response)
 
 
 @router.get("/search-queries", summary="Search queries")
@@ -66,11 +65,11 @@ async def search_queries(here: Here, response: Response) -> QueriesAnswer:
 @router.put("/search-queries", summary="Change the search queries", responses=also(412))
 @router.put("/queries", include_in_schema=False)
 async def change_queries(
-    body: SearchQueries, here: Here, who: Admin, response: Response, if_match: IfMatch = None
+    body: SearchQueries, here: Here, who: Who, response: Response, if_match: IfMatch = None
 ) -> QueriesAnswer:
     """Each search costs 100 units of YouTube's quota."""
     part = {"searchQueries": body.search_queries}
-    return _queries(await _with(here, part, _expected(if_match)), response)
+    return _queries(await _with(here, who, part, _expected(if_match)), response)
 
 
 @router.get("/game-patterns", summary="Game patterns")
@@ -83,25 +82,25 @@ async def game_patterns(here: Here, response: Response) -> PatternsAnswer:
 @router.put("/game-patterns", summary="Change the game patterns", responses=also(412))
 @router.put("/patterns", include_in_schema=False)
 async def change_patterns(
-    body: GamePatterns, here: Here, who: Admin, response: Response, if_match: IfMatch = None
+    body: GamePatterns, here: Here, who: Who, response: Response, if_match: IfMatch = None
 ) -> PatternsAnswer:
     """Phrases are found as whole words, whatever their case."""
     part = {"gamePatterns": body.game_patterns}
-    return _patterns(await _with(here, part, _expected(if_match)), response)
+    return _patterns(await _with(here, who, part, _expected(if_match)), response)
 
 
 @router.post("/reset", summary="Set the content back")
-async def reset(here: Here, who: Admin, response: Response) -> ContentAnswer:
+async def reset(here: Here, who: Who, response: Response) -> ContentAnswer:
     """To what is shipped."""
     async with await connect(here) as connection:
-        return _answer(await configured.reset(connection, changed_by=ADMIN), response)
+        return _answer(await configured.reset(connection, changed_by=actor(who)), response)
 
 
 async def _current(here: Here) -> Current:
     return await here.database.ask(configured.current)
 
 
-async def _with(here: Here, part: Mapping[str, Any], expected: int | None) -> Current:
+async def _with(here: Here, who: Who, part: Mapping[str, Any], expected: int | None) -> Current:
     """Change one part, leaving the others as they are at that very moment.
 
     Raises:
@@ -115,17 +114,19 @@ async def _with(here: Here, part: Mapping[str, Any], expected: int | None) -> Cu
             where = [{**found, "loc": ("body", *found["loc"])} for found in error.errors()]
             raise from_validation(RequestValidationError(where)) from None
         try:
-            return await _changed(here, wanted, now.version if expected is None else expected)
+            return await _changed(here, who, wanted, now.version if expected is None else expected)
         except ApiError as error:
             if expected is not None or attempt == ATTEMPTS or error.code != "CHANGED_MEANWHILE":
                 raise
     raise AssertionError("the last attempt returns or raises")
 
 
-async def _changed(here: Here, wanted: Content, expected: int | None) -> Current:
+async def _changed(here: Here, who: Who, wanted: Content, expected: int | None) -> Current:
     try:
         async with await connect(here) as connection:
-            return await configured.change(connection, wanted, changed_by=ADMIN, expected=expected)
+            return await configured.change(
+                connection, wanted, changed_by=actor(who), expected=expected
+            )
     except Refused as refused:
         raise ApiError(412, "CHANGED_MEANWHILE", refused.reason) from None
 

@@ -35,7 +35,7 @@ _CONTENT_POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-_HEADERS = {
+PAGE_HEADERS = {
     "Content-Security-Policy": _CONTENT_POLICY,
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
@@ -66,7 +66,7 @@ async def front(request: Request, here: Here) -> Response:
         return JSONResponse(greeting, headers={"Vary": "Accept"})
     trusted = here.keys.trusts(request) or here.keys.has_session(request)
     page = _templates.TemplateResponse(
-        request, "dashboard.html", {"trusted": trusted, "version": VERSION}, headers=_HEADERS
+        request, "dashboard.html", {"trusted": trusted, "version": VERSION}, headers=PAGE_HEADERS
     )
     if trusted:
         here.keys.open_session(page)

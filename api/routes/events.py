@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import uuid
+from collections.abc import Sequence
+from operator import itemgetter
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Header, Response
-from pydantic import WithJsonSchema
+import pydantic_core
+from fastapi import APIRouter, Header, Request, Response
 
+from api.delivery import Placed
 from api.errors import ApiError
 from api.routes import V1
 from api.services import Here
-from api.shapes.events import Placed, Published, Rejected
+from api.shapes.events import Published, Rejected
+from api.users import Who
 from schemas.catalogue import (
     EXPIRIES,
     GENERATION_EVENTS,
+    IDENTITY_EVENTS,
     OUTLIER_ANALYSES,
     OUTLIER_BASELINES,
     OUTLIER_CHANNEL_VIEWS,
@@ -60,6 +66,7 @@ OWNED = frozenset(
         PROVIDER_HEALTH,
         WATCHED_CHANNELS,
         EXPIRIES,
+        IDENTITY_EVENTS,
     }
 )
 
@@ -74,67 +81,63 @@ _EXAMPLE = {
     "watch_ms": 41000,
 }
 
-# What an event has is in its topic's schema, in the registry.
-_ONE_OR_MANY = {
-    "anyOf": [
-        {"type": "object"},
-        {"type": "array", "items": {}, "minItems": 1, "maxItems": MOST_EVENTS},
-    ]
+_BODY = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {
+                "title": "Body",
+                "description": "One event, or a list of them. What an event has is in its topic's "
+                "schema, in the registry.",
+                "anyOf": [
+                    {"type": "object"},
+                    {"type": "array", "items": {}, "minItems": 1, "maxItems": MOST_EVENTS},
+                ],
+                "examples": [_EXAMPLE, [_EXAMPLE, _EXAMPLE]],
+            }
+        }
+    },
 }
 
 
-@router.post("/{topic}", status_code=202, summary="Publish events")
+@router.post(
+    "/{topic}",
+    status_code=202,
+    summary="Publish events",
+    response_model=Published,
+    openapi_extra={"requestBody": _BODY},
+)
 async def publish(
     topic: str,
     here: Here,
-    response: Response,
-    body: Annotated[
-        Any, Body(examples=[_EXAMPLE, [_EXAMPLE, _EXAMPLE]]), WithJsonSchema(_ONE_OR_MANY)
-    ],
+    who: Who,
+    request: Request,
     idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
-) -> Published:
+) -> Response:
     """Publish one event or a list, and answer once the broker has acknowledged them.
 
     `event_id` and `occurred_at` are filled in where absent; with an `Idempotency-Key` the ids are
     made from it, so that a repeated request counts once. Events that do not fit are answered with
-    the path to what is wrong; the others are published. Nothing fits: 422.
+    the path to what is wrong; the others are published. Nothing fits: 422. More is open than the
+    broker keeps up with: 429.
     """
     target = _target(topic)
-    records = body if isinstance(body, list) else [body]
-    if not 0 < len(records) <= MOST_EVENTS:
-        raise ApiError(
-            422,
-            "VALIDATION_ERROR",
-            f"validation error: body: send 1 to {MOST_EVENTS} events, not {len(records)}",
-            details={"errors": [{"path": "body", "reason": f"has {len(records)} events"}]},
-        )
-    rejected: dict[int, InvalidEventError] = {}
-    events: dict[int, dict[str, Any]] = {}
-    now = dt.datetime.now(dt.UTC)
-    for index, record in enumerate(records):
-        try:
-            event = from_json(target, record)
-        except InvalidEventError as error:
-            rejected[index] = error
-            continue
-        _fill_in(target, event, now, index, idempotency_key)
-        events[index] = event
-    indexes = list(events)
-    outcome = await here.publishing.publish(target, list(events.values())) if events else None
-    placed: list[Placed] = []
-    if outcome is not None:
-        rejected |= {indexes[row]: found for row, found in outcome.rejected.items()}
-        placed = [
-            Placed(index=indexes[row], partition=where.partition, offset=where.offset)
-            for row, where in sorted(outcome.positions.items())
-        ]
+    body = await _body(request)
+    reading = Reading(target, body, _own_key(who, idempotency_key))
+    outcome = await here.publishing.publish_read(target, reading.events, size=len(body))
+    rejected = sorted(
+        [
+            *reading.rejected.items(),
+            *((reading.indexes[row], error) for row, error in outcome.rejected.items()),
+        ],
+        key=itemgetter(0),
+    )
     wrong = [
-        Rejected(index=index, path=found.path, reason=found.reason)
-        for index, found in sorted(rejected.items())
+        Rejected(index=index, path=error.path, reason=error.reason) for index, error in rejected
     ]
-    here.metrics.published.labels(target.name, "accepted").inc(len(placed))
+    here.metrics.published.labels(target.name, "accepted").inc(len(outcome.placed))
     here.metrics.published.labels(target.name, "rejected").inc(len(wrong))
-    if not placed:
+    if not outcome.placed:
         first = f"{wrong[0].path}: {wrong[0].reason}" if wrong[0].path else wrong[0].reason
         raise ApiError(
             422,
@@ -142,9 +145,99 @@ async def publish(
             f"no event fits {target.name}; the first: {first}",
             details={"accepted": 0, "rejected": [one.model_dump() for one in wrong]},
         )
-    if outcome is not None and outcome.last is not None:
-        response.headers["X-Event-Position"] = str(outcome.last)
-    return Published(accepted=len(placed), rejected=wrong, positions=placed)
+    return Response(
+        _published(reading.indexes, outcome.placed, wrong),
+        status_code=202,
+        headers={"X-Event-Position": str(outcome.last)},
+        media_type="application/json",
+    )
+
+
+async def _body(request: Request) -> bytes:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json" and not kind.endswith("+json"):
+        raise _unreadable(f"send JSON with Content-Type: application/json, not {kind or 'none'!r}")
+    return await request.body()
+
+
+class Reading:
+    """The events of one request, read in a thread.
+
+    Attributes:
+        indexes: of each event its place in the request.
+        rejected: what is wrong with those that are none, by that place.
+    """
+
+    def __init__(self, topic: Topic, body: bytes, key: str | None) -> None:
+        self._topic = topic
+        self._body = body
+        self._key = key
+        self.indexes: Sequence[int] = []
+        self.rejected: dict[int, InvalidEventError] = {}
+
+    def events(self) -> list[dict[str, Any]]:
+        """Read them.
+
+        Raises:
+            ApiError: 422: it is no JSON, or not 1 to `MOST_EVENTS` events.
+        """
+        body = parsed(self._body)
+        records = body if isinstance(body, list) else [body]
+        if not 0 < len(records) <= MOST_EVENTS:
+            raise ApiError(
+                422,
+                "VALIDATION_ERROR",
+                f"validation error: body: send 1 to {MOST_EVENTS} events, not {len(records)}",
+                details={"errors": [{"path": "body", "reason": f"has {len(records)} events"}]},
+            )
+        events, indexes = [], []
+        now = dt.datetime.now(dt.UTC)
+        for index, record in enumerate(records):
+            try:
+                event = from_json(self._topic, record)
+            except InvalidEventError as error:
+                self.rejected[index] = error
+                continue
+            _fill_in(self._topic, event, now, index, self._key)
+            events.append(event)
+            indexes.append(index)
+        self.indexes = indexes
+        return events
+
+
+def parsed(body: bytes) -> Any:
+    """A body's JSON.
+
+    Raises:
+        ApiError: 422: it is none.
+    """
+    try:
+        return pydantic_core.from_json(body, cache_strings="keys")
+    except ValueError:  # halves of surrogate pairs too, which are the fault of one event
+        pass
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(f"is no JSON: {error}") from None
+
+
+def _unreadable(reason: str) -> ApiError:
+    return ApiError(
+        422,
+        "VALIDATION_ERROR",
+        f"validation error: body: {reason}",
+        details={"errors": [{"path": "body", "reason": reason}]},
+    )
+
+
+def _published(indexes: Sequence[int], placed: Sequence[Placed], wrong: list[Rejected]) -> str:
+    """`Published` as JSON: of ten thousand events a model each would take longer than the rest."""
+    positions = ",".join(
+        f'{{"index":{indexes[row]},"partition":{partition},"offset":{offset}}}'
+        for row, partition, offset in placed
+    )
+    rejected = json.dumps([one.model_dump() for one in wrong])
+    return f'{{"accepted":{len(placed)},"rejected":{rejected},"positions":[{positions}]}}'
 
 
 def _target(name: str) -> Topic:
@@ -160,6 +253,12 @@ def _target(name: str) -> Topic:
             details={"topic": name},
         )
     return topic
+
+
+def _own_key(who: Who, key: str | None) -> str | None:
+    """A key as its user's own: another's same one must not make the same ids."""
+    user_id = who.principal.user_id
+    return key if key is None or user_id is None else f"{user_id}\n{key}"
 
 
 def _fill_in(

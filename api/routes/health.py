@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import psycopg
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from psycopg_pool import PoolTimeout
 from pydantic import BaseModel, Field
@@ -42,8 +42,16 @@ async def alive() -> Alive:
 
 
 @router.get("/health/ready", summary="Readiness", responses=also(503))
-async def ready(here: Here) -> Ready:
-    """503 when a server behind the API is away; `details` says which."""
+async def ready(request: Request, here: Here) -> Ready:
+    """503 when a server behind the API is away, as `details` says, or when this process stops."""
+    if request.app.state.drain.begun:
+        raise ApiError(
+            503,
+            "STOPPING",
+            "this process ends what it has begun, and stops",
+            details={"status": "stopping"},
+            headers={"Retry-After": "2"},
+        )
     components = await here.health.components()
     if is_ready(components):
         return Ready(components=components)

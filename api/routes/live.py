@@ -6,10 +6,11 @@ import re
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
-from fastapi.responses import StreamingResponse
 
 from api.errors import ApiError
+from api.event_stream import EventStream
 from api.live import PULSE
+from api.live_ids import LONGEST
 from api.routes import V1
 from api.services import Here
 from projections.catalogue import PROJECTIONS
@@ -25,7 +26,7 @@ _ONE = "|".join(map(re.escape, sorted(SUBJECTS)))
 @router.get(
     "/live",
     summary="Live updates",
-    response_class=StreamingResponse,
+    response_class=EventStream,
     responses={200: {"content": {"text/event-stream": {}}, "description": "Until you go."}},
 )
 async def live(
@@ -37,11 +38,12 @@ async def live(
             json_schema_extra={"pattern": rf"^(({_ONE})(,({_ONE}))*)?$"},
         ),
     ] = None,
-    last_event_id: Annotated[str | None, Header(max_length=100)] = None,
-) -> StreamingResponse:
+    last_event_id: Annotated[str | None, Header(max_length=LONGEST)] = None,
+) -> EventStream:
     """`projection` events: its tables changed, ask again for what you show of it. `pulse` events:
     totals, rates and lags, at most once a second. `hello` comes first and says whether the stream
-    goes on behind `Last-Event-ID`; when not, read everything again.
+    goes on behind `Last-Event-ID`, with whatever has changed since, whichever process gave that
+    id; when not, read everything again.
     """
     wanted = frozenset(word.strip() for word in (topics or "").split(",") if word.strip())
     if not wanted <= SUBJECTS:
@@ -53,9 +55,4 @@ async def live(
             f"there are {', '.join(sorted(SUBJECTS))}",
             details={"errors": [{"path": "query.topics", "reason": f"unknown: {unknown}"}]},
         )
-    return StreamingResponse(
-        here.live.stream(wanted, last_event_id),
-        media_type="text/event-stream",
-        # A proxy that gathers before it passes on would turn live into late.
-        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-    )
+    return EventStream(here.live.stream(wanted, last_event_id))

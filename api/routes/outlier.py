@@ -27,14 +27,16 @@ from api.shapes.analyses import (
     StartRequest,
     State,
 )
-from api.shapes.paging import Offset
+from api.shapes.paging import Cursor, Keyset, Offset, instant
 from api.users import Who
-from api.websockets import analyses as listening
+from api.websockets.analyses import AnalysisStory
+from api.websockets.serving import serve
 from streams.outliers.analyses.request import AnalysisRequest
 from streams.outliers.analyses.state import DONE
 
 router = APIRouter(prefix=f"{V1}/outlier", tags=["outlier analyses"])
 
+_BY_AGE = Keyset("analyses", at=instant, analysis_id=str)
 _NOT_IN_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -115,11 +117,12 @@ async def listed(
     state: State | None = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 50,
     offset: Offset = 0,
+    cursor: Cursor = None,
 ) -> AnalysisList:
-    """Newest first; with `X-User-ID` those of that user, without it everybody's."""
+    """One's own, newest first; moderators see everybody's."""
     await at_least.of(here.database, "analyses")
-    asked = {"user_id": who.user_id, "state": state}
-    page = {**asked, "limit": limit, "offset": offset}
+    asked = {"user_id": who.reads, "state": state}
+    page = {**asked, **_BY_AGE.after(cursor), "limit": limit, "offset": 0 if cursor else offset}
     found = await here.database.all("analyses.page", page)
     total = await here.database.one("analyses.total", asked)
     return AnalysisList(
@@ -127,6 +130,7 @@ async def listed(
         total=total["total"] if total else 0,
         limit=limit,
         offset=offset,
+        next_cursor=_BY_AGE.cursor(found, limit),
     )
 
 
@@ -147,7 +151,7 @@ async def listen(
     websocket: WebSocket, analysis_id: str, here: Here, after: str | None = None
 ) -> None:
     """Its progress, as it comes; docs/api.md has the events and how a browser sends the key."""
-    await listening.serve(websocket, here, analysis_id, after)
+    await serve(websocket, here, lambda: AnalysisStory(analysis_id, after))
 
 
 def _held_rules(body: StartRequest) -> AnalysisRequest:

@@ -15,13 +15,25 @@ from api.positions import MinPosition
 from api.routes import V1
 from api.services import Here
 from api.shapes.outliers import NicheFound, Outlier, OutlierPage, Shift
-from api.shapes.paging import Cursor, Offset, Page, read_cursor, write_cursor
+from api.shapes.paging import Cursor, Keyset, Offset, Page, instant
 from schemas.given import Instant
 
 router = APIRouter(prefix=f"{V1}/outliers", tags=["outliers"])
 
 Limit = Annotated[int, Query(ge=1, le=500)]
 FDR_REACH = dt.timedelta(days=30)
+
+_DETECTIONS = {
+    order: Keyset(
+        f"outliers {order}", multiple=float, detected_at=instant, video_id=str, event_id=str
+    )
+    for order in ("newest", "multiple")
+}
+_SHIFTS = Keyset("shifts", detected_at=instant, channel_id=str, event_id=str)
+_NICHES = {
+    order: Keyset(f"niches {order}", newest_at=instant, niche_id=str)
+    for order in ("newest", "niche_id")
+}
 
 Since = Annotated[Instant | None, Query(description="Detected at or after.")]
 
@@ -82,30 +94,24 @@ async def outliers(
         "confirmed": verdict == "confirmed",
         **await _discovered(here, fdr, since, channel_id),
     }
-    after: list[Any] = [None] * 4 if cursor is None else _sort_key(cursor)
-    names = ("after_multiple", "after_at", "after_video", "after_event")
+    order = _DETECTIONS[sort]
     rows = await here.database.all(
         "outliers.page",
         {
             **asked,
-            **dict(zip(names, after, strict=True)),
+            **order.after(cursor),
             "by_multiple": sort == "multiple",
             "limit": limit,
             "offset": offset if cursor is None else 0,
         },
     )
     total = await here.database.one("outliers.total", asked)
-    last = rows[-1] if len(rows) == limit else None
     return OutlierPage(
         items=await _shaped(here, rows),
         total=total["total"] if total else 0,
         limit=limit,
         offset=offset,
-        next_cursor=None
-        if last is None
-        else write_cursor(
-            repr(last["multiple"]), last["detected_at"], last["video_id"], last["event_id"]
-        ),
+        next_cursor=order.cursor(rows, limit),
     )
 
 
@@ -130,26 +136,22 @@ async def shifts(
         "direction": direction,
         "since": since,
     }
-    after: list[Any] = [None] * 3 if cursor is None else read_cursor(cursor, 3)
     rows = await here.database.all(
         "outliers.shifts",
         {
             **asked,
-            **dict(zip(("after_at", "after_channel", "after_event"), after, strict=True)),
+            **_SHIFTS.after(cursor),
             "limit": limit,
             "offset": offset if cursor is None else 0,
         },
     )
     total = await here.database.one("outliers.shifts_total", asked)
-    last = rows[-1] if len(rows) == limit else None
     return Page[Shift](
         items=[Shift(**row) for row in rows],
         total=total["total"] if total else 0,
         limit=limit,
         offset=offset,
-        next_cursor=None
-        if last is None
-        else write_cursor(last["detected_at"], last["channel_id"], last["event_id"]),
+        next_cursor=_SHIFTS.cursor(rows, limit),
     )
 
 
@@ -160,41 +162,36 @@ async def niches(
     channel_id: str | None = None,
     since: Annotated[Instant | None, Query(description="With a detection at or after.")] = None,
     include_closed: Annotated[bool, Query(description="Also those that fell apart.")] = False,
+    sort: Annotated[
+        Literal["newest", "niche_id"],
+        Query(description="By the newest detection; or by id, an order that never changes."),
+    ] = "newest",
     limit: Limit = 50,
     offset: Offset = 0,
     cursor: Cursor = None,
 ) -> Page[NicheFound]:
-    """Topics in which at least three independent channels have outliers, newest first."""
+    """Topics in which at least three independent channels have outliers."""
     await at_least.of(here.database, "niches")
     asked = {"channel_id": channel_id, "since": since, "closed": include_closed}
-    after: list[Any] = [None] * 2 if cursor is None else read_cursor(cursor, 2)
+    order = _NICHES[sort]
     rows = await here.database.all(
         "outliers.niches",
         {
             **asked,
-            **dict(zip(("after_at", "after_niche"), after, strict=True)),
+            **order.after(cursor),
+            "by_id": sort == "niche_id",
             "limit": limit,
             "offset": offset if cursor is None else 0,
         },
     )
     total = await here.database.one("outliers.niches_total", asked)
-    last = rows[-1] if len(rows) == limit else None
     return Page[NicheFound](
         items=[NicheFound(**row) for row in rows],
         total=total["total"] if total else 0,
         limit=limit,
         offset=offset,
-        next_cursor=None if last is None else write_cursor(last["newest_at"], last["niche_id"]),
+        next_cursor=order.cursor(rows, limit),
     )
-
-
-def _sort_key(cursor: str) -> list[Any]:
-    """What a cursor of this list says: multiple, detected_at, video and event.
-
-    Raises:
-        ApiError: 400: it did not come from here.
-    """
-    return read_cursor(cursor, 4)
 
 
 async def _discovered(

@@ -17,6 +17,7 @@ from api.predictions.making import Outcome, make
 from api.routes import V1
 from api.routes.strictness import BadRequestRoute
 from api.services import Here
+from api.shapes.paging import Cursor, Keyset, instant
 from api.shapes.predictions import (
     Batch,
     BatchError,
@@ -28,20 +29,18 @@ from api.shapes.predictions import (
     WebhookUrl,
 )
 from api.shapes.written import WEBHOOK
+from api.users import Who
 from schemas.given import Written, in_utc
 
 router = APIRouter(prefix=V1, tags=["predictions"], route_class=BadRequestRoute)
 
 MOST_AT_ONCE = 1_000
 
-UserId = Annotated[
-    str | None,
-    Header(min_length=1, max_length=200, description="Whose predictions; all where absent."),
-]
 IdempotencyKey = Annotated[str | None, Header(max_length=200)]
 # A day or an instant; a day as `date_to` is in it.
 When = Annotated[dt.date | dt.datetime, Written]
 
+_BY_AGE = Keyset("predictions", made_at=instant, prediction_id=str)
 _REQUEST = TypeAdapter(PredictionRequest)
 _URL: TypeAdapter[str] = TypeAdapter(WebhookUrl)
 # Of its items it only says that they are there: what is wrong with one is said in its place.
@@ -66,8 +65,8 @@ _EXAMPLE = {"title": "A title", "duration": 300, "upload_date": "2026-05-04"}
 async def predict(
     body: PredictionRequest,
     here: Here,
+    who: Who,
     response: Response,
-    x_user_id: UserId = None,
     idempotency_key: IdempotencyKey = None,
 ) -> Prediction:
     """Views at the horizon with a 90 % band, a score, what moves it and what would raise it.
@@ -77,7 +76,7 @@ async def predict(
     """
     started = time.perf_counter()
     [outcome], position = await make(
-        here, [body], user_id=x_user_id, idempotency_key=idempotency_key, started=started
+        here, [body], user_id=who.user_id, idempotency_key=idempotency_key, started=started
     )
     if isinstance(outcome, ApiError):
         raise outcome
@@ -92,8 +91,8 @@ async def predict_batch(
         Any, Body(examples=[[_EXAMPLE, {**_EXAMPLE, "title": "Another"}]]), WithJsonSchema(_BATCH)
     ],
     here: Here,
+    who: Who,
     response: Response,
-    x_user_id: UserId = None,
     idempotency_key: IdempotencyKey = None,
 ) -> Batch:
     """1 to 1,000 requests, as a list or as `{"videos": [...]}`; what is wrong with one is said in
@@ -108,7 +107,7 @@ async def predict_batch(
     made, position = await make(
         here,
         list(good.values()),
-        user_id=x_user_id,
+        user_id=who.user_id,
         idempotency_key=idempotency_key,
         started=started,
     )
@@ -126,7 +125,7 @@ async def predict_batch(
         processing_time=round(time.perf_counter() - started, 6),
     )
     if url is not None:
-        told.append(of_batch(url, batch, user_id=x_user_id, key=idempotency_key))
+        told.append(of_batch(url, batch, user_id=who.user_id, key=idempotency_key))
     await tell(here, told)
     return batch
 
@@ -134,23 +133,28 @@ async def predict_batch(
 @router.get("/predictions", summary="Predictions made")
 async def predictions(
     here: Here,
+    who: Who,
     at_least: MinPosition,
     page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     category: Annotated[str | None, Query(max_length=100)] = None,
     date_from: When | None = None,
     date_to: When | None = None,
-    x_user_id: UserId = None,
+    cursor: Cursor = None,
 ) -> PastPredictions:
-    """Newest first, each with what became of it. With `X-User-ID` those of that user."""
+    """One's own, newest first, each with what became of it; moderators see everybody's.
+
+    With `cursor` no page is passed over, whatever `page` says.
+    """
     await at_least.of(here.database, "predictions")
     asked = {
-        "user_id": x_user_id,
+        "user_id": who.reads,
         "category": category,
         "since": _instant(date_from, dt.timedelta()),
         "until": _instant(date_to, dt.timedelta(days=1)),
     }
-    where = {**asked, "limit": limit, "offset": (page - 1) * limit}
+    passed = 0 if cursor else (page - 1) * limit
+    where = {**asked, **_BY_AGE.after(cursor), "limit": limit, "offset": passed}
     rows = await here.database.all("predictions.page", where)
     found = await here.database.one("predictions.total", asked)
     total = found["total"] if found else 0
@@ -160,16 +164,17 @@ async def predictions(
         page=page,
         limit=limit,
         pages=-(-total // limit),
+        next_cursor=_BY_AGE.cursor(rows, limit),
     )
 
 
 @router.get("/predictions/{prediction_id}", summary="A prediction made")
 async def prediction(
-    prediction_id: str, here: Here, at_least: MinPosition, x_user_id: UserId = None
+    prediction_id: str, here: Here, who: Who, at_least: MinPosition
 ) -> PastPrediction:
     """What was predicted, and what became of it."""
     await at_least.of(here.database, "predictions")
-    row = await here.database.one("predictions.one", {"id": prediction_id, "user_id": x_user_id})
+    row = await here.database.one("predictions.one", {"id": prediction_id, "user_id": who.reads})
     if row is None:
         raise not_found("prediction", prediction_id)
     return past(row)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import structlog
 from confluent_kafka import KafkaException
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
+from api.around.deadline import allow
 from api.database import Row
 from api.errors import ApiError, not_found
 from api.positions import MinPosition
@@ -25,6 +26,8 @@ from streams.generation.health.state import UNKNOWN, ProviderHealth
 
 router = APIRouter(prefix=f"{V1}/providers", tags=["providers"])
 
+TELL_SECONDS = 30.0  # that the answer may take besides the look itself
+
 log = structlog.get_logger()
 
 
@@ -39,7 +42,9 @@ async def status(here: Here, at_least: MinPosition) -> ProviderStatuses:
 
 
 @router.post("/test", summary="Look at a provider")
-async def test(body: ProviderTestRequest, here: Here, response: Response) -> ProviderTest:
+async def test(
+    body: ProviderTestRequest, request: Request, here: Here, response: Response
+) -> ProviderTest:
     """Ask a provider something that costs nothing, whatever its breaker says.
 
     What comes of it counts: a failure like one of a job, a success recovers the provider.
@@ -47,6 +52,7 @@ async def test(body: ProviderTestRequest, here: Here, response: Response) -> Pro
     provider = here.providers.get(body.provider)
     if provider is None:
         raise not_found("provider", body.provider)
+    allow(request, body.timeout + TELL_SECONDS)
     outcome = await probe(provider, body.timeout)
     await here.breakers.record(provider.name, outcome)
     health = (await here.breakers.health()).get(provider.name, UNKNOWN)

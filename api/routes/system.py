@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import structlog
 from confluent_kafka import KafkaException
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from api.health import is_ready
@@ -117,9 +117,9 @@ async def status(here: Here) -> SystemStatus:
 
 
 @router.get("/system/health", summary="Readiness, under its other name")
-async def system_health(here: Here) -> Ready:
+async def system_health(request: Request, here: Here) -> Ready:
     """As `/health/ready`."""
-    return await ready(here)
+    return await ready(request, here)
 
 
 @router.get("/system/metrics", summary="What is measured")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -10,13 +9,14 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from api import generation
 from api.artifacts import serve
 from api.database import Row
-from api.errors import ApiError, not_found
+from api.errors import ApiError
 from api.positions import MinPosition
 from api.responses import also
 from api.routes import V1
 from api.services import Here
-from api.shapes.paging import Cursor, Offset, Page, read_cursor, unknown_cursor, write_cursor
+from api.shapes.paging import Cursor, Keyset, Offset, Page, instant
 from api.shapes.videos import GeneratedVideo, ObservedVideo, VideoRequest, spoken_seconds
+from api.users import Who
 from schemas.catalogue import GENERATION_REQUESTS
 
 router = APIRouter(prefix=f"{V1}/videos", tags=["videos"])
@@ -27,6 +27,8 @@ VideoStatus = Literal["pending", "processing", "completed", "failed", "cancelled
 # One state has another name here than among jobs, after the documented clients of each.
 _JOB_STATUS: dict[str, str] = {"pending": "queued"}
 _VIDEO_STATUS: dict[str, VideoStatus] = {"queued": "pending"}
+
+_BY_AGE = Keyset("videos", at=instant, id=str)
 
 _BINARY: dict[int | str, dict[str, Any]] = {
     200: {"content": {"video/mp4": {}, "image/jpeg": {}}, "description": "The file."},
@@ -42,13 +44,13 @@ _BINARY: dict[int | str, dict[str, Any]] = {
 async def generate(
     body: VideoRequest,
     here: Here,
+    who: Who,
     response: Response,
-    x_user_id: Annotated[str, Header(min_length=1, max_length=200)] = "anonymous",
     idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
 ) -> GeneratedVideo:
     """Ask for a video. Values that do not go together are answered with 400."""
     row, position = await generation.ask(
-        here, {**body.model_dump(), "user_id": x_user_id}, idempotency_key=idempotency_key
+        here, {**body.model_dump(), "user_id": who.name}, idempotency_key=idempotency_key
     )
     response.headers["X-Event-Position"] = str(position)
     return generated(row)
@@ -58,6 +60,7 @@ async def generate(
 @router.get("/", include_in_schema=False)
 async def videos(
     here: Here,
+    who: Who,
     at_least: MinPosition,
     channel_id: str | None = None,
     origin: Annotated[
@@ -70,7 +73,7 @@ async def videos(
     offset: Offset = 0,
     cursor: Cursor = None,
 ) -> Page[Video]:
-    """Newest first, by publication or request."""
+    """Newest first, by publication or request; of generated ones, those that one may see."""
     if at_least.position is None or at_least.position.topic != GENERATION_REQUESTS.name:
         await at_least.of(here.database, "videos")
     if channel_id is not None:
@@ -81,6 +84,7 @@ async def videos(
         here,
         observed=origin != "generated" and status_filter is None,
         generated=origin != "observed" and channel_id is None,
+        owner=who.reads,
         channel_id=channel_id,
         status=_JOB_STATUS.get(status_filter, status_filter) if status_filter else None,
         limit=limit,
@@ -89,27 +93,26 @@ async def videos(
     )
 
 
-@router.get("/{video_id}", summary="A video")
-async def video(video_id: str, here: Here, at_least: MinPosition) -> Video:
+@router.get("/{video_id}", summary="A video", response_model=Video)
+async def video(
+    video_id: str, here: Here, who: Who, at_least: MinPosition
+) -> GeneratedVideo | Response:
     """An observed one with its latest counts; a generated one, by its job's id, with its links."""
     if at_least.position is None or at_least.position.topic != GENERATION_REQUESTS.name:
         await at_least.of(here.database, "videos")
-    rows = await here.database.all("videos.by_ids", {"ids": [video_id]})
-    if rows:
-        return ObservedVideo(**rows[0])
-    job = await generation.find(here, video_id)
-    if job is None:
-        raise not_found("video", video_id)
-    return generated(job)
+    [body] = await here.videos.of([video_id])
+    if body is not None:
+        return Response(body, media_type="application/json")
+    return generated(await generation.open_to(here, who, video_id, "video"))
 
 
 @router.get(
     "/{video_id}/download", summary="The video's file", responses=_BINARY, response_class=Response
 )
 @router.head("/{video_id}/download", include_in_schema=False)
-async def download(video_id: str, request: Request, here: Here) -> Response:
+async def download(video_id: str, request: Request, here: Here, who: Who) -> Response:
     """The MP4 of a generated video, whole or a range of it."""
-    job = await _finished(here, video_id)
+    job = await _finished(here, who, video_id)
     return await serve(
         here.artifacts,
         job["artifact"],
@@ -127,9 +130,9 @@ async def download(video_id: str, request: Request, here: Here) -> Response:
     response_class=Response,
 )
 @router.head("/{video_id}/thumbnail", include_in_schema=False)
-async def thumbnail(video_id: str, request: Request, here: Here) -> Response:
+async def thumbnail(video_id: str, request: Request, here: Here, who: Who) -> Response:
     """The JPEG of a generated video."""
-    job = await _finished(here, video_id)
+    job = await _finished(here, who, video_id)
     return await serve(here.artifacts, job["thumbnail"], "image/jpeg", request)
 
 
@@ -141,6 +144,7 @@ async def observed_page(
         here,
         observed=True,
         generated=False,
+        owner=None,
         channel_id=channel_id,
         status=None,
         limit=limit,
@@ -155,6 +159,7 @@ async def _page(
     *,
     observed: bool,
     generated: bool,
+    owner: str | None,
     channel_id: str | None,
     status: str | None,
     limit: int,
@@ -164,29 +169,27 @@ async def _page(
     asked = {
         "observed": observed,
         "generated": generated,
+        "owner": owner,
         "channel_id": channel_id,
         "status": status,
     }
-    before_at, before_id = _before(cursor)
     page = await here.database.all(
         "videos.page",
         {
             **asked,
-            "before_at": before_at,
-            "before_id": before_id,
+            **_BY_AGE.after(cursor),
             "limit": limit,
             "offset": 0 if cursor else offset,
         },
     )
     total = await here.database.one("videos.total", asked)
     by_id = await _by_id(here, page)
-    last = page[-1] if len(page) == limit else None
     return Page[Video](
         items=[by_id[row["origin"], row["id"]] for row in page],
         total=total["total"] if total else 0,
         limit=limit,
         offset=offset,
-        next_cursor=write_cursor(last["at"].isoformat(), last["id"]) if last else None,
+        next_cursor=_BY_AGE.cursor(page, limit),
     )
 
 
@@ -204,20 +207,8 @@ async def _by_id(here: Here, page: list[Row]) -> dict[tuple[str, str], Video]:
     return found
 
 
-def _before(cursor: str | None) -> tuple[dt.datetime | None, str | None]:
-    if cursor is None:
-        return None, None
-    at, identity = read_cursor(cursor, parts=2)
-    try:
-        return dt.datetime.fromisoformat(at), identity
-    except ValueError:
-        raise unknown_cursor() from None
-
-
-async def _finished(here: Here, video_id: str) -> Row:
-    job = await generation.find(here, video_id)
-    if job is None:
-        raise not_found("generated video", video_id)
+async def _finished(here: Here, who: Who, video_id: str) -> Row:
+    job = await generation.open_to(here, who, video_id, "generated video")
     if job["status"] != "completed" or not job["artifact"]:
         raise ApiError(
             400,

@@ -156,6 +156,7 @@ class AnalysisList(Answer):
     total: int
     limit: int
     offset: int
+    next_cursor: str | None = Field(None, description="Where the next page starts, if there is.")
 
 
 class CancelAnalysisRequest(BaseModel):

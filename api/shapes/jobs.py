@@ -90,6 +90,7 @@ class JobList(Camel):
     total: int
     skip: int
     take: int
+    next_cursor: str | None = Field(None, description="Where the next page starts, if there is.")
 
 
 class JobEvent(Camel):

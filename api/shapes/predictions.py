@@ -239,3 +239,4 @@ class PastPredictions(BaseModel):
     page: int
     limit: int
     pages: int
+    next_cursor: str | None = Field(None, description="Where the next page starts, if there is.")

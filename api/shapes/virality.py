@@ -110,6 +110,7 @@ class Top(BaseModel):
     as_of: dt.datetime = Field(description="The `now` of the figures.")
     items: list[Ranked]
     total: int = Field(description="Videos that have a score, in the category asked for.")
+    next_cursor: str | None = Field(None, description="Where the next page starts, if there is.")
 
 
 class Moment(BaseModel):

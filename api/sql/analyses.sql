@@ -10,10 +10,15 @@ WHERE a.analysis_id = %(id)s;
 -- name: page
 -- Not their results, which are long: how many there are is in the summary.
 SELECT analysis_id, user_id, state, step, progress, request, summary, requested_at, started_at,
-    finished_at, updated_at
+    finished_at, updated_at, coalesce(requested_at, updated_at) AS at
 FROM analyses
 WHERE (%(user_id)s::text IS NULL OR user_id = %(user_id)s)
     AND (%(state)s::text IS NULL OR state = %(state)s)
+    AND (
+        NOT %(after)s
+        OR (coalesce(requested_at, updated_at), analysis_id)
+            < (%(after_at)s::timestamptz, %(after_analysis_id)s::text)
+    )
 ORDER BY coalesce(requested_at, updated_at) DESC, analysis_id DESC
 LIMIT %(limit)s OFFSET %(offset)s;
 
@@ -23,7 +28,7 @@ WHERE (%(user_id)s::text IS NULL OR user_id = %(user_id)s)
     AND (%(state)s::text IS NULL OR state = %(state)s);
 
 -- name: versions
-SELECT analysis_id, version FROM analyses WHERE analysis_id = ANY(%(ids)s::text[]);
+SELECT analysis_id AS key, version FROM analyses WHERE analysis_id = ANY(%(ids)s::text[]);
 
 -- name: story
 SELECT version, type, occurred_at, body FROM analysis_events

@@ -18,10 +18,18 @@ SELECT
     ) AS outliers
 FROM (
     SELECT * FROM channels
-    ORDER BY subscribers DESC NULLS LAST, channel_id
+    WHERE NOT %(after)s
+        OR CASE
+            WHEN %(by_id)s THEN channel_id > %(after_channel_id)s::text
+            WHEN %(after_subscribers)s::bigint IS NULL
+            THEN subscribers IS NULL AND channel_id > %(after_channel_id)s::text
+            ELSE subscribers < %(after_subscribers)s OR subscribers IS NULL
+                OR subscribers = %(after_subscribers)s AND channel_id > %(after_channel_id)s::text
+        END
+    ORDER BY CASE WHEN NOT %(by_id)s THEN subscribers END DESC NULLS LAST, channel_id
     LIMIT %(limit)s OFFSET %(offset)s
 ) AS c
-ORDER BY c.subscribers DESC NULLS LAST, c.channel_id;
+ORDER BY CASE WHEN NOT %(by_id)s THEN c.subscribers END DESC NULLS LAST, c.channel_id;
 
 -- name: total
 SELECT count(*) AS total FROM channels;

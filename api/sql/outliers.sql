@@ -46,15 +46,16 @@ WHERE (%(channel_id)s::text IS NULL OR d.channel_id = %(channel_id)s)
         )
     )
     AND (
-        %(after_video)s::text IS NULL
+        NOT %(after)s
         OR CASE
             WHEN %(by_multiple)s
             THEN (d.multiple, d.occurred_at, d.video_id, d.event_id) < (
-                %(after_multiple)s::double precision, %(after_at)s::timestamptz,
-                %(after_video)s::text, %(after_event)s::text
+                %(after_multiple)s::double precision, %(after_detected_at)s::timestamptz,
+                %(after_video_id)s::text, %(after_event_id)s::text
             )
             ELSE (d.occurred_at, d.video_id, d.event_id) < (
-                %(after_at)s::timestamptz, %(after_video)s::text, %(after_event)s::text
+                %(after_detected_at)s::timestamptz, %(after_video_id)s::text,
+                %(after_event_id)s::text
             )
         END
     )
@@ -242,9 +243,11 @@ WHERE (%(channel_id)s::text IS NULL OR s.channel_id = %(channel_id)s)
     AND (%(direction)s::text IS NULL OR s.direction = %(direction)s)
     AND (%(since)s::timestamptz IS NULL OR s.occurred_at >= %(since)s)
     AND (
-        %(after_event)s::text IS NULL
-        OR (s.occurred_at, s.channel_id, s.event_id)
-            < (%(after_at)s::timestamptz, %(after_channel)s::text, %(after_event)s::text)
+        NOT %(after)s
+        OR (s.occurred_at, s.channel_id, s.event_id) < (
+            %(after_detected_at)s::timestamptz, %(after_channel_id)s::text,
+            %(after_event_id)s::text
+        )
     )
 ORDER BY s.occurred_at DESC, s.channel_id DESC, s.event_id DESC
 LIMIT %(limit)s OFFSET %(offset)s;
@@ -265,10 +268,14 @@ WHERE (%(closed)s OR open)
     AND (%(channel_id)s::text IS NULL OR %(channel_id)s = ANY(channels))
     AND (%(since)s::timestamptz IS NULL OR occurred_at >= %(since)s)
     AND (
-        %(after_niche)s::text IS NULL
-        OR (occurred_at, niche_id) < (%(after_at)s::timestamptz, %(after_niche)s::text)
+        NOT %(after)s
+        OR CASE
+            WHEN %(by_id)s THEN niche_id < %(after_niche_id)s::text
+            ELSE (occurred_at, niche_id)
+                < (%(after_newest_at)s::timestamptz, %(after_niche_id)s::text)
+        END
     )
-ORDER BY occurred_at DESC, niche_id DESC
+ORDER BY CASE WHEN NOT %(by_id)s THEN occurred_at END DESC, niche_id DESC
 LIMIT %(limit)s OFFSET %(offset)s;
 
 -- name: niches_total

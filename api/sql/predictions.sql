@@ -65,6 +65,11 @@ WITH wanted AS (
         AND (%(category)s::text IS NULL OR category = %(category)s)
         AND (%(since)s::timestamptz IS NULL OR made_at >= %(since)s)
         AND (%(until)s::timestamptz IS NULL OR made_at < %(until)s)
+        AND (
+            NOT %(after)s
+            OR made_at < %(after_made_at)s::timestamptz
+            OR made_at = %(after_made_at)s AND prediction_id > %(after_prediction_id)s::text
+        )
     ORDER BY made_at DESC, prediction_id
     LIMIT %(limit)s OFFSET %(offset)s
 )

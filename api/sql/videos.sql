@@ -8,8 +8,8 @@
     WHERE %(observed)s
         AND (%(channel_id)s::text IS NULL OR channel_id = %(channel_id)s)
         AND (
-            %(before_at)s::timestamptz IS NULL
-            OR (published_at, video_id) < (%(before_at)s::timestamptz, %(before_id)s::text)
+            NOT %(after)s
+            OR (published_at, video_id) < (%(after_at)s::timestamptz, %(after_id)s::text)
         )
     ORDER BY published_at DESC, video_id DESC
     LIMIT %(limit)s::bigint + %(offset)s::bigint
@@ -19,11 +19,12 @@ UNION ALL
     SELECT 'generated' AS origin, job_id AS id, coalesce(queued_at, updated_at) AS at
     FROM jobs
     WHERE %(generated)s
+        AND (%(owner)s::text IS NULL OR user_id = %(owner)s)
         AND (%(status)s::text IS NULL OR status = %(status)s)
         AND (
-            %(before_at)s::timestamptz IS NULL
+            NOT %(after)s
             OR (coalesce(queued_at, updated_at), job_id)
-                < (%(before_at)s::timestamptz, %(before_id)s::text)
+                < (%(after_at)s::timestamptz, %(after_id)s::text)
         )
     ORDER BY coalesce(queued_at, updated_at) DESC, job_id DESC
     LIMIT %(limit)s::bigint + %(offset)s::bigint
@@ -38,7 +39,9 @@ SELECT
         WHERE %(channel_id)s::text IS NULL OR channel_id = %(channel_id)s
     ) ELSE 0 END
     + CASE WHEN %(generated)s THEN (
-        SELECT count(*) FROM jobs WHERE %(status)s::text IS NULL OR status = %(status)s
+        SELECT count(*) FROM jobs
+        WHERE (%(owner)s::text IS NULL OR user_id = %(owner)s)
+            AND (%(status)s::text IS NULL OR status = %(status)s)
     ) ELSE 0 END AS total;
 
 -- name: by_ids

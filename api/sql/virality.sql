@@ -1,27 +1,71 @@
 -- Scores of videos. rank_* order videos by their decayed views at any one instant.
 
--- name: score
+-- name: scores
 SELECT s.*, v.title, v.category, c.title AS channel_title
 FROM virality_scores AS s
 LEFT JOIN videos AS v USING (video_id)
 LEFT JOIN channels AS c ON c.channel_id = s.channel_id
-WHERE s.video_id = %(id)s;
+WHERE s.video_id = ANY(%(ids)s::text[]);
 
--- name: forecast
+-- name: is_scored
+SELECT FROM virality_scores WHERE video_id = %(id)s;
+
+-- name: forecasts
 -- Of a video whose counts are observed; its title, category and other counts are those of now.
 SELECT f.*, v.title, v.category, v.likes, v.comments, c.title AS channel_title
 FROM virality_forecasts AS f
 LEFT JOIN videos AS v USING (video_id)
 LEFT JOIN channels AS c ON c.channel_id = f.channel_id
-WHERE f.video_id = %(id)s;
+WHERE f.video_id = ANY(%(ids)s::text[]);
 
 -- name: forecast_applied
 SELECT applied_offset FROM virality_forecasts WHERE video_id = %(id)s;
 
+-- name: standing
+-- Changes whenever one of these projections' tables do.
+SELECT sum(p.version) AS versions, sum(c.next_offset) AS applied, max(c.updated_at) AS at
+FROM projections AS p
+JOIN projection_checkpoints AS c ON c.projection = p.name AND c.version = p.version
+WHERE p.name = ANY(%(names)s::text[]);
+
 -- name: top
 -- A page of the list, and on each row how many it has; of an empty page one row without a video.
--- Where a least burst is asked for, it is worked out for every video, now: the formula and its
--- names are those of streams/virality/burst.py. PostgreSQL's exp() must not underflow.
+WITH wanted AS NOT MATERIALIZED (
+    SELECT
+        video_id,
+        CASE %(window)s
+            WHEN '1h' THEN s.rank_1h
+            WHEN '6h' THEN s.rank_6h
+            WHEN '24h' THEN s.rank_24h
+            ELSE s.rank_7d
+        END AS standing
+    FROM virality_scores AS s
+    WHERE %(category)s::text IS NULL OR EXISTS (
+        SELECT FROM videos AS v WHERE v.video_id = s.video_id AND v.category = %(category)s
+    )
+), best AS (
+    SELECT video_id, standing FROM wanted
+    WHERE standing IS NOT NULL
+        AND (
+            NOT %(after)s
+            OR standing < %(after_standing)s::double precision
+            OR standing = %(after_standing)s AND video_id > %(after_video_id)s::text
+        )
+    ORDER BY standing DESC, video_id
+    LIMIT %(limit)s OFFSET %(offset)s
+)
+SELECT listed.total, best.standing, s.*, v.title, v.category, c.title AS channel_title
+FROM (SELECT count(*) AS total FROM wanted WHERE standing IS NOT NULL) AS listed
+LEFT JOIN best ON true
+LEFT JOIN virality_scores AS s USING (video_id)
+LEFT JOIN videos AS v USING (video_id)
+LEFT JOIN channels AS c ON c.channel_id = s.channel_id
+ORDER BY best.standing DESC, best.video_id;
+
+-- name: bursting
+-- The same, of videos that burst at least so much: that is worked out for every video, now. The
+-- formula and its names are those of streams/virality/burst.py. PostgreSQL's exp() must not
+-- underflow.
 WITH ranked AS (
     SELECT
         s.*,
@@ -66,20 +110,21 @@ WITH ranked AS (
     CROSS JOIN LATERAL (
         SELECT (greatest(day - hour, 0) * before / before_twice + 0.5) * ratio AS mean
     ) AS expected
-    WHERE %(min_burst)s::double precision IS NOT NULL
 ), wanted AS (
     SELECT video_id, standing FROM ranked
     WHERE standing IS NOT NULL
-        AND (
-            %(min_burst)s::double precision IS NULL
-            OR video_id IN (SELECT video_id FROM bursting WHERE burst >= %(min_burst)s)
+        AND video_id IN (
+            SELECT video_id FROM bursting WHERE burst >= %(min_burst)s::double precision
         )
 ), best AS (
     SELECT video_id, standing FROM wanted
+    WHERE NOT %(after)s
+        OR standing < %(after_standing)s::double precision
+        OR standing = %(after_standing)s AND video_id > %(after_video_id)s::text
     ORDER BY standing DESC, video_id
     LIMIT %(limit)s OFFSET %(offset)s
 )
-SELECT listed.total, s.*, v.title, v.category, c.title AS channel_title
+SELECT listed.total, best.standing, s.*, v.title, v.category, c.title AS channel_title
 FROM (SELECT count(*) AS total FROM wanted) AS listed
 LEFT JOIN best ON true
 LEFT JOIN virality_scores AS s USING (video_id)

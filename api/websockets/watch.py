@@ -1,7 +1,7 @@
-"""Which analyses have news: looked up once for everyone who listens.
+"""Which stories have news: looked up once for everyone who listens.
 
 The projection says when it has applied a chunk; then one statement asks for the versions of all
-analyses that somebody listens to, and only those listeners read whose analysis has moved.
+that somebody listens to, and only those listeners read whose story has moved.
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import structlog
+from prometheus_client import Gauge
 
 from api.database import Database
 from api.live import LiveHub
-from api.metrics import Metrics
 
-PROJECTION = "analyses"
 LOOK_SECONDS = 1.0  # between looks when nothing was announced: an announcement may be lost
 PAUSE_SECONDS = 0.05  # between looks when much is announced
 MOST = 1_000  # listeners of one process
@@ -29,16 +28,25 @@ class TooManyListenersError(Exception):
 
 
 class Watch:
-    """Wakes listeners whose analysis has a new version."""
+    """Wakes listeners whose story has a new version.
 
-    def __init__(self, database: Database, live: LiveHub, metrics: Metrics) -> None:
+    Args:
+        projection: whose chunks bring news.
+        versions: a named statement: `key` and `version` of those whose keys are `ids`.
+        gauge: counts listeners.
+    """
+
+    def __init__(
+        self, database: Database, live: LiveHub, projection: str, versions: str, gauge: Gauge
+    ) -> None:
         self._database = database
-        self._metrics = metrics
+        self._statement = versions
+        self._gauge = gauge
         self._wake = asyncio.Event()
         self._listeners: dict[str, set[asyncio.Event]] = {}
         self._versions: dict[str, int] = {}
         self._task: asyncio.Task[None] | None = None
-        live.on_change(PROJECTION, self._wake.set)
+        live.on_change(projection, self._wake.set)
 
     def start(self) -> None:
         """Start looking."""
@@ -56,8 +64,8 @@ class Watch:
         return sum(map(len, self._listeners.values()))
 
     @contextmanager
-    def listening(self, analysis_id: str) -> Iterator[asyncio.Event]:
-        """An event that is set whenever the analysis may have news; for the listener to clear.
+    def listening(self, key: str) -> Iterator[asyncio.Event]:
+        """An event that is set whenever the story may have news; for the listener to clear.
 
         Raises:
             TooManyListenersError: no more are taken.
@@ -65,18 +73,18 @@ class Watch:
         if self.listeners >= MOST:
             raise TooManyListenersError
         news = asyncio.Event()
-        own = self._listeners.setdefault(analysis_id, set())
+        own = self._listeners.setdefault(key, set())
         own.add(news)
-        self._metrics.analysis_listeners.inc()
+        self._gauge.inc()
         self._wake.set()
         try:
             yield news
         finally:
             own.discard(news)
-            self._metrics.analysis_listeners.dec()
+            self._gauge.dec()
             if not own:
-                self._listeners.pop(analysis_id, None)
-                self._versions.pop(analysis_id, None)
+                self._listeners.pop(key, None)
+                self._versions.pop(key, None)
 
     async def _run(self) -> None:
         while True:
@@ -90,13 +98,13 @@ class Watch:
 
     async def _look(self) -> None:
         try:
-            rows = await self._database.all("analyses.versions", {"ids": list(self._listeners)})
+            rows = await self._database.all(self._statement, {"ids": list(self._listeners)})
         except Exception as error:  # the database is away: nobody hears anything until it is back
-            log.debug("no news of analyses", error=type(error).__name__)
+            log.debug("no news", of=self._statement, error=type(error).__name__)
             return
         for row in rows:
-            analysis_id, version = row["analysis_id"], row["version"]
-            if self._versions.get(analysis_id) != version:
-                self._versions[analysis_id] = version
-                for news in self._listeners.get(analysis_id, ()):
+            key, version = row["key"], row["version"]
+            if self._versions.get(key) != version:
+                self._versions[key] = version
+                for news in self._listeners.get(key, ()):
                     news.set()

@@ -13,6 +13,7 @@ import typer
 
 if TYPE_CHECKING:
     from infra.settings import Settings
+    from infra.supervisor.shown_once import FirstAccount
     from schemas.personal.opener import Opener
     from schemas.publisher import Publisher
     from schemas.topic import Topic
@@ -28,6 +29,12 @@ def say(text: str = "") -> None:
 def note(text: str) -> None:
     """A line for the user on stderr, where it does not disturb a pipe."""
     typer.echo(text, err=True)
+
+
+def show_once(account: FirstAccount | None) -> None:
+    """Who was made at the first start, if it was that: on stderr, which is no file of ours."""
+    for line in account.lines() if account is not None else ():
+        note(line)
 
 
 def print_json(facts: Any) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from infra.cli.common import say
+from infra.cli.common import say, show_once
+from infra.first_account import Beginning
 from infra.processes import processes
 from infra.provision import provision
 from infra.settings import Settings
@@ -12,10 +13,13 @@ from infra.supervisor import Event, Supervisor
 def make_supervisor(settings: Settings) -> Supervisor:
     """A supervisor of everything, which tells the user what it does."""
 
-    def provisioned(settings: Settings) -> None:
-        provision(settings)
+    begin = Beginning(settings, provision)
 
-    return Supervisor(settings, processes(settings), provisioned, on_event=tell)
+    def begun(resolved: Settings) -> None:
+        begin(resolved)
+        show_once(begin.account)
+
+    return Supervisor(settings, processes(settings), begun, on_event=tell)
 
 
 def tell(event: Event) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from infra.cli.common import Json, hold_rules, load_settings, print_json, say
+from infra.cli.common import Json, hold_rules, load_settings, print_json, say, show_once
 
 
 def up(
@@ -26,7 +26,8 @@ def up(
     if detach:
         from infra.supervisor.daemon import start_detached
 
-        stack = start_detached(settings)
+        stack, account = start_detached(settings)
+        show_once(account)
         if json:
             print_json(stack)
         else:

@@ -1,6 +1,7 @@
 """The supervisor in the background: `python -m infra.supervisor FD`; see `daemon`.
 
-It reports once into the descriptor FD: what stack.json says, or `{"error": reason}`.
+It reports once into the descriptor FD: what stack.json says and `first_account`, which is null but
+at the first start; or `{"error": reason}`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 import structlog
 
+from infra.first_account import Beginning
 from infra.logs import configure
 from infra.processes import processes
 from infra.settings import Settings
@@ -28,8 +30,8 @@ def main(descriptor: int) -> int:
     os.set_inheritable(descriptor, False)
     settings = Settings()
     configure(settings, process="supervisor")
-    provision = import_module("infra.provision").provision
-    supervisor = Supervisor(settings, processes(settings), provision)
+    begin = Beginning(settings, import_module("infra.provision").provision)
+    supervisor = Supervisor(settings, processes(settings), begin)
     with supervisor.signals():
         try:
             supervisor.start()
@@ -40,7 +42,9 @@ def main(descriptor: int) -> int:
         late = supervisor.await_running(_PROCESSES_START_WITHIN)
         if late:
             log.warning("not running yet", processes=late)
-        _report(descriptor, supervisor.describe())
+        account = begin.account and begin.account.facts()
+        _report(descriptor, {**supervisor.describe(), "first_account": account})
+        begin.account = None
         supervisor.run_forever()
     return 0
 

@@ -18,13 +18,15 @@ from infra.embedded.home import Home
 from infra.embedded.locks import HomeLock
 from infra.settings import Settings
 from infra.supervisor.environment import as_environment
+from infra.supervisor.shown_once import FirstAccount
 
 _STOPS_WITHIN = 60.0  # seconds
 _POLL = 0.1  # seconds
 
 
-def start_detached(settings: Settings) -> dict[str, Any]:
-    """Start a stack that outlives this process; returns what its stack.json says.
+def start_detached(settings: Settings) -> tuple[dict[str, Any], FirstAccount | None]:
+    """Start a stack that outlives this process; returns what its stack.json says, and the account
+    that was made if this was the first start.
 
     It returns when the servers answer, provisioning is done and the processes do their work. A
     process that is late does not make it fail: its `state` tells.
@@ -61,7 +63,8 @@ def start_detached(settings: Settings) -> dict[str, Any]:
         daemon.wait()
         raise EmbeddedError(f"{answer['error']}\nmore in {log}")
     daemon.returncode = 0  # it lives on: nothing to wait for when this object goes
-    return answer
+    account = answer.pop("first_account")
+    return answer, None if account is None else FirstAccount(**account)
 
 
 def stop_detached(settings: Settings) -> bool:

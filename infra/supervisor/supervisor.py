@@ -27,6 +27,7 @@ from infra.embedded.stack import Servers
 from infra.processes import ProcessSpec
 from infra.settings import (
     ADDRESSES,
+    JWT_SECRET_FILE,
     OPTIONAL_ADDRESSES,
     PERSONAL_DATA_SECRET_FILE,
     WEBHOOK_SECRET_FILE,
@@ -200,6 +201,8 @@ class Supervisor:
             update["api_key"] = SecretStr(self._home.secret("api_key"))
         if settings.personal_data_secret is None:
             self._home.secret(PERSONAL_DATA_SECRET_FILE)  # whoever needs it reads it there
+        if settings.jwt_secret is None:
+            self._home.secret(JWT_SECRET_FILE)
         if settings.webhook_secret is None:
             self._home.secret(WEBHOOK_SECRET_FILE, signing_secret)
         for spec in self._specs:

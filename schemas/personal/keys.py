@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, Self, TypeVar
 
 import psycopg
-from cachetools import TTLCache
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -65,7 +65,7 @@ class PersonKeys:
         self._lock = threading.Lock()
         self._open: Connection | None = None
         self._root: _Root | None = None
-        self._known: TTLCache[str, PersonKey] = TTLCache(CACHED_KEYS, cache_seconds)
+        self._known = _Known(cache_seconds)
 
     def __enter__(self) -> Self:
         return self
@@ -86,12 +86,12 @@ class PersonKeys:
             persons: ids, each once.
         """
         with self._lock:
-            found = {person: key for person in persons if (key := self._known.get(person))}
+            found = self._known.of(persons)
             missing = [person for person in persons if person not in found]
             for part in _parts(missing):
                 made = self._asked(partial(_of, persons=part))
                 found |= made
-                self._known.update(made)
+                self._known.add(made)
         return found
 
     def by_reference(self, references: Collection[bytes]) -> dict[bytes, PersonKey]:
@@ -115,6 +115,11 @@ class PersonKeys:
         with self._lock:
             self._known.clear()
             return self._asked(partial(_forget, person=person))
+
+    def derived(self, purpose: bytes) -> bytes:
+        """A key of the installation for one purpose; another secret does not change it."""
+        with self._lock:
+            return self._asked(lambda _, root: root.derived(purpose))
 
     def _asked(self, question: Callable[[Connection, _Root], T]) -> T:
         """An answer of PostgreSQL; a connection of before its restart is replaced once."""
@@ -151,12 +156,45 @@ class PersonKeys:
             self._open = None
 
 
+class _Known:
+    """Keys that need not be asked for again yet, each with the end of that.
+
+    A plain dict, emptied when it is full: an event looks here, and a cache that orders its entries
+    would cost an event more than its encoding.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._keys: dict[str, tuple[float, PersonKey]] = {}
+
+    def of(self, persons: Collection[str]) -> dict[str, PersonKey]:
+        """Those that are known."""
+        now, get = time.monotonic(), self._keys.get
+        return {person: found[1] for person in persons if (found := get(person)) and found[0] > now}
+
+    def add(self, keys: dict[str, PersonKey]) -> None:
+        """Know these for a while."""
+        if len(self._keys) + len(keys) > CACHED_KEYS:
+            self._keys.clear()
+        until = time.monotonic() + self._seconds
+        self._keys |= {person: (until, key) for person, key in keys.items()}
+
+    def clear(self) -> None:
+        """Know none."""
+        self._keys.clear()
+
+
 class _Root:
     """What lookups and the sealing of keys come from."""
 
     def __init__(self, root: bytes) -> None:
         self._lookups = subkey(root, b"lookups")
         self._cipher = AESGCM(subkey(root, b"keys"))
+        self._purposes = subkey(root, b"purposes")
+
+    def derived(self, purpose: bytes) -> bytes:
+        """A key for one purpose."""
+        return subkey(self._purposes, purpose)
 
     def lookup(self, person: str) -> bytes:
         """What a person's row is found by."""

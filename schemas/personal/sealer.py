@@ -50,6 +50,41 @@ class Sealer:
             for record, one in zip(records, found, strict=True)
         ]
 
+    def columns(self, topic: Topic, columns: dict[str, list[Any]]) -> dict[int, InvalidEventError]:
+        """Seal the personal columns, in place; what is wrong with which rows.
+
+        Args:
+            columns: lists of equal length, a personal one and one that names persons of texts and
+                nulls.
+
+        Raises:
+            PersonalDataError, psycopg.OperationalError: keys cannot be had.
+        """
+        wrong: dict[int, InvalidEventError] = {}
+        wanted: dict[str, list[str | None]] = {}  # whose each value is; None: it stays as it is
+        for name, person_field in topic.personal.items():
+            persons: list[str | None] = []
+            for row, (value, person) in enumerate(
+                zip(columns[name], columns[person_field], strict=True)
+            ):
+                if not value or is_sealed(value):
+                    persons.append(None)
+                elif not person or is_sealed(person):
+                    wrong[row] = _unnamed(topic, name)
+                    persons.append(None)
+                else:
+                    persons.append(person)
+            wanted[name] = persons
+        everyone = {person for persons in wanted.values() for person in persons if person}
+        keys = self._keys.of(everyone) if everyone else {}
+        for name, persons in wanted.items():
+            place = place_of(topic.name, name)
+            columns[name] = [
+                value if person is None else keys[person].seal(place, value)
+                for value, person in zip(columns[name], persons, strict=True)
+            ]
+        return wrong
+
     def frame(
         self, topic: Topic, frame: pl.DataFrame
     ) -> tuple[pl.DataFrame, dict[int, InvalidEventError]]:

@@ -18,7 +18,7 @@ SCHEME = "columnar"
 # Of a backlog: larger ones cost memory and latency, smaller ones the overhead of each call.
 CHUNK_RECORDS = 60_000
 _WAITING_CHUNKS = 8
-_FETCH_BYTES = 8 << 20
+_FETCH_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ def test_who_listens_when_the_api_is_killed_comes_back_for_the_rest(
 ) -> None:
     answer = platform.api.post("/api/v1/outlier/start", json={}, headers=ANNA)
     analysis = answer.json()["analysisId"]
-    (api,) = (one for one in platform.status()["processes"] if one["name"] == "api")
+    (api,) = (one for one in platform.facts()["processes"] if one["name"] == "api")
     heard: list[Any] = []
     url = str(platform.api.base_url).rstrip("/").replace("http", "ws")
     headers = {"X-API-Key": platform.api.headers["X-API-Key"], **ANNA}

@@ -87,7 +87,7 @@ class Terminal:
             env={**os.environ, "CURL_HOME": str(self._folder), "HOME": str(self._folder)},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
         )
         assert done.returncode == 0, done.stderr
         text, _, status = done.stdout.rpartition("\n")

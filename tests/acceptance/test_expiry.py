@@ -101,7 +101,7 @@ def test_raw_counts_go_and_baselines_and_detections_stay(
 
 
 def test_the_projector_says_what_expires_by_itself(platform: Platform) -> None:
-    sizes = {topic["name"]: topic["events"] for topic in platform.status()["topics"]}
+    sizes = {topic["name"]: topic["events"] for topic in platform.facts()["topics"]}
     assert sizes[EXPIRIES.name] >= 1
     log = (platform.home / "logs" / "projector.log").read_text()
     assert "expired" in log

@@ -24,7 +24,7 @@ def mine(platform: Platform, path: str, user: str, **parameters: Any) -> Any:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
 def test_a_prediction_is_asked_for_with_curl(platform: Platform) -> None:
-    status = platform.status()
+    status = platform.facts()
     done = subprocess.run(
         [
             "curl", "-sS", "-f", "-X", "POST", f"{status['api']}/api/v1/predict",
@@ -34,7 +34,7 @@ def test_a_prediction_is_asked_for_with_curl(platform: Platform) -> None:
         ],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     body = json.loads(done.stdout)
@@ -44,7 +44,7 @@ def test_a_prediction_is_asked_for_with_curl(platform: Platform) -> None:
         ["curl", "-sS", "-f", f"{status['api']}/api/v1/health"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
     assert json.loads(health.stdout)["status"] == "healthy"
 

@@ -19,7 +19,7 @@ def test_the_producer_of_the_readme_publishes(
 ) -> None:
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert len(blocks) == 1
-    status = platform.status()
+    status = platform.facts()
     video = f"readme-{uuid.uuid4().hex[:8]}"
     event = {
         "event_id": str(uuid.uuid4()),

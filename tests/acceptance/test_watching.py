@@ -12,6 +12,7 @@ import httpx
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
+from infra.stack_status import gather_measured
 from schemas.agents import AGENTS
 from tests.acceptance.conftest import Platform
 
@@ -72,7 +73,7 @@ def lags(url: str) -> set[tuple[str, str]]:
 def test_prometheus_finds_a_worker_where_the_status_says(
     platform: Platform, until: Callable[..., Any]
 ) -> None:
-    status = platform.status()
+    status = platform.facts()
     for agent, topics in AGENTS.items():
         url = worker(status, agent)["metrics"]
         served = until(lambda url=url: lags(url))
@@ -85,7 +86,7 @@ def test_prometheus_finds_a_worker_where_the_status_says(
 def test_no_process_of_the_stack_listens_beyond_this_machine(platform: Platform) -> None:
     listening = [
         (process["name"], connection.laddr.ip)
-        for process in platform.status()["processes"]
+        for process in platform.facts()["processes"]
         for connection in psutil.Process(process["pid"]).net_connections("inet")
         if connection.status == psutil.CONN_LISTEN
     ]
@@ -106,7 +107,7 @@ def test_no_process_of_the_stack_listens_beyond_this_machine(platform: Platform)
 def test_a_dead_worker_shows_as_such_until_it_is_back(
     platform: Platform, until: Callable[..., Any]
 ) -> None:
-    before = worker(platform.status(), "outliers")
+    before = worker(platform.facts(), "outliers")
     os.kill(before["pid"], signal.SIGSTOP)  # alive for the supervisor, and silent
     try:
         dead = agents(platform.status())["outliers"]
@@ -114,6 +115,6 @@ def test_a_dead_worker_shows_as_such_until_it_is_back(
         os.kill(before["pid"], signal.SIGKILL)
     assert (dead["up"], dead["keys"], dead["rss_bytes"]) == (False, None, None)
     assert dead["lag_events"] is not None  # Kafka knows
-    until(lambda: agents(platform.status())["outliers"]["up"], 90)
-    after = worker(platform.status(), "outliers")
+    until(lambda: agents(gather_measured(platform.settings))["outliers"]["up"])
+    after = worker(platform.facts(), "outliers")
     assert (after["metrics"], after["restarts"]) == (before["metrics"], before["restarts"] + 1)

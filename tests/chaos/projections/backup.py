@@ -15,7 +15,7 @@ from tests.chaos.projections.postgres import OwnPostgres
 _DATABASE = "groundswell"
 _RESTORED = "groundswell_restored"
 _OLD = "groundswell_old"
-_EMPTIES_WITHIN_S = 20.0
+_EMPTIES_WITHIN_S = 60.0
 
 
 class Backup:

@@ -34,6 +34,7 @@ from schemas.publisher import Position
 from schemas.registry import Registry
 from schemas.topic import Topic
 from streams.generation.schema import prepare
+from streams.identity.schema import prepare as prepare_accounts
 from tests.integration.api.stand_in import StandInModels
 
 KEY = "a-key-for-tests"
@@ -102,6 +103,7 @@ def api_database(stack: dict[str, Any], unique: Callable[[str], str]) -> Iterato
         connection.execute(sql.SQL("CREATE DATABASE {} OWNER groundswell").format(identifier))
         dsn = str(stack["settings"]["database_url"]).rpartition("/")[0] + f"/{name}"
         prepare(dsn)
+        prepare_accounts(dsn)
         for projection in PROJECTIONS.values():
             with closing(Store(dsn, projection)) as store:
                 store.open()
@@ -116,27 +118,37 @@ def artifacts_url(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def api(
+def api_settings(
     provisioned: Settings,
     api_database: str,
     artifacts_url: str,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Api]:
-    settings = provisioned.model_copy(
+) -> Settings:
+    """Of the module's API."""
+    return provisioned.model_copy(
         update={
             "database_url": api_database,
             "artifacts_url": artifacts_url,
             "api_key": SecretStr(KEY),
             "personal_data_secret": SecretStr(provisioned.personal_data_secrets[0]),
+            "jwt_secret": SecretStr(provisioned.jwt_secrets[0]),
             "groundswell_home": tmp_path_factory.mktemp("home"),
+            # Strangers of all tests come from one address, and count in one Redis.
+            "rate_limit_per_minute": 0,
+            "rate_limit_sign_in": "none",
         }
     )
+
+
+@pytest.fixture(scope="module")
+def api(api_settings: Settings) -> Iterator[Api]:
+    settings = api_settings
     models = StandInModels()
     with serving(settings, models) as url, Registry(settings.registry_config()) as registry:
         codec = Codec(registry)
         with (
-            httpx.Client(base_url=url, headers={"X-API-Key": KEY}, timeout=30) as client,
-            httpx.Client(base_url=url, timeout=30) as stranger,
+            httpx.Client(base_url=url, headers={"X-API-Key": KEY}, timeout=120) as client,
+            httpx.Client(base_url=url, timeout=120) as stranger,
         ):
             yield Api(settings, url, client, stranger, codec, models)
 
@@ -151,6 +163,7 @@ def serving(settings: Settings, models: StandInModels | None) -> Iterator[str]:
                 log_config=None,
                 loop="asyncio",
                 access_log=False,
+                proxy_headers=False,
                 timeout_graceful_shutdown=1,
             )
         )
@@ -163,7 +176,7 @@ def serving(settings: Settings, models: StandInModels | None) -> Iterator[str]:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
-            thread.join(20)
+            thread.join(120)
             assert not thread.is_alive()
 
 

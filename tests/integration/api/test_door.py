@@ -140,7 +140,7 @@ def test_a_dead_redis_makes_it_unready_but_not_dead(api: Api) -> None:
     settings = api.settings.model_copy(update={"redis_url": "redis://127.0.0.1:1/0"})
     with (
         serving(settings, StandInModels()) as url,
-        httpx.Client(base_url=url, timeout=30) as client,
+        httpx.Client(base_url=url, timeout=120) as client,
     ):
         assert client.get("/health").json() == {"status": "alive"}
         answer = client.get("/health/ready")
@@ -159,7 +159,7 @@ def test_a_dead_database_is_503_with_its_name(api: Api) -> None:
     )
     with (
         serving(settings, StandInModels()) as url,
-        httpx.Client(base_url=url, timeout=30) as client,
+        httpx.Client(base_url=url, timeout=120) as client,
     ):
         answer = client.get("/api/v1/totals", headers={"X-API-Key": KEY})
         assert (answer.status_code, answer.json()["error_code"]) == (503, "DATABASE_UNAVAILABLE")
@@ -202,7 +202,7 @@ def test_an_api_for_others_asks_the_browser_for_the_key(api: Api) -> None:
     settings = api.settings.model_copy(update={"api_host": "0.0.0.0"})
     with (
         serving(settings, StandInModels()) as url,
-        httpx.Client(base_url=url, timeout=30) as browser,
+        httpx.Client(base_url=url, timeout=120) as browser,
     ):
         page = browser.get("/", headers={"Accept": "text/html"})
         assert "Set-Cookie" not in page.headers

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
 import websockets.sync.client as client
+from structlog.testing import capture_logs
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 from websockets.typing import Subprotocol
 
-from api.websockets import analyses as listening
+from api.websockets import serving as listening
 from schemas.catalogue import OUTLIER_ANALYSES
 from tests.integration.api.conftest import KEY, Api, serving
 from tests.integration.api.test_analyses import ANNA, BEN, asked, projected, run_of, told
+from tests.integration.infra.waiting import until
 
 Make = Callable[[str], str]
 WITH_KEY = {"X-API-Key": KEY}
@@ -32,7 +33,7 @@ def _nobody_projects(monkeypatch: pytest.MonkeyPatch) -> None:
 def listen(api: Api, analysis: str, query: str = "", **how: Any) -> ClientConnection:
     how.setdefault("additional_headers", WITH_KEY | ANNA)
     url = api.url.replace("http", "ws") + f"/api/v1/outlier/ws/{analysis}{query}"
-    return client.connect(url, open_timeout=30, close_timeout=10, proxy=None, **how)
+    return client.connect(url, open_timeout=120, close_timeout=10, proxy=None, **how)
 
 
 def heard(socket: ClientConnection, most: int = 1000) -> list[dict[str, Any]]:
@@ -40,7 +41,7 @@ def heard(socket: ClientConnection, most: int = 1000) -> list[dict[str, Any]]:
     events = []
     while len(events) < most:
         try:
-            events.append(json.loads(socket.recv(timeout=30)))
+            events.append(json.loads(socket.recv(timeout=120)))
         except ConnectionClosed:
             break
     return events
@@ -49,7 +50,7 @@ def heard(socket: ClientConnection, most: int = 1000) -> list[dict[str, Any]]:
 def closed(socket: ClientConnection) -> tuple[int, str]:
     """The code and the reason with which it was closed, without an event before."""
     with pytest.raises(ConnectionClosed) as raised:
-        pytest.fail(f"there was an event: {socket.recv(timeout=30)!r}")
+        pytest.fail(f"there was an event: {socket.recv(timeout=120)!r}")
     assert raised.value.rcvd is not None
     return raised.value.rcvd.code, raised.value.rcvd.reason
 
@@ -232,15 +233,9 @@ def test_who_does_not_read_is_let_go(
         for n in range(2, 42)
     ]
     api.fold("analyses", OUTLIER_ANALYSES, request, *words)
-    with listen(api, analysis, max_queue=1, compression=None) as socket:
+    with capture_logs() as said, listen(api, analysis, max_queue=1, compression=None) as socket:
         quick = api.client.get(f"/api/v1/outlier/status/{analysis}", headers=ANNA)
         assert quick.status_code == 200  # nobody waits for it
-        let_go = threading.Event()
-
-        def told_all() -> None:
-            assert len(heard(socket)) < len(words)
-            let_go.set()
-
         # It reads again only after it was given up.
-        threading.Timer(4.0, told_all).start()
-        assert let_go.wait(60)
+        until(lambda: {"slow listener let go"} & {line["event"] for line in said}, "the word")
+        assert len(heard(socket)) < len(words)

@@ -149,7 +149,7 @@ def bounded(api: Api) -> Iterator[httpx.Client]:
     settings = api.settings.model_copy(update={"quota_jobs_per_day": 2})
     with (
         serving(settings, api.models) as url,
-        httpx.Client(base_url=url, headers={"X-API-Key": KEY}, timeout=30) as client,
+        httpx.Client(base_url=url, headers={"X-API-Key": KEY}, timeout=120) as client,
     ):
         yield client
 

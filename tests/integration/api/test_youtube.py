@@ -39,7 +39,7 @@ def settings(
 def client(settings: Settings) -> Iterator[httpx.Client]:
     with (
         serving(settings, StandInModels()) as url,
-        httpx.Client(base_url=f"{url}/api/v1", headers={"X-API-Key": KEY}, timeout=30) as client,
+        httpx.Client(base_url=f"{url}/api/v1", headers={"X-API-Key": KEY}, timeout=120) as client,
     ):
         yield client
 
@@ -145,7 +145,7 @@ def test_what_is_wrong_with_youtube_is_said(
     alone = {"youtube_api_key": SecretStr(youtube_local.new_key())}
     with (
         serving(settings.model_copy(update={**alone, **changes}), StandInModels()) as url,
-        httpx.Client(base_url=f"{url}/api/v1", headers={"X-API-Key": KEY}, timeout=30) as client,
+        httpx.Client(base_url=f"{url}/api/v1", headers={"X-API-Key": KEY}, timeout=120) as client,
     ):
         answer = client.get("/channels/search", params={"q": f"for {says}"})
         body = answer.json()

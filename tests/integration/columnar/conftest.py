@@ -45,7 +45,7 @@ class Pipeline(chaos.Pipeline):
         """Events with everything that happens to them; see `tests.chaos.load`."""
         return Load(self.settings, self.source, videos=500)
 
-    def wait_until_caught_up(self, seconds: float = 90) -> None:
+    def wait_until_caught_up(self, seconds: float = 120) -> None:
         deadline = time.monotonic() + seconds
         while not self.caught_up():
             if time.monotonic() > deadline:
@@ -54,13 +54,13 @@ class Pipeline(chaos.Pipeline):
             time.sleep(0.2)
 
     def wait_until_ended(self, worker: chaos.Process, code: int) -> None:
-        assert worker.wait(60) == code, self.log(worker)[-3000:]
+        assert worker.wait(120) == code, self.log(worker)[-3000:]
 
     def wait_until_stopped(self, worker: chaos.Process) -> None:
-        until(lambda: self.is_stopped(worker), "the worker to stop", 60)
+        until(lambda: self.is_stopped(worker), "the worker to stop")
 
     def wait_until_logged(self, worker: chaos.Process, text: str, *, times: int = 1) -> None:
-        until(lambda: self.log(worker).count(text) >= times, f"{text!r} in the worker's log", 60)
+        until(lambda: self.log(worker).count(text) >= times, f"{text!r} in the worker's log")
 
     def assert_exact(self, within: float = 0.0) -> None:
         """Every row equals an independent fold of the topic: nothing lost, nothing twice.
@@ -111,11 +111,21 @@ def pipeline(
         yield pipeline
 
 
-@pytest.fixture(scope="session")
-def own_broker() -> Iterator[Broker]:
-    """A broker that tests may strike, as long as it answers when they end."""
+@pytest.fixture(scope="package")
+def one_broker() -> Iterator[Broker]:
     with broker() as server:
         yield server
+
+
+@pytest.fixture
+def own_broker(one_broker: Broker) -> Iterator[Broker]:
+    """A broker that tests may strike; where one fails before it is up again, the next finds it."""
+    yield one_broker
+    assert one_broker.child is not None
+    if one_broker.child.poll() is None:
+        one_broker.resume()
+    else:
+        one_broker.start()
 
 
 @pytest.fixture

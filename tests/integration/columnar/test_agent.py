@@ -35,7 +35,7 @@ def test_partitions_move_between_workers_with_their_state(pipeline: Pipeline) ->
     first.send_signal(signal.SIGTERM)
     pipeline.feed.events(5_000)
     pipeline.wait_until_caught_up()
-    assert first.wait(30) == 0, pipeline.log(first)
+    assert first.wait(120) == 0, pipeline.log(first)
     assert second.poll() is None
     pipeline.assert_exact()
 
@@ -85,9 +85,9 @@ def test_a_worker_refuses_an_input_that_was_made_anew(pipeline: Pipeline) -> Non
     pipeline.wait_until_caught_up()
     pipeline.kill(worker)
     admin = pipeline.admin
-    admin.delete_topics([pipeline.source.name], operation_timeout=10)[pipeline.source.name].result()
+    admin.delete_topics([pipeline.source.name], operation_timeout=60)[pipeline.source.name].result()
     wanted = NewTopic(pipeline.source.name, 2, 1, config=pipeline.source.config())
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
             admin.create_topics([wanted])[pipeline.source.name].result()
@@ -95,5 +95,5 @@ def test_a_worker_refuses_an_input_that_was_made_anew(pipeline: Pipeline) -> Non
         except Exception:
             time.sleep(0.3)
     worker = pipeline.start_worker()
-    assert worker.wait(60) == 70
+    assert worker.wait(120) == 70
     assert "made anew" in pipeline.log(worker)

@@ -12,8 +12,6 @@ from tests.chaos.broker import Broker
 from tests.integration.columnar.conftest import Pipeline
 from tests.integration.infra.waiting import until
 
-COMES_BACK_S = 30
-
 
 @pytest.mark.parametrize("how", ["killed", pytest.param("stopped", marks=pytest.mark.slow)])
 def test_a_worker_goes_on_by_itself_when_the_broker_is_back(
@@ -29,7 +27,7 @@ def test_a_worker_goes_on_by_itself_when_the_broker_is_back(
         own_broker.stop()
     own_broker.start()
     struck.load.publish(3_000)
-    struck.wait_until_caught_up(COMES_BACK_S)
+    struck.wait_until_caught_up()
     assert worker.poll() is None, struck.log(worker)[-3000:]
     struck.assert_exact()
 
@@ -52,7 +50,7 @@ def test_one_that_cannot_go_on_says_where_it_stands_ends_and_is_started_again(
     with supervisor:
         struck.wait_until_caught_up()
         own_broker.pause()
-        until(lambda: exits, "the watchdog to act", 60)
+        until(lambda: exits, "the watchdog to act")
         own_broker.resume()
         struck.load.publish(3_000)
         struck.wait_until_caught_up()

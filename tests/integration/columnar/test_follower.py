@@ -60,7 +60,7 @@ def test_a_topic_that_comes_later_is_waited_for(stack_settings: Settings, topic:
         with pytest.raises(BehindError, match="is Kafka up"):
             follower.catch_up(0.1)
         create(stack_settings, topic)
-        until(lambda: follower.read_once(0.1), "the topic to be read", 30)
+        until(lambda: follower.read_once(0.1), "the topic to be read")
 
 
 def test_what_cannot_be_taken_is_taken_again(stack_settings: Settings, topic: Topic) -> None:
@@ -78,5 +78,5 @@ def test_what_cannot_be_taken_is_taken_again(stack_settings: Settings, topic: To
         publisher.publish(topic, upload("v"))
         publisher.flush()
     with TopicFollower(stack_settings.kafka_config(), {topic: take}):
-        until(lambda: len(seen) >= 2, "the record again", 30)
+        until(lambda: len(seen) >= 2, "the record again")
     assert seen == [1, 1]

@@ -21,7 +21,7 @@ def test_a_parked_key_is_restored_and_counts_on_with_its_next_event(pipeline: Pi
 
     url = metrics_url(pipeline, worker)
     _let_others_fall_quiet(pipeline)
-    until(lambda: scrape(url)["agent_parked_keys"] > 300, "keys to be parked", 60)
+    until(lambda: scrape(url)["agent_parked_keys"] > 300, "keys to be parked")
     figures = scrape(url)
     assert figures["agent_parked_keys"] < figures["agent_keys"]
     assert _scratch(pipeline) == []  # what there is has no name
@@ -29,7 +29,7 @@ def test_a_parked_key_is_restored_and_counts_on_with_its_next_event(pipeline: Pi
     pipeline.kill(worker)
     worker = pipeline.start_worker()
     url = metrics_url(pipeline, worker)
-    until(lambda: _parked_by_restore(pipeline, worker) > 300, "rows to be parked again", 60)
+    until(lambda: _parked_by_restore(pipeline, worker) > 300, "rows to be parked again")
     assert scrape(url)["agent_keys"] == figures["agent_keys"]
 
     feed.events(6_000)

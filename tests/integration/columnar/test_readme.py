@@ -65,7 +65,7 @@ def test_the_agent_of_the_readme_counts(
     script.write_text(f"from pathlib import Path\n{code}")
     worker = subprocess.Popen([sys.executable, script], stderr=subprocess.PIPE)
     try:
-        until(lambda: counted(stack_settings, output) == Counter(PAGES), "all clicks", 60)
+        until(lambda: counted(stack_settings, output) == Counter(PAGES), "all clicks")
     finally:
         worker.kill()
         worker.communicate()

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import fastavro
@@ -14,9 +13,6 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from infra.embedded.guard import Guard
-from infra.embedded.home import Home
-from infra.embedded.kafka import Kafka
 from infra.settings import Settings
 from schemas import encoding
 from schemas.catalogue import VIRALITY_SCORES
@@ -26,6 +22,7 @@ from schemas.topic import MAX_LETTER_BYTES, Topic
 from schemas.wire import prefix
 from streams.columnar.handler import TopicPartition
 from streams.columnar.sink import NotAcknowledgedError, Sink
+from tests.chaos.broker import Broker
 from tests.chaos.independent import messages
 from tests.integration.columnar.topics import PARTITIONS
 from tests.unit.columnar.frames import scores
@@ -169,50 +166,32 @@ def test_a_partition_that_does_not_exist_is_said(stack_settings: Settings, topic
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Kafka]:
-    """A broker of the test's own, to be stopped and killed."""
-    home = Home(tmp_path / "home")
-    home.prepare()
-    guard = Guard()
-    kafka = Kafka(home, guard)
-    kafka.reserve_ports()
-    try:
-        kafka.start()
-        yield kafka
-    finally:
-        kafka.stop()
-        guard.close()
+def settings(own_broker: Broker) -> Settings:
+    """Of a broker that may be killed."""
+    return Settings(_env_file=None, kafka_bootstrap_servers=own_broker.address)
 
 
-def settings_of(broker: Kafka) -> Settings:
-    return Settings(_env_file=None, kafka_bootstrap_servers=broker.address)
-
-
-def kill(broker: Kafka) -> None:
-    assert broker.child is not None
-    broker.child._kill_group()
-    broker.child.wait(10)
-
-
-def test_rows_sent_while_the_broker_is_away_arrive_once_it_is_back(broker: Kafka) -> None:
-    settings = settings_of(broker)
-    topic = made(settings, "scores")
+def test_rows_sent_while_the_broker_is_away_arrive_once_it_is_back(
+    own_broker: Broker, settings: Settings, unique: Callable[[str], str]
+) -> None:
+    topic = made(settings, unique("scores"))
     sink = sink_of(settings)
     sink.send(topic, scores(["a", "b"]), partition=0)
     sink.acknowledged(30)
-    kill(broker)
+    own_broker.kill()
     sink.send(topic, scores(["c", "d"]), partition=0)
     with pytest.raises(NotAcknowledgedError, match="2 records not acknowledged"):
         sink.acknowledged(0.5)
-    broker.start()
+    own_broker.start()
     sink.send(topic, scores(["e"]), partition=0)
     sink.acknowledged(60)
     assert keys_of(settings, topic, 0) == ["a", "b", "c", "d", "e"]
 
 
-def test_a_broker_killed_while_rows_arrive_loses_none_and_doubles_none(broker: Kafka) -> None:
-    settings = settings_of(broker)
-    topic = made(settings, "scores")
+def test_a_broker_killed_while_rows_arrive_loses_none_and_doubles_none(
+    own_broker: Broker, settings: Settings, unique: Callable[[str], str]
+) -> None:
+    topic = made(settings, unique("scores"))
     sink = sink_of(settings)
     flushes, rows = 30, 2_000
     under_way = threading.Event()
@@ -233,8 +212,8 @@ def test_a_broker_killed_while_rows_arrive_loses_none_and_doubles_none(broker: K
     sender = threading.Thread(target=send)
     sender.start()
     assert under_way.wait(60)
-    kill(broker)
-    broker.start()
+    own_broker.kill()
+    own_broker.start()
     sender.join(120)
     assert not sender.is_alive()
     assert not errors

@@ -10,7 +10,7 @@ from psycopg import AsyncConnection
 
 from streams.decisions.store import Recorded, load
 
-PATIENCE = 60.0  # seconds
+PATIENCE = 120.0  # seconds
 
 
 async def connect(dsn: str) -> AsyncConnection[Any]:

@@ -28,7 +28,7 @@ from streams.generation.providers.provider import (
 from streams.generation.work.playable import playable
 from streams.generation.work.worker import work
 from tests.integration.generation.far import made
-from tests.integration.generation.stories import connect, story, types, until
+from tests.integration.generation.stories import connect, ended, story, types, until
 from tests.integration.generation.test_worker import Stub, ask, do_all, due_now
 
 
@@ -191,10 +191,13 @@ def test_a_renderer_on_a_full_disk_says_so(
 
 
 def test_a_provider_that_answers_twice_is_heard_once(prepared: str, artifacts: Artifacts) -> None:
+    async def over() -> bool:
+        return await ended(prepared, "j")
+
     class Twice(Stub):
         async def generate(self, order: Order, folder: Path, telling: Telling) -> Rendering:
             async def again() -> None:
-                await asyncio.sleep(0.3)  # the attempt is over
+                await until(over)  # the attempt
                 await telling.progress(99.0, "again")
                 await telling.submitted("another")
 

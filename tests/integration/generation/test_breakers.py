@@ -21,8 +21,8 @@ from streams.generation.health import breakers as module
 from streams.generation.health.breakers import Breakers, Rules, connection
 from streams.generation.health.state import Kind, Outcome, ProviderHealth
 
-RULES = Rules(cooldown=0.05, cooldown_most=0.4, probe_lease=0.3)
-LONG = Rules(cooldown=60.0)
+RULES = Rules(cooldown=0.05, cooldown_most=0.4, probe_lease=60.0)
+LONG = Rules(cooldown=60.0, cooldown_most=480.0)
 
 Scenario = Callable[[Breakers], Awaitable[Any]]
 
@@ -74,9 +74,14 @@ async def fail(breakers: Breakers, times: int, kind: Kind = "failed") -> Provide
 
 
 async def allowed_in_time(breakers: Breakers) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await breakers.allowed("p"):
             await asyncio.sleep(0.01)
+
+
+async def let_pass(breakers: Breakers, until: str) -> None:
+    """Time goes by, as far as that moment of `p`: no test is faster than its machine."""
+    await breakers._redis.hset(breakers._key("p"), until, 1)
 
 
 def test_failures_in_a_row_degrade_then_open(run: Callable[..., Any]) -> None:
@@ -130,15 +135,28 @@ def test_what_is_the_order_s_fault_is_no_failure(run: Callable[..., Any]) -> Non
 
 def test_a_busy_provider_is_left_alone_for_as_long_as_it_asks(run: Callable[..., Any]) -> None:
     async def scenario(breakers: Breakers) -> None:
-        await breakers.record("p", outcome("busy", retry_after=0.15))
+        await breakers.record("p", outcome("busy", retry_after=30.0))
+        first = (await breakers.health())["p"].busy_until
         await breakers.record("p", outcome("busy", retry_after=0.01))  # does not shorten it
         await breakers.record("p", outcome())  # nor does an answer to an earlier call
         health = (await breakers.health())["p"]
         assert (health.status, health.consecutive_failures) == ("healthy", 0)
         assert health.held
+        assert health.busy_until == first
+        assert first is not None
+        assert health.as_of < first <= health.as_of + dt.timedelta(seconds=30)
         assert not await breakers.allowed("p")
-        await allowed_in_time(breakers)
+        await let_pass(breakers, "busy_until")
+        assert await breakers.allowed("p")
         assert not (await breakers.health())["p"].held
+
+    run(scenario)
+
+
+def test_a_provider_that_was_busy_for_a_moment_is_called_after_it(run: Callable[..., Any]) -> None:
+    async def scenario(breakers: Breakers) -> None:
+        await breakers.record("p", outcome("busy", retry_after=0.05))
+        await allowed_in_time(breakers)
 
     run(scenario)
 
@@ -167,10 +185,11 @@ def test_each_failed_probe_doubles_the_cool_down_up_to_its_most(run: Callable[..
             waits.append((health.open_until - health.last_checked_at).total_seconds())
             late = await fail(breakers, 1)  # of a call that began before: lengthens nothing
             assert late.open_until == health.open_until
-            await allowed_in_time(breakers)
+            await let_pass(breakers, "open_until")
+            assert await breakers.allowed("p")
         return waits
 
-    for wait, longest in zip(run(scenario), [0.05, 0.1, 0.2, 0.4, 0.4], strict=True):
+    for wait, longest in zip(run(scenario, LONG), [60, 120, 240, 480, 480], strict=True):
         assert longest / 2 <= wait <= longest
 
 
@@ -179,7 +198,11 @@ def test_a_probe_that_nobody_tells_of_lets_another_one_through(run: Callable[...
         await fail(breakers, 5)
         await allowed_in_time(breakers)
         assert not await breakers.allowed("p")
-        await allowed_in_time(breakers)
+        lease = int(await breakers._redis.hget(breakers._key("p"), "probe_until"))
+        seconds, micros = await breakers._redis.time()
+        assert 0 < lease - (seconds * 1_000_000 + micros) <= 60 * 1_000_000
+        await let_pass(breakers, "probe_until")
+        assert await breakers.allowed("p")
         assert not await breakers.allowed("p")
 
     run(scenario)
@@ -238,7 +261,7 @@ def test_one_probe_gets_through_of_all_processes(
             assert caller.stdin is not None
             caller.stdin.write("go\n")
             caller.stdin.flush()
-        answers = [int(caller.communicate(timeout=60)[0]) for caller in callers]
+        answers = [int(caller.communicate(timeout=120)[0]) for caller in callers]
         assert sorted(answers) == [0, 1]
     finally:
         for caller in callers:

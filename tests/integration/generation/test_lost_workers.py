@@ -229,7 +229,7 @@ def test_a_worker_that_was_struck_off_ends(prepared: str, artifacts: Artifacts) 
             await until(struck_off)
         await ask(prepared, "j")
         with pytest.raises(Exception, match="Database error"):
-            await asyncio.wait_for(working, 30)
+            await asyncio.wait_for(working, 120)
         await do_all(prepared, Stub(), artifacts)
         assert (await types(prepared, "j"))[-1] == "Completed"
 

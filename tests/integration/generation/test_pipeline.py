@@ -72,7 +72,7 @@ def running(stack_settings: Settings, database: str, tmp_path: Path) -> Iterator
     finally:
         for process in processes:
             process.terminate()
-        codes = [process.wait(timeout=60) for process in processes]
+        codes = [process.wait(timeout=120) for process in processes]
     assert codes == [0, 0, 0]
 
 

@@ -183,7 +183,11 @@ def test_scores_ask_by_what_the_tables_know_of_the_video(
     assert (request["priority"], request["metadata"]) == ("default", '{"rule": "hot"}')
 
 
-def test_a_video_that_is_about_to_be_known_is_waited_for(videos: str) -> None:
+def test_a_video_that_is_about_to_be_known_is_waited_for(
+    videos: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(facts, "WITHIN_SECONDS", 60.0)
+
     async def scenario() -> list[str]:
         outbox = Outbox()
         async with AsyncConnectionPool(videos, open=False) as pool:
@@ -231,7 +235,7 @@ def test_a_policy_that_is_killed_asks_again_for_the_same_jobs(prepared: str) -> 
         [sys.executable, "-m", "tests.integration.generation.a_policy", prepared],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert counted(prepared) == {}

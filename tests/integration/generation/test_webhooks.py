@@ -252,7 +252,7 @@ def test_a_worker_that_is_killed_in_mid_delivery_leaves_it_to_the_next(
     with a_process("tests.integration.generation.a_webhook_worker", prepared) as first:
         asyncio.run(taken(receiver, 1))
         first.kill()
-        first.wait(20)
+        first.wait(120)
     assert waiting(prepared) == 1
     receiver.hang = 0.0
     asyncio.run(second_try(prepared, receiver))
@@ -274,7 +274,7 @@ def test_the_process_gives_its_deliveries_back_when_it_is_told_to_stop(
     with a_process("infra.run", "webhooks", **as_environment(settings)) as first:
         asyncio.run(taken(receiver, 1))
         first.terminate()
-        assert first.wait(20) == 0
+        assert first.wait(120) == 0
     assert waiting(prepared) == 1
     receiver.hang = 0.0
     due_now(prepared)

@@ -439,7 +439,7 @@ def test_a_worker_that_is_told_to_stop_hands_its_job_on(
     with a_worker(prepared, artifacts) as told:
         asyncio.run(until(lambda: _progressed(prepared)))
         told.terminate()
-        assert told.wait(timeout=30) == 0
+        assert told.wait(timeout=120) == 0
     rows = asyncio.run(story(prepared, "j"))
     assert [row.type for row in rows][-2:] == ["AttemptFailed", "RetryScheduled"]
     assert rows[-2].body["error"] == "the worker was told to stop"

@@ -129,7 +129,7 @@ def test_data_and_addresses_survive_a_restart_and_a_killed_supervisor(
 
     popen = subprocess.Popen([sys.executable, "-c", SERVERS, settings.model_dump_json()])
     elsewhere.append(popen)
-    until(lambda: (read_stack(settings) or {}).get("state") == "running", "the start", 120)
+    until(lambda: (read_stack(settings) or {}).get("state") == "running", "the start")
     stack = read_stack(settings)
     assert stack is not None
     assert stack["addresses"] == {name: getattr(first, name) for name in stack["addresses"]}
@@ -162,7 +162,7 @@ def test_a_server_that_is_killed_comes_back_on_its_port(settings: Settings) -> N
             lambda: [s["restarts"] for s in supervisor.describe()["servers"]] == [1, 1],
             "both restarts",
         )
-        assert supervisor.await_running(30) == []
+        assert supervisor.await_running(120) == []
         with psycopg.connect(resolved.dsn) as connection:
             connection.execute("SELECT 1")
         assert resolved.redis_url is not None

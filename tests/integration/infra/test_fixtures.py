@@ -14,7 +14,7 @@ from infra.settings import Settings
 
 
 def test_kafka_answers(stack_settings: Settings) -> None:
-    assert AdminClient(stack_settings.kafka_config()).list_topics(timeout=10).brokers
+    assert AdminClient(stack_settings.kafka_config()).list_topics(timeout=60).brokers
 
 
 def test_the_registry_answers(stack_settings: Settings) -> None:

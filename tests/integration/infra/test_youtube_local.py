@@ -53,7 +53,7 @@ def test_it_is_one_of_the_processes_only_without_a_key_and_without_an_address(
 
 def test_it_serves_where_the_stack_says_and_comes_back_there(settings: Settings) -> None:
     with Supervisor(settings, [SPEC]) as supervisor:
-        assert supervisor.await_running(60) == []
+        assert supervisor.await_running(120) == []
         endpoint = settings.resolved().youtube_api_endpoint
         assert endpoint is not None
         assert endpoint.startswith("http://127.0.0.1:")

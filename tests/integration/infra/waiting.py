@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 
-def until(true: Callable[[], object], what: str, timeout: float = 30.0) -> None:
+def until(true: Callable[[], object], what: str, timeout: float = 120.0) -> None:
     """Return once `true()` is; fail naming `what` when it takes too long."""
     deadline = time.monotonic() + timeout
     while not true():

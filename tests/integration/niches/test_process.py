@@ -81,12 +81,12 @@ def test_niches_survive_a_kill_and_nothing_is_told_twice(
     titles = [f"Is {topic} for you?", f"Why I gave up {topic}", f"{topic}: ten mistakes"]
     tell(*(detection(name, number, title) for number, title in enumerate(titles)))
     first = agents.start("niches")
-    until(lambda: videos() == named(0, 1, 2), "a niche of three channels", 90)
+    until(lambda: videos() == named(0, 1, 2), "a niche of three channels")
     first.kill()
     first.wait()
     tell(detection(name, 3, f"my {topic}"))
     second = agents.start("niches")
-    until(lambda: videos() == named(0, 1, 2, 3), "the fourth channel", 60)
+    until(lambda: videos() == named(0, 1, 2, 3), "the fourth channel")
     if kills == 2:
         second.kill()
         second.wait()
@@ -97,7 +97,7 @@ def test_niches_survive_a_kill_and_nothing_is_told_twice(
     )
     if kills == 2:
         agents.start("niches")
-    until(lambda: rows()[-1]["open"] is False, "two channels are no niche", 60)
+    until(lambda: rows()[-1]["open"] is False, "two channels are no niche")
     told = rows()
     assert len({row["niche_id"] for row in told}) == 1
     assert [row["open"] for row in told] == [True, True, False]
@@ -199,12 +199,12 @@ def test_a_shift_of_a_channel_is_told_once_though_its_agent_is_killed(
 
     tell(events[:15])
     first = agents.start("channel-shift-agent")
-    until(lambda: seen() == 15, "the first snapshots", 90)
+    until(lambda: seen() == 15, "the first snapshots")
     first.kill()
     first.wait()
     tell(events[15:] + events[20:])
     agents.start("channel-shift-agent")
-    until(lambda: seen() == 26, "all snapshots, repeated ones once", 90)
+    until(lambda: seen() == 26, "all snapshots, repeated ones once")
     told = [event for event in log_of(OUTLIER_SHIFTS) if event["channel_id"] == name]
     assert len({event["event_id"] for event in told}) == 1
     assert (told[0]["direction"], round(told[0]["factor"])) == ("up", 6)

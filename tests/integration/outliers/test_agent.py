@@ -53,12 +53,13 @@ def story(name: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.timeout(280)
+@pytest.mark.parametrize("kills", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_killed_at_any_instant_it_says_each_thing_once(
-    agents: Agents, publisher: Publisher, log_of: Read, unique: Callable[[str], str]
+    agents: Agents, publisher: Publisher, log_of: Read, unique: Callable[[str], str], kills: int
 ) -> None:
     name = unique("o")
     events = story(name)
-    third = len(events) // 3
+    size = len(events) // (kills + 1)
 
     def rows() -> dict[str, dict[str, Any]]:
         own = [row for row in log_of(OUTLIER_BASELINES) if row["channel_id"].startswith(name)]
@@ -69,19 +70,19 @@ def test_killed_at_any_instant_it_says_each_thing_once(
         return lambda: sum(row["snapshots"] for row in rows().values()) >= count
 
     running = agents.start("outlier-agent")
-    for part in range(3):
-        for event in events[part * third : (part + 1) * third]:
+    for part in range(kills + 1):
+        for event in events[part * size : (part + 1) * size]:
             publisher.publish(VIDEO_SNAPSHOTS, event)
             publisher.publish(VIDEO_SNAPSHOTS, event)  # a repeat counts once
         publisher.flush()
-        if part < 2:
+        if part < kills:
             # Somewhere in what it is doing: before, in, or after the flush of the first of it.
-            until(folded(part * third + 1), "a part of it", 120)
+            until(folded(part * size + 1), "a part of it")
             running.kill()
             running = agents.start("outlier-agent")
-    until(folded(3 * third), "all of it", 120)
+    until(folded((kills + 1) * size), "all of it")
 
-    numbered = [{**event, "order": event["event_id"]} for event in events[: 3 * third]]
+    numbered = [{**event, "order": event["event_id"]} for event in events[: (kills + 1) * size]]
     wanted = Recount(Curves(SHIPPED), 3.0, 0.01).take(numbered)
     assert {one["verdict"] for one in wanted.detections} == {"outlier", "retracted"}
     assert wanted.shifts

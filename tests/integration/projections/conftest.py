@@ -121,7 +121,7 @@ class Log:
         config = {**self.settings.kafka_config(), "group.id": "tests"}
         consumer = Consumer(config)
         try:
-            metadata = consumer.list_topics(topic.name, timeout=10)
+            metadata = consumer.list_topics(topic.name, timeout=60)
             return {
                 partition: end_of(consumer, TopicPartition(topic.name, partition))
                 for partition in metadata.topics[topic.name].partitions
@@ -195,7 +195,7 @@ class Log:
             stop.set()
             thread.join()
 
-    def await_applied(self, projection: Projection, timeout: float = 60.0) -> None:
+    def await_applied(self, projection: Projection, timeout: float = 120.0) -> None:
         """Wait until the projection holds everything that its topics have by now."""
         ends = {
             (source.topic.name, partition): end
@@ -222,10 +222,10 @@ class Log:
 
 def end_of(consumer: Consumer, place: TopicPartition) -> int:
     """End of a partition, which may have been made a moment ago."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         try:
-            return int(consumer.get_watermark_offsets(place, timeout=10)[1])
+            return int(consumer.get_watermark_offsets(place, timeout=60)[1])
         except KafkaException as error:
             if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION:
                 raise
@@ -233,7 +233,7 @@ def end_of(consumer: Consumer, place: TopicPartition) -> int:
             time.sleep(0.05)
 
 
-def until(holds: Callable[[], bool], timeout: float = 60.0) -> None:
+def until(holds: Callable[[], bool], timeout: float = 120.0) -> None:
     deadline = time.monotonic() + timeout
     while not holds():
         assert time.monotonic() < deadline, f"not so after {timeout:g} s"

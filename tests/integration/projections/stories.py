@@ -10,6 +10,7 @@ import polars as pl
 
 from schemas.catalogue import (
     GENERATION_EVENTS,
+    IDENTITY_EVENTS,
     OUTLIER_ANALYSES,
     OUTLIER_BASELINES,
     OUTLIER_DETECTIONS,
@@ -55,9 +56,19 @@ _OF_ANALYSES = {
     # An answer that comes in late is kept.
     "Paused": (*_LEARNED, "Resumed", "Resumed", "Resumed", "Cancelled"),
 }
+_OF_USERS = (
+    *("EmailVerified", "LinkedToProvider", "LoggedIn", "LoginFailed", "LockedOut"),
+    *("PasswordChanged", "TwoFactorEnabled", "TwoFactorDisabled", "SessionsEnded", "RoleChanged"),
+    *("TierChanged", "Suspended", "Reinstated", "KeyIssued", "KeyIssued", "KeyRevoked"),
+)
+_OF_ACCOUNTS = {
+    None: ("UserRegistered",),
+    **dict.fromkeys(("UserRegistered", *_OF_USERS), (*_OF_USERS, "AccountForgotten")),
+}
 _STORIES: dict[str, dict[str | None, tuple[str, ...]]] = {
     GENERATION_EVENTS.events: _OF_JOBS,
     OUTLIER_ANALYSES.events: _OF_ANALYSES,
+    IDENTITY_EVENTS.events: _OF_ACCOUNTS,
 }
 
 Event = dict[str, Any]

@@ -31,7 +31,11 @@ EVENTS = 60  # of each topic
 
 ANY = pytest.mark.parametrize("projection", PROJECTIONS.values(), ids=lambda one: one.name)
 SEEDS = given(seed=st.integers(0, 2**32 - 1))
-FEW = settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+# Each makes all tables anew: few a run, and others in each run; `make test-slow` draws many.
+FEW = settings(
+    max_examples=max(3, settings.default.max_examples // 8),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 
 
 @contextmanager

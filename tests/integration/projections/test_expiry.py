@@ -325,7 +325,7 @@ def delete_from_log(log: Log, original: Topic, before: dt.datetime) -> None:
         wanted = [
             TopicPartition(topic.name, n, int(before.timestamp() * 1000)) for n in log.ends(topic)
         ]
-        found = consumer.offsets_for_times(wanted, timeout=10)
+        found = consumer.offsets_for_times(wanted, timeout=60)
         ends = log.ends(topic)
         for place in found:
             place.offset = ends[place.partition] if place.offset < 0 else place.offset

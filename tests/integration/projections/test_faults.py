@@ -24,7 +24,7 @@ NAMES = ["videos", "virality", "outliers", "jobs"]
 SESSION_S = 6.0  # the least that a broker takes by default
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def own_postgres() -> Iterator[OwnPostgres]:
     """A server that tests may strike, as long as it answers when they end."""
     with postgres() as server:
@@ -59,11 +59,11 @@ def load(pipeline: Pipeline) -> Load:
 
 
 def wait_until_caught_up(pipeline: Pipeline) -> None:
-    until(pipeline.caught_up, "the projectors to catch up", 90)
+    until(pipeline.caught_up, "the projectors to catch up")
 
 
 def wait_until_said(pipeline: Pipeline, projector: Process, text: str, times: int = 1) -> None:
-    until(lambda: pipeline.log(projector).count(text) >= times, f"{text!r} in its log", 60)
+    until(lambda: pipeline.log(projector).count(text) >= times, f"{text!r} in its log")
 
 
 def assert_exact(pipeline: Pipeline) -> None:
@@ -85,7 +85,7 @@ def test_a_projector_that_slept_within_a_transaction_keeps_nobody_waiting_and_wr
     sleeper = running.start_projector(
         strikes=[Strike(step="checkpoint moved", count=4, signal=signal.SIGSTOP)]
     )
-    until(lambda: running.is_stopped(sleeper), "the projector to fall asleep", 60)
+    until(lambda: running.is_stopped(sleeper), "the projector to fall asleep")
     running.start_projector()
     events.publish(1_000)
     wait_until_caught_up(running)

@@ -110,7 +110,7 @@ def test_listeners_hear_of_each_chunk(log: Log) -> None:
     with psycopg.connect(log.settings.dsn, autocommit=True) as connection:
         connection.execute("LISTEN groundswell")
         with log.projecting(videos):
-            [heard] = connection.notifies(timeout=60, stop_after=1)
+            [heard] = connection.notifies(timeout=120, stop_after=1)
     told = json.loads(heard.payload)
     assert told["projection"] == videos.name
     assert told["topic"] == log.topic(VIDEO_SNAPSHOTS).name

@@ -258,7 +258,7 @@ def test_two_rebuilds_at_once_are_refused_and_a_long_query_is_waited_for(log: Lo
             # Nobody waits behind the rebuild for longer than a moment meanwhile.
             tell(log, VIRALITY, 2, 50)
             log.await_applied(virality)
-        first.join(60)
+        first.join(120)
         assert not first.is_alive()
         assert log.rows(built) == []
         assert differences(live(log), before) != []
@@ -287,7 +287,7 @@ def test_a_rebuild_that_is_killed_again_and_again_gets_done(
             process.wait(float(rng.uniform(0.0, 0.6)))
         process.kill()
         process.wait()
-    assert _rebuilding(log, original).wait(60) == 0
+    assert _rebuilding(log, original).wait(120) == 0
     assert differences(live(log), before) == []
     with log.projecting(projection):
         tell(log, original, 99, 100)

@@ -25,7 +25,7 @@ def test_every_topic_has_its_partitions_and_a_dead_letter_topic(
 ) -> None:
     provision(stack_settings)
 
-    found = admin.list_topics(timeout=10).topics
+    found = admin.list_topics(timeout=60).topics
     for topic in TOPICS.values():
         assert len(found[topic.name].partitions) == topic.partitions
         assert len(found[topic.dlq].partitions) == module.DLQ_PARTITIONS
@@ -55,7 +55,7 @@ def test_topics_have_the_settings_of_the_catalogue(
 
     for topic in TOPICS.values():
         resource = ConfigResource(ConfigResource.Type.TOPIC, topic.name)
-        config = admin.describe_configs([resource])[resource].result(timeout=10)
+        config = admin.describe_configs([resource])[resource].result(timeout=60)
         assert {name: config[name].value for name in topic.config()} == topic.config()
 
 

@@ -245,18 +245,22 @@ def test_a_record_that_cannot_be_published_stays_and_the_others_go(drawer: Drawe
     assert drawer.open() == []
 
 
-@pytest.mark.parametrize("count", [1, 3])
-@pytest.mark.parametrize("step", STEPS)
+ONCE = ("begins", "begun", "over")  # in a redrive
+
+
+@pytest.mark.parametrize(
+    ("step", "count"), [(step, n) for step in STEPS for n in (1, 3) if n == 1 or step not in ONCE]
+)
 def test_killed_at_any_step_each_letter_is_driven_once(
     drawer: Drawer, step: str, count: int
 ) -> None:
     refused = drawer.records()[:40]
     drawer.refuse(refused, AGENT, PROJECTION)
     passages = 12 * count if step in ("sent", "noting") else count
-    if step in ("begins", "begun", "over"):
-        passages = 1
-    struck = drawer.start(step=step, count=passages, delay=0.02 * (count - 1))
-    _, said = struck.communicate(timeout=60)
+    # What is struck only once is struck at the step itself, or a moment later, as chance has it.
+    delay = 0.04 * random.randrange(2) if step in ONCE else 0.02 * (count - 1)
+    struck = drawer.start(step=step, count=passages, delay=delay)
+    _, said = struck.communicate(timeout=120)
     assert struck.returncode == -9, said
 
     worked = drawer.redrive()
@@ -266,15 +270,16 @@ def test_killed_at_any_step_each_letter_is_driven_once(
     assert drawer.redrive() == Worked()
 
 
-def test_killed_again_and_again_at_any_moment(drawer: Drawer) -> None:
+@pytest.mark.parametrize("kills", [3, pytest.param(10, marks=pytest.mark.slow)])
+def test_killed_again_and_again_at_any_moment(drawer: Drawer, kills: int) -> None:
     refused = drawer.records()
     drawer.refuse(refused, AGENT)
     seed = random.randrange(1 << 32)
     print("seed", seed)
     rng = random.Random(seed)
-    for _ in range(6):
+    for _ in range(kills):
         process = drawer.start(batch=4, pause=0.05)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         before = len(drawer.copies())
         while process.poll() is None and len(drawer.copies()) == before:
             assert time.monotonic() < deadline
@@ -292,7 +297,7 @@ def test_two_at_once_drive_each_letter_once(drawer: Drawer) -> None:
     drawer.refuse(refused, AGENT)
 
     both = [drawer.start(batch=5, pause=0.02) for _ in range(2)]
-    said = [process.communicate(timeout=60) for process in both]
+    said = [process.communicate(timeout=120) for process in both]
 
     assert [process.returncode for process in both] == [0, 0], said
     assert sum(int(out.split()[0]) for out, _ in said) == len(refused)

@@ -109,10 +109,10 @@ class House:
             )
             return [end for _, end in found] == self.agent.ends(self.agent.source)
 
-        until(projected, f"projection {name} to catch up", 60)
+        until(projected, f"projection {name} to catch up")
 
     def wait_until_folded(self) -> None:
-        until(self.agent.caught_up, "the agent to catch up", 60)
+        until(self.agent.caught_up, "the agent to catch up")
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.settings.dsn) as connection:
@@ -238,7 +238,7 @@ def test_totals_are_right_after_a_redrive_that_was_killed(house: House, horizon:
     fixed = agent.start_worker()
     for step, count in (("sent", 10), ("acknowledged", 2)):
         struck = drawer.start(step=step, count=count)
-        _, said = struck.communicate(timeout=60)
+        _, said = struck.communicate(timeout=120)
         assert struck.returncode == -9, said
     with house.projecting("seen"):
         worked = redrive(house.settings, agent.source)
@@ -283,7 +283,7 @@ def forget(house: House) -> None:
 
 
 def _until_done(job: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while True:
         try:
             job()

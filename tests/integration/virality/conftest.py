@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 
 from infra.provision import ProvisionError, provision
 from infra.settings import Settings
@@ -57,6 +64,17 @@ class Agents:
             process.wait()
 
 
+def provisioned(settings: Settings) -> None:
+    """Topics and subjects as the catalogue wants them."""
+    for _ in range(10):
+        # Another worker of the run may be at it too, and the registry answers one of the two "409".
+        with suppress(ProvisionError):
+            provision(settings)
+            return
+        time.sleep(0.3)
+    raise AssertionError("the servers cannot be provisioned")
+
+
 @pytest.fixture
 def agents(stack_settings: Settings, tmp_path: Path) -> Iterator[Agents]:
     settings = stack_settings.model_copy(
@@ -66,14 +84,7 @@ def agents(stack_settings: Settings, tmp_path: Path) -> Iterator[Agents]:
             "artifacts_url": (tmp_path / "artifacts").as_uri(),
         }
     )
-    for _ in range(10):
-        # Another worker of the run may be at it too, and the registry answers one of the two "409".
-        with suppress(ProvisionError):
-            provision(settings)
-            break
-        time.sleep(0.3)
-    else:
-        raise AssertionError("the servers cannot be provisioned")
+    provisioned(settings)
     found = Agents(settings, tmp_path)
     yield found
     found.close()
@@ -85,29 +96,60 @@ def publisher(agents: Agents) -> Iterator[Publisher]:
         yield Publisher(agents.settings.kafka_config(), Codec(registry), source="tests")
 
 
+class Tail:
+    """A topic of the stack, read on from where it was left."""
+
+    def __init__(self, topic: Topic, settings: Settings, codec: Codec) -> None:
+        self._topic, self._codec = topic, codec
+        self._events: list[dict[str, Any]] = []
+        self._next = dict.fromkeys(range(topic.partitions), 0)
+        options = {"group.id": "unused", "enable.auto.commit": False, "enable.partition.eof": True}
+        self._consumer = Consumer({**settings.kafka_config(), **options})
+        self._consumer.assign(
+            [TopicPartition(topic.name, part, OFFSET_BEGINNING) for part in self._next]
+        )
+
+    def events(self) -> list[dict[str, Any]]:
+        """Every event that the topic has now."""
+        ends = {
+            part: self._consumer.get_watermark_offsets(TopicPartition(self._topic.name, part), 60)
+            for part in self._next
+        }
+        deadline = time.monotonic() + 60
+        while any(self._next[part] < end for part, (_, end) in ends.items()):
+            assert time.monotonic() < deadline, "the broker does not answer"
+            for message in self._consumer.consume(1000, 0.2):
+                self._take(message)
+        return list(self._events)
+
+    def _take(self, message: Message) -> None:
+        error = message.error()
+        if error is not None:
+            if error.code() != KafkaError._PARTITION_EOF:
+                raise KafkaException(error)
+            # The end, which may be behind records that are gone.
+            self._next[message.partition()] = message.offset()
+            return
+        self._next[message.partition()] = message.offset() + 1
+        if (value := message.value()) is not None:
+            self._events.append(self._codec.decode(self._topic, value, message.headers()))
+
+    def close(self) -> None:
+        self._consumer.close()
+
+
 @pytest.fixture
-def log_of(agents: Agents, publisher: Publisher) -> Callable[[Topic], list[dict[str, Any]]]:
+def log_of(
+    agents: Agents, publisher: Publisher
+) -> Iterator[Callable[[Topic], list[dict[str, Any]]]]:
     """Every event that a topic has now."""
+    tails: dict[str, Tail] = {}
 
     def read(topic: Topic) -> list[dict[str, Any]]:
-        consumer = Consumer(
-            {**agents.settings.kafka_config(), "group.id": "unused", "enable.partition.eof": True}
-        )
-        consumer.assign(
-            [TopicPartition(topic.name, part, OFFSET_BEGINNING) for part in range(topic.partitions)]
-        )
-        events, ends = [], 0
-        try:
-            while ends < topic.partitions:
-                message = consumer.poll(20)
-                assert message is not None, "the broker does not answer"
-                if message.error() is not None:
-                    ends += 1
-                elif message.value() is not None:
-                    value = message.value()
-                    events.append(publisher.codec.decode(topic, value, message.headers()))
-        finally:
-            consumer.close()
-        return events
+        if topic.name not in tails:
+            tails[topic.name] = Tail(topic, agents.settings, publisher.codec)
+        return tails[topic.name].events()
 
-    return read
+    yield read
+    for tail in tails.values():
+        tail.close()

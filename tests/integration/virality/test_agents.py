@@ -86,12 +86,12 @@ def test_every_video_gets_its_forecast_and_every_prediction_its_actual_once(
             publisher.publish(VIRALITY_PREDICTIONS, prediction(name, video, horizon_h))
     take(20)
     forecasting, observing = agents.start("forecast-agent"), agents.start("actuals-agent")
-    until(lambda: len(forecasts()) == len(videos), "a forecast of each video", 120)
+    until(lambda: len(forecasts()) == len(videos), "a forecast of each video")
     assert all(row["predicted_views_24h"] >= row["views"] > 0 for row in forecasts().values())
     assert not actuals()
 
     take(28)
-    until(lambda: actuals(), "the first actuals", 60)
+    until(lambda: actuals(), "the first actuals")
     forecasting.kill()
     observing.kill()
     agents.start("forecast-agent")
@@ -104,7 +104,6 @@ def test_every_video_gets_its_forecast_and_every_prediction_its_actual_once(
             >= {f"{name}-p{video}-{horizon_h}" for video in videos for horizon_h in (24, 168)}
         ),
         "every actual",
-        120,
     )
     said: dict[str, set[tuple[str, int]]] = {}
     for event in actuals():

@@ -105,9 +105,9 @@ def test_an_agent_lays_forecasts_over_the_scores_of_videos_whose_upload_came(
     publisher.flush()
     agents.start("virality-agent")
     views(40, 0)
-    until(lambda: len(rows()) == 2, "scores", 90)
+    until(lambda: len(rows()) == 2, "scores")
     views(40, 40)
-    until(lambda: rows()["known"]["predicted_views_7d"] is not None, "a forecast", 60)
+    until(lambda: rows()["known"]["predicted_views_7d"] is not None, "a forecast")
     found = rows()
     known, unknown = found["known"], found["unknown"]
     assert known["model_version"] != MODEL_VERSION

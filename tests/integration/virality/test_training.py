@@ -7,50 +7,80 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+from psycopg import sql
 
-from benchmarks.servers import servers
 from infra.outlier_growth import serving
-from infra.settings import Settings
+from infra.settings import ADDRESSES, Settings
 from schemas.catalogue import ENGAGEMENT, VIDEO_SNAPSHOTS, VIDEO_UPLOADS
 from streams.outliers.model.growth import Growth
 from streams.virality.models.forecaster import Forecaster
 from streams.virality.registry.models import DEFAULT
 from streams.virality.registry.watcher import ModelWatcher
+from tests.chaos.broker import broker
+from tests.hot_cli import HotCli
+from tests.integration.virality.conftest import provisioned
 
 VIDEOS = 800
 # So few trees of so little data are mostly doubtful: their card says so, and it is registered.
 QUICK = ("--rounds", "15", "--force")
 
+CLI = Path(sys.executable).with_name("groundswell")
 Groundswell = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
-def settings() -> Iterator[Settings]:
-    """Servers of this module's own: training reads the catalogue's topics, whole."""
-    with servers() as settings:
+def settings(
+    stack: dict[str, Any],
+    stack_settings: Settings,
+    unique: Callable[[str], str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Settings]:
+    """A log of this module's own: training reads the catalogue's topics, whole."""
+    name = unique("training")
+    home = tmp_path_factory.mktemp("training")
+    with (
+        broker() as kafka,
+        psycopg.connect(stack["administrator_dsn"], autocommit=True) as connection,
+    ):
+        identifier = sql.Identifier(name)
+        connection.execute(sql.SQL("CREATE DATABASE {} OWNER groundswell").format(identifier))
+        settings = stack_settings.model_copy(
+            update={
+                "kafka_bootstrap_servers": kafka.address,
+                "database_url": str(stack_settings.database_url).rpartition("/")[0] + f"/{name}",
+                "groundswell_home": home,
+                "artifacts_url": (home / "artifacts").as_uri(),
+            }
+        )
+        provisioned(settings)
         yield settings
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier))
 
 
 @pytest.fixture(scope="module")
-def groundswell(settings: Settings) -> Groundswell:
+def environment(settings: Settings) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "HOME") if name in os.environ}
+    addresses = {name.upper(): str(getattr(settings, name)) for name in ADDRESSES}
+    own = {"GROUNDSWELL_HOME": str(settings.home), "PERSONAL_DATA_SECRET": "s" * 32}
+    return {**kept, **addresses, **own}
+
+
+@pytest.fixture(scope="module")
+def groundswell(environment: dict[str, str]) -> Iterator[Groundswell]:
+    commands = HotCli(environment)
 
     def run(*arguments: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-c", "from infra.cli import main; main()", *arguments],
-            env={**kept, "GROUNDSWELL_HOME": str(settings.home)},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=280,
-        )
+        done = commands.run(*arguments)
         assert (done.returncode == 0) is ok, done.stderr
         return done
 
-    return run
+    yield run
+    commands.close()
 
 
 @pytest.fixture(scope="module")
@@ -96,10 +126,20 @@ def test_a_model_comes_out_of_the_log_with_its_card(
 
 
 def test_the_same_log_gives_the_same_model(
-    trained: dict[str, Any], groundswell: Groundswell
+    trained: dict[str, Any], groundswell: Groundswell, environment: dict[str, str]
 ) -> None:
-    again = groundswell("train", "virality", *QUICK, "--name", "first", "--no-compile", "--json")
+    """In another process, whose sets have another order."""
+    options = (*QUICK, "--name", "first", "--no-compile", "--json")
+    again = subprocess.run(
+        [CLI, "train", "virality", *options],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
 
+    assert again.returncode == 0, again.stderr
     assert json.loads(again.stdout)["version"] == trained["version"]
     listed = json.loads(groundswell("models", "list", "--json").stdout)
     assert [one["version"] for one in listed["models"]].count(trained["version"]) == 1

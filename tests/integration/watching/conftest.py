@@ -68,7 +68,7 @@ class Bench:
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=90,
+            timeout=120,
         )
         return done.returncode, done.stdout, done.stderr
 

@@ -8,17 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from schemas.catalogue import CHANNEL_SNAPSHOTS, VIDEO_SNAPSHOTS
 from streams.outliers.watching.store import listed, prepare
 from tests.integration.infra.waiting import until
 from tests.integration.watching.conftest import Bench, events_of
 
-KILLS = 5
 
-
+@pytest.mark.parametrize("kills", [3, pytest.param(10, marks=pytest.mark.slow)])
 def test_killed_between_answer_and_log(
-    bench: Bench, tmp_path: Path, unique: Callable[[str], str]
+    bench: Bench, tmp_path: Path, unique: Callable[[str], str], kills: int
 ) -> None:
     prepare(bench.settings.dsn)
     names = {unique("UC") for _ in range(3)}
@@ -29,17 +29,17 @@ def test_killed_between_answer_and_log(
         return len(units.read_text().splitlines())
 
     arguments = (str(units), str(time.time()), *sorted(names))
-    for _ in range(KILLS):
+    for _ in range(kills):
         before = spent()
         process = bench.start("tests.integration.watching.a_poller", *arguments)
-        until(lambda start=before: spent() > start + 3, "looks", 60)  # type: ignore[misc]
+        until(lambda start=before: spent() > start + 3, "looks")  # type: ignore[misc]
         time.sleep(random.uniform(0.0, 0.1))
         process.kill()
         process.wait()
         assert process.returncode == -9, bench.said()
     last = bench.start("tests.integration.watching.a_poller", *arguments)
     before = spent()
-    until(lambda: spent() > before + 3, "the last one's looks", 60)
+    until(lambda: spent() > before + 3, "the last one's looks")
     last.kill()
     last.wait()
 
@@ -62,4 +62,4 @@ def test_killed_between_answer_and_log(
     # What is stored is in the log, or waits to be: nothing is lost, and nothing came of itself.
     assert waiting is not None
     assert len(by_id) <= stored <= len(by_id) + waiting[0]
-    assert stored > KILLS
+    assert stored > kills

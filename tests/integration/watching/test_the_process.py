@@ -42,7 +42,7 @@ def test_what_is_watched_is_looked_at(bench: Bench, youtube_local: YouTubeLocal)
         mine = [row for row in listed(bench.settings.dsn)[0] if row["channel_id"] in keys]
         return any(row["snapshots"] > 1 for row in mine)
 
-    until(seen, "the channel to be looked at", 60)
+    until(seen, "the channel to be looked at")
     until(lambda: events_of(bench.settings, VIDEO_SNAPSHOTS, keys), "a video snapshot")
     [mine] = [one for one in listing(bench.settings)["channels"] if one["channel_id"] in keys]
     assert (mine["title"], mine["requested_by"]) == (first.title, "cli")
@@ -70,7 +70,7 @@ def test_watch_look_list_unwatch(bench: Bench, youtube_local: YouTubeLocal) -> N
         mine = [row for row in listed(bench.settings.dsn)[0] if row["channel_id"] in keys]
         return len(mine) == 2 and all(row["snapshots"] > 1 for row in mine)
 
-    until(seen, "both channels to be looked at", 60)
+    until(seen, "both channels to be looked at")
     said = bench.facts("channels", "list")
     assert said["poller"]["state"] in ("looking", "resting")
     mine = {one["channel_id"]: one for one in said["channels"] if one["channel_id"] in keys}

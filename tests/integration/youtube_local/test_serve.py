@@ -35,7 +35,7 @@ def test_it_serves_until_told_to_stop(tmp_path: Path) -> None:
         until(answers, "the server")
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(30)
+        process.wait(120)
         process.stdout.close()
     assert process.returncode == 0  # Ctrl-C is how it is ended
 
@@ -47,7 +47,7 @@ def test_a_directory_without_charts_is_one_line(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         env={**os.environ, "GROUNDSWELL_HOME": str(tmp_path)},
-        timeout=60,
+        timeout=120,
         check=False,
     )
 

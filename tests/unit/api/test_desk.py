@@ -37,7 +37,7 @@ class Watched(StandIn):
 
     def forecast(self, moments: pl.DataFrame) -> pl.DataFrame:
         self.batches.append(moments["duration_s"].to_list())
-        assert self.go.wait(30)
+        assert self.go.wait(60)
         return super().forecast(moments)
 
 

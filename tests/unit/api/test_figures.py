@@ -8,11 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.errors import ApiError
 from api.rates import WINDOW_SECONDS, Rate
-from api.routes.virality import brought_to
+from api.scored import brought_to
 from api.security import is_loopback
-from api.shapes.paging import read_cursor, write_cursor
 from api.shapes.videos import spoken_seconds
 
 
@@ -54,19 +52,6 @@ def test_decaying_in_two_steps_is_decaying_once(views: float, first: float, more
 
 def test_an_event_ahead_of_the_clock_does_not_make_figures_grow() -> None:
     assert brought_to({"views_1h": 5.0}, -3600) == {"views_1h": 5.0}
-
-
-@given(st.text(), st.text())
-def test_a_cursor_comes_back_as_it_was(first: str, second: str) -> None:
-    assert read_cursor(write_cursor(first, second), 2) == [first, second]
-
-
-@given(st.text(max_size=40))
-def test_what_is_no_cursor_is_refused_politely(text: str) -> None:
-    try:
-        assert len(read_cursor(text, 2)) == 2
-    except ApiError as error:
-        assert error.status == 422
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,12 @@ from typing import Any
 import polars as pl
 import pytest
 
+from api.delivery import Outcome, Placed
 from api.errors import unavailable
 from api.predictions import shadowing
 from api.predictions.asked import read
 from api.predictions.shadowing import MOST_ROWS, Made, Shadowing
-from api.publishing import Outcome
 from api.shapes.predictions import PredictionRequest
-from schemas.publisher import Position
 from tests.integration.api.stand_in import StandIn
 
 AT = dt.datetime(2026, 5, 1, tzinfo=dt.UTC)
@@ -42,7 +41,7 @@ class Log:
         if self.away:
             raise unavailable("kafka", "away")
         self.events += events
-        return Outcome({at: Position("t", 0, at) for at in range(len(events))})
+        return Outcome("t", [Placed(at, 0, at) for at in range(len(events))])
 
 
 @pytest.fixture(autouse=True)
@@ -85,7 +84,7 @@ def test_taking_waits_for_nothing_and_batches_are_limited(monkeypatch: pytest.Mo
     class Slow(StandIn):
         def forecast(self, moments: pl.DataFrame) -> pl.DataFrame:
             batches.append(moments.height)
-            assert go.wait(20)
+            assert go.wait(60)
             return super().forecast(moments)
 
     async def run() -> None:

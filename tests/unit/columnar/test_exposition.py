@@ -32,7 +32,7 @@ def test_a_free_port_of_loopback_is_taken_and_named() -> None:
         serve(FoldingMetrics("counting", "t").registry, 0)
     url = url_of(logged)
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/metrics", url)
-    with urllib.request.urlopen(url, timeout=5) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         families = {f.name: f for f in text_string_to_metric_families(answer.read().decode())}
     assert "agent_flush_seconds" in families
     assert not [name for name in families if name.endswith("_created")]

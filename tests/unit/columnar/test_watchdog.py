@@ -11,7 +11,7 @@ _ARMED = """
 import ctypes, time
 from streams.columnar import watchdog
 watchdog._GRACE_S = 0.2
-watchdog.Watchdog("hung", 0.4, 70).start()
+watchdog.Watchdog("hung", 1.0, 70).start()
 time.sleep(0.2)
 {hang}
 """

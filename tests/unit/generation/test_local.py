@@ -120,7 +120,7 @@ def test_the_renderer_ends_when_whoever_asked_is_gone(tmp_path: Path) -> None:
         child.stdin.flush()
         assert b"percent" in child.stdout.readline()
         child.stdin.close()
-        assert child.wait(timeout=30) == 1
+        assert child.wait(timeout=120) == 1
     assert not tmp_path.exists()
 
 

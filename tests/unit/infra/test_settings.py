@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from infra.embedded.home import Home, signing_secret
 from infra.settings import (
+    JWT_SECRET_FILE,
     PERSONAL_DATA_SECRET_FILE,
     WEBHOOK_SECRET_FILE,
     NoStackError,
@@ -28,6 +29,25 @@ def test_the_secret_of_personal_data_is_made_once_and_is_its_owner_s_alone(tmp_p
     assert len(made) >= 32
     assert (home.run / PERSONAL_DATA_SECRET_FILE).stat().st_mode & 0o777 == 0o600
     assert settings.personal_data_secrets == (made,)
+
+
+def test_the_secret_of_tokens_is_made_once_and_can_be_replaced(tmp_path: Path) -> None:
+    settings = Settings(_env_file=None, groundswell_home=tmp_path)
+    with pytest.raises(NoStackError, match="JWT_SECRET is not set, so nobody can log in"):
+        _ = settings.jwt_secrets
+    home = Home(tmp_path)
+    home.prepare()
+    made = home.secret(JWT_SECRET_FILE)
+    assert (home.run / JWT_SECRET_FILE).stat().st_mode & 0o777 == 0o600
+    assert settings.jwt_secrets == (made,)
+    replaced = Settings(
+        _env_file=None, groundswell_home=tmp_path, jwt_secret=LONG, jwt_secret_before=made
+    )
+    assert replaced.jwt_secrets == (LONG, made)
+    assert LONG not in repr(replaced)
+    assert made not in replaced.model_dump_json()
+    with pytest.raises(NoStackError, match="JWT_SECRET has 5 characters"):
+        _ = Settings(_env_file=None, jwt_secret="short").jwt_secrets
 
 
 def test_the_secret_of_webhooks_is_made_once_and_can_be_replaced(tmp_path: Path) -> None:

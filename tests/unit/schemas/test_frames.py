@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import datetime as dt
 import random
+import subprocess
+import sys
 from typing import Any
 from uuid import UUID
 
@@ -248,3 +250,13 @@ def test_a_life_story_has_its_records_names_and_all_their_fields() -> None:
     assert row["_type"] == "ActualObserved"
     assert row["actual_views"] == 12
     assert row["title"] is None
+
+
+def test_polars_knows_numpy_before_any_thread_asks() -> None:
+    """Two that ask at once, for the first time, made a worker end with a TypeError."""
+    asked = (
+        "import polars, sys, schemas.frames; from polars.series.series import np;"
+        "sys.exit('ndarray' not in vars(np))"
+    )
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

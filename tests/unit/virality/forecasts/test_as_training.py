@@ -15,7 +15,10 @@ from tests.unit.virality.forecasts.snapshots import fold_in_chunks, frame, in_or
 from tests.unit.virality.forecasts.stand_in import Model
 
 
-@pytest.mark.parametrize(("seed", "every"), [(0, 3), (1, 20), (2, 250), (3, 4000)])
+@pytest.mark.parametrize(
+    ("seed", "every"),
+    [pytest.param(0, 3, marks=pytest.mark.slow), (0, 15), (1, 40), (2, 250), (3, 4000)],
+)
 def test_a_replayed_stream_and_the_table_for_training_have_the_same_features(
     seed: int, every: int
 ) -> None:

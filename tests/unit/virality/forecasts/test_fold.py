@@ -43,7 +43,7 @@ def observed(state: pl.DataFrame, video: str) -> list[dict[str, object]]:
 
 
 @pytest.mark.parametrize(
-    "seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (0, 2, 3, 4))]
+    "seed", [4, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(4))]
 )
 def test_any_chunks_give_the_same_memory_and_the_same_last_forecasts(seed: int) -> None:
     snapshots = unruly(seed, 700)
@@ -71,19 +71,27 @@ def test_memory_is_bounded_and_is_a_row_of_its_topic(seed: int) -> None:
     assert len(FrameEncoder(VIRALITY_CHANNELS.schema).encode(rows.select(wanted.names()))) == 2
 
 
-def test_what_comes_behind_a_snapshot_does_not_move_its_forecast() -> None:
+@pytest.mark.parametrize("count", [5, pytest.param(40, marks=pytest.mark.slow)])
+def test_what_comes_behind_a_snapshot_does_not_move_its_forecast(count: int) -> None:
     snapshots = unruly(11, 400)
     model = Model()
     folded(snapshots, model=model)
     together = pl.concat(model.asked)
-    for at in random.Random(1).sample(range(100, 400), 12):
+    found = 0
+    for at in random.Random(1).sample(last_words(snapshots), count):
         alone = Model()
         folded(snapshots[: at + 1], at, model=alone)
-        video = snapshots[at]["video_id"]
-        is_last = all(one["video_id"] != video for one in snapshots[at + 1 :])
-        if is_last and alone.asked and alone.asked[-1].height == 1:
+        if alone.asked and alone.asked[-1].height == 1:
             (wanted,) = together.filter(pl.col("applied_offset") == 3 * at).to_dicts()
             assert alone.asked[-1].to_dicts() == [wanted]
+            found += 1
+    assert found > count // 2
+
+
+def last_words(snapshots: list[Snapshot]) -> list[int]:
+    """The last of each video, where enough stands before it."""
+    last = {one["video_id"]: at for at, one in enumerate(snapshots)}
+    return [at for at in last.values() if at >= 100]
 
 
 def test_a_recount_is_taken_and_a_copy_changes_nothing() -> None:

@@ -1,0 +1,1 @@
+"""What stands around every route; api/app.py has the order and its reasons."""

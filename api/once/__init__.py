@@ -1,0 +1,1 @@
+"""Writes that are sent again: done once, answered the same."""
