@@ -26,6 +26,7 @@ _ONE = "|".join(map(re.escape, sorted(SUBJECTS)))
 @router.get(
     "/live",
     summary="Live updates",
+    status_code=200,  # FastAPI looks for it in the class, which has it of none
     response_class=EventStream,
     responses={200: {"content": {"text/event-stream": {}}, "description": "Until you go."}},
 )
