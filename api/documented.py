@@ -36,6 +36,7 @@ _SCHEMES = {
         "description": "The dashboard's session, which only reads.",
     },
 }
+_PRINTABLE = r"^[!-~]([ -~]*[!-~])?$"  # what api/once takes, in ASCII
 _WITHOUT_NUL = r"^[^\u0000]*$"  # no table can hold one
 
 
@@ -58,6 +59,9 @@ class Documented(FastAPI):
                     operation.update(_said(method, rule))
             for operations in found["paths"].values():
                 for operation in operations.values():
+                    for parameter in operation.get("parameters", ()):
+                        if parameter["name"] == "idempotency-key":
+                            parameter["schema"]["pattern"] = _PRINTABLE
                     for text in _texts_of(operation, found["components"].get("schemas", {})):
                         text.setdefault("pattern", _WITHOUT_NUL)
         return super().openapi()

@@ -13,7 +13,14 @@ from streams.identity.tiers import Tier
 LONGEST_EMAIL = 320  # characters: 64 @ 255
 LONGEST_PASSWORD = 1_024  # hashing takes what it gets
 
-Email = Annotated[str, StringConstraints(min_length=3, max_length=LONGEST_EMAIL)]
+Email = Annotated[
+    str,
+    StringConstraints(min_length=3, max_length=LONGEST_EMAIL),
+    # A part of what is taken, for whoever reads the schema.
+    Field(
+        json_schema_extra={"pattern": r"^[a-z0-9._-]{1,64}@[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+$"}
+    ),
+]
 Password = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_PASSWORD)]
 Code = Annotated[
     str,
