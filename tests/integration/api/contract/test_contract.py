@@ -63,9 +63,9 @@ def mistakes(api: Api) -> dict[str, float]:
 
 def test_the_description_is_kept(api: Api, known: dict[str, list[str]], tmp_path: Path) -> None:
     """A little of everything, the same in each run."""
-    few = ["--phases", "examples,fuzzing", "--max-examples", "3", "--generation-deterministic"]
+    few = ["--phases", "examples,fuzzing", "--max-examples", "2", "--generation-deterministic"]
     found = held(api, known, tmp_path, *few, "--no-shrink", seconds=280)
-    assert found["test_cases"]["generated"] > 150
+    assert found["test_cases"]["generated"] > 100
 
 
 @pytest.mark.slow
