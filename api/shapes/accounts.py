@@ -17,9 +17,7 @@ Email = Annotated[
     str,
     StringConstraints(min_length=3, max_length=LONGEST_EMAIL),
     # A part of what is taken, for whoever reads the schema.
-    Field(
-        json_schema_extra={"pattern": r"^[a-z0-9._-]{1,64}@[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+$"}
-    ),
+    Field(json_schema_extra={"pattern": r"^[a-z0-9._-]{1,64}@[a-z0-9-]+(\.[a-z0-9-]+)*$"}),
 ]
 Password = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_PASSWORD)]
 Code = Annotated[
