@@ -82,14 +82,14 @@ _EXAMPLE = {
     "watch_ms": 41000,
 }
 
-# What an event has is in its topic's schema, in the registry.
 _BODY = {
     "required": True,
     "content": {
         "application/json": {
             "schema": {
                 "title": "Body",
-                "description": "One event, or a list of them.",
+                "description": "One event, or a list of them. What an event has is in its topic's "
+                "schema, in the registry.",
                 "anyOf": [
                     {"type": "object"},
                     {"type": "array", "items": {}, "minItems": 1, "maxItems": MOST_EVENTS},

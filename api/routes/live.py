@@ -6,6 +6,7 @@ import re
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
+from fastapi.responses import StreamingResponse
 
 from api.errors import ApiError
 from api.event_stream import EventStream
@@ -26,7 +27,7 @@ _ONE = "|".join(map(re.escape, sorted(SUBJECTS)))
 @router.get(
     "/live",
     summary="Live updates",
-    response_class=EventStream,
+    response_class=StreamingResponse,  # of no type, as its errors are JSON
     responses={200: {"content": {"text/event-stream": {}}, "description": "Until you go."}},
 )
 async def live(
