@@ -38,7 +38,6 @@ _SCHEMES = {
         "description": "The dashboard's session, which only reads.",
     },
 }
-_PRINTABLE = r"^[!-~]([ -~]*[!-~])?$"  # what api/once takes, in ASCII
 _WITHOUT_NUL = r"^[^\u0000]*$"  # no table can hold one
 
 
