@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
+from fastapi.responses import StreamingResponse
 
 from api.errors import ApiError
 from api.event_stream import EventStream
@@ -24,7 +25,7 @@ SUBJECTS = frozenset(
 @router.get(
     "/live",
     summary="Live updates",
-    response_class=EventStream,
+    response_class=StreamingResponse,
     responses={200: {"content": {"text/event-stream": {}}, "description": "Until you go."}},
 )
 async def live(
