@@ -125,10 +125,10 @@ class LiveHub:
         listener = Listener(wanted)
         resumed = since is not None and self._loaded.is_set()
         missed = self._missed(wanted, since or {}) if resumed else []
-        here = "" if missed else self._id_line(wanted)  # else behind the last that was missed
+        here = "" if missed else _id_line(wanted, self._told)  # else each has its own
         hello = f"retry: 2000\n{here}event: hello\ndata: {json.dumps({'resumed': resumed})}\n\n"
         pulse = self._last_pulse if not wanted or PULSE in wanted else ""
-        first = hello + self._block(wanted, missed) + pulse
+        first = hello + _block(wanted, missed, since or {}) + pulse
         self._listeners.add(listener)
         self._metrics.listeners.set(len(self._listeners))
         try:
@@ -158,20 +158,10 @@ class LiveHub:
                 found.append(_told_of(name, topic, moved, None))
         return found
 
-    def _id_line(self, wanted: frozenset[str]) -> str:
-        known = {key: found for key, found in self._told.items() if _wants(wanted, *key)}
-        return f"id: {write_id(known)}\n" if known else ""
-
-    def _block(self, wanted: frozenset[str], updates: Iterable[dict[str, Any]]) -> str:
-        """Updates as events; the last has the id, so that who got half of them gets all again."""
-        events = [f"event: projection\ndata: {json.dumps(told)}\n\n" for told in updates]
-        if events:
-            events[-1] = self._id_line(wanted) + events[-1]
-        return "".join(events)
-
     async def _tell(self, pulse: str = "") -> None:
         """Tell everyone what has changed since the last time."""
         changed, self._changed = self._changed, {}
+        before = {key: dict(found) for key, found in self._told.items()}
         for (name, topic), told in changed.items():
             at = {int(part): offset for part, offset in told["next_offsets"].items()}
             self._told.setdefault((name, topic), {}).update(at)
@@ -181,7 +171,7 @@ class LiveHub:
             wanted = listener.wanted
             if wanted not in texts:
                 about = [told for key, told in changed.items() if _wants(wanted, *key)]
-                texts[wanted] = self._block(wanted, about)
+                texts[wanted] = _block(wanted, about, before)
                 if not wanted or PULSE in wanted:
                     texts[wanted] += pulse
         silent_since = time.monotonic() - HEARTBEAT_SECONDS
@@ -273,6 +263,27 @@ class LiveHub:
 
 def _wants(wanted: frozenset[str], projection: str, topic: str) -> bool:
     return not wanted or projection in wanted or topic in wanted
+
+
+def _id_line(wanted: frozenset[str], positions: Positions) -> str:
+    known = {key: found for key, found in positions.items() if _wants(wanted, *key)}
+    return f"id: {write_id(known)}\n" if known else ""
+
+
+def _block(wanted: frozenset[str], updates: Iterable[dict[str, Any]], before: Positions) -> str:
+    """Updates as events, each with how far its listener has been told with it.
+
+    Args:
+        before: how far it had been told.
+    """
+    told_until = {key: dict(found) for key, found in before.items()}
+    events = []
+    for told in updates:
+        found = told_until.setdefault((told["projection"], told["topic"]), {})
+        found.update({int(part): at for part, at in told["next_offsets"].items()})
+        line = _id_line(wanted, told_until)
+        events.append(f"{line}event: projection\ndata: {json.dumps(told)}\n\n")
+    return "".join(events)
 
 
 def _told_of(name: str, topic: str, offsets: dict[int, int], rows: int | None) -> dict[str, Any]:

@@ -52,7 +52,8 @@ def test_a_stream_goes_on_without_a_gap_on_another_process_and_after_a_restart(a
         assert (name, data["resumed"]) == ("hello", False)
         fold(api, "told")
         identity, name, told = next(events)
-        assert (name, told["projection"], told["rows"]) == ("projection", "channels", 1)
+        assert (name, told["projection"]) == ("projection", "channels")
+        assert told["rows"] in (1, 2)  # what came just before the stream may be told with it
     fold(api, "missed")
     with serving(api.settings, api.models) as url, stream(url, identity) as events:
         _, name, data = next(events)
