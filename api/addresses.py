@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from infra.settings import Settings
 
-_EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104  # what is bound to, not a place to go to
+_EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104  # bound to, not gone to  # nosec B104
 
 
 def public_base(settings: Settings) -> str:

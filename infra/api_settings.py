@@ -36,8 +36,9 @@ class ApiSettings(BaseSettings):
     )
     rate_limit_sign_in: str = Field(
         "login=10/minute, register=5/hour, forgot=5/hour",
-        description="What one address may try of `/auth/login` (and `/session`), `/auth/register` "
-        "and `/auth/forgot...`, in the same words. `none`: as everything else.",
+        description="What one address may try, in the same words: `login` of whatever takes a "
+        "password, a token or a code, `register`, and `forgot` of what sends mail to a user. "
+        "`none`: as everything else.",
     )
     rate_limit_when_redis_is_away: Literal["open", "closed"] = Field(
         "open",

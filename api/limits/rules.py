@@ -20,9 +20,12 @@ _FREE = re.compile(
     r"|/api/v1/providers/[^/]+/callback"
 )
 _SIGN_IN = (
-    ("login", re.compile(r"/session|/api/v1/auth/(login|token|refresh)")),
-    ("register", re.compile(r"/api/v1/auth/(register|verify-email)(/.*)?")),
-    ("forgot", re.compile(r"/api/v1/auth/password/(forgot|reset)")),
+    (
+        "login",
+        re.compile(r"/session|/api/v1/auth/(login|token|refresh|verify-email|password/reset)"),
+    ),
+    ("register", re.compile(r"/api/v1/auth/register")),
+    ("forgot", re.compile(r"/api/v1/auth/(password/forgot|verify-email/again)")),  # send mail
 )
 
 

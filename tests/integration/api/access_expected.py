@@ -57,9 +57,9 @@ GROUPS: dict[str, list[tuple[str, str]]] = {
         ("GET", V1 + "/auth/oidc/{provider}/callback"),
     ],
     "read": [
-        ("GET", V1 + path)
+        ("WS" if path == "/jobs/ws" else "GET", V1 + path)
         for path in (
-            "/health/detailed", "/totals", "/live", "/system/health", "/youtube/quota",
+            "/jobs/ws", "/health/detailed", "/totals", "/live", "/system/health", "/youtube/quota",
             "/videos", "/videos/", "/jobs", "/jobs/stats", "/predictions", "/outlier/list",
             "/analytics/dashboard", "/analytics/categories", "/analytics/trends",
             "/models/info", "/models/health", "/models/shadow", "/providers/status",
@@ -130,6 +130,7 @@ GROUPS: dict[str, list[tuple[str, str]]] = {
         ("GET", V1 + "/outlier/export/{analysis_id}/excel"),
         ("GET", V1 + "/outlier/export/{analysis_id}/json"),
         ("WS", V1 + "/outlier/ws/{analysis_id}"),
+        ("WS", V1 + "/jobs/ws/{job_id}"),
     ],
     "change": [
         ("POST", V1 + "/jobs/{job_id}/cancel"),

@@ -33,6 +33,7 @@ def process(api: Api, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes],
     secrets = {
         "API_KEY": KEY,
         "PERSONAL_DATA_SECRET": api.settings.personal_data_secrets[0],
+        "JWT_SECRET": api.settings.jwt_secrets[0],
         "GROUNDSWELL_HOME": str(tmp_path),
         "API_PORT": str(port),
         "DRAIN_NOTICE_SECONDS": str(NOTICE_SECONDS),

@@ -21,6 +21,7 @@ from api.once import keeping, middleware
 from api.once.keeping import Answer, Found, Kept, Turn
 from api.once.middleware import Idempotency
 from infra.settings import Settings
+from streams.identity.principal import installation
 from tests.integration.api.conftest import KEY, Api, serving
 from tests.integration.api.stand_in import StandInModels
 
@@ -123,7 +124,7 @@ class Small:
         self.app.state.services = self
         self.kept = Kept(redis)
         self.app.add_middleware(Idempotency, metrics=Metrics())
-        self.app.add_middleware(_WithRequestId)
+        self.app.add_middleware(_Known)
 
     async def _do(self, request: Request) -> Response:
         self.done += 1
@@ -133,12 +134,14 @@ class Small:
         return JSONResponse({"number": number}, self.status, self.headers)
 
 
-class _WithRequestId:
+class _Known:
+    """As behind the door."""
+
     def __init__(self, app: Any) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope.setdefault("state", {})["request_id"] = "r"
+        scope.setdefault("state", {}).update(request_id="r", principal=installation())
         await self.app(scope, receive, send)
 
 

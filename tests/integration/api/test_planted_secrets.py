@@ -59,7 +59,17 @@ def echo() -> Iterator[str]:
 
 @pytest.fixture
 def needles() -> Needles:
-    names = ("key", "wrong-key", "login", "persons", "youtube", "openai", "replicate", "runway")
+    names = (
+        "key",
+        "wrong-key",
+        "login",
+        "persons",
+        "jwt",
+        "youtube",
+        "openai",
+        "replicate",
+        "runway",
+    )
     servers = ("postgres", "redis", "registry", "sasl")
     return Needles({name: f"planted-{name}-{uuid.uuid4().hex}" for name in (*names, *servers)})
 
@@ -104,6 +114,7 @@ def planted(settings: Settings, needles: Needles, echo: str, folder: Path) -> Se
             "api_port": next_free(0),
             "api_key": secrets["key"],
             "personal_data_secret": secrets["persons"],
+            "jwt_secret": secrets["jwt"],
             "youtube_api_key": secrets["youtube"],
             "youtube_api_endpoint": echo,
             "openai_video_key": secrets["openai"],

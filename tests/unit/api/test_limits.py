@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -10,18 +9,18 @@ from pydantic import ValidationError
 
 from api.limits.rules import MICROSECONDS, Limits, Rules, network_of
 from infra.settings import Settings
+from streams.identity.principal import PAGE, Principal, installation
+from streams.identity.roles import Role
+from streams.identity.tiers import Tier
 
 HOUR = 3600 * MICROSECONDS
 
 
-@dataclass(frozen=True)
-class Somebody:
-    credential: str
-    tier: str
-    user_id: str | None = "usr_a"
+def somebody(credential: str, tier: str) -> Principal:
+    return Principal("usr_a", Role.USER, Tier(tier), None, credential)
 
 
-def of(principal: Somebody | None = None, **facts: Any) -> Limits | None:
+def of(principal: Principal | None = None, **facts: Any) -> Limits | None:
     settings = {name: facts.pop(name) for name in list(facts) if name in Settings.model_fields}
     scope = {
         "type": "http",
@@ -41,18 +40,18 @@ def of(principal: Somebody | None = None, **facts: Any) -> Limits | None:
 def test_a_tier_has_its_hour_and_a_pace_in_which_it_can_be_spent(
     tier: str, amount: int, per_minute: float, burst: int
 ) -> None:
-    found = of(Somebody("key:k1", tier))
+    found = of(somebody("key:k1", tier))
     assert found is not None
     assert (found.amount, found.window, found.burst) == (amount, HOUR, burst)
     assert 60 * MICROSECONDS / found.every == pytest.approx(per_minute, abs=0.1)
 
 
 def test_keys_count_for_themselves_and_a_users_sessions_together() -> None:
-    one, other = of(Somebody("key:k1", "free")), of(Somebody("key:k2", "free"))
+    one, other = of(somebody("key:k1", "free")), of(somebody("key:k2", "free"))
     assert one is not None
     assert other is not None
     assert one.who != other.who
-    first, second = of(Somebody("session:s1", "free")), of(Somebody("session:s2", "free"))
+    first, second = of(somebody("session:s1", "free")), of(somebody("session:s2", "free"))
     assert first is not None
     assert second is not None
     assert first.who == second.who != one.who
@@ -60,13 +59,15 @@ def test_keys_count_for_themselves_and_a_users_sessions_together() -> None:
 
 @pytest.mark.parametrize(
     "principal",
-    [Somebody("installation", "unlimited", None), Somebody("page", "free", None), None],
+    [installation(), Principal(None, Role.MODERATOR, Tier.FREE, None, PAGE)],
 )
-def test_the_installation_and_its_page_are_not_counted(principal: Somebody | None) -> None:
+def test_the_installation_and_its_page_are_not_counted(principal: Principal) -> None:
     assert of(principal) is None
 
 
-@pytest.mark.parametrize("path", ["/health", "/health/ready", "/metrics", "/static/dashboard.js"])
+@pytest.mark.parametrize(
+    "path", ["/health", "/health/ready", "/metrics", "/static/dashboard.js", "/api/v1/health"]
+)
 def test_probes_are_not_counted(path: str) -> None:
     assert of(path=path) is None
 
@@ -77,7 +78,10 @@ def test_probes_are_not_counted(path: str) -> None:
         ("/session", 10, 60),
         ("/api/v1/auth/login", 10, 60),
         ("/api/v1/auth/register", 5, 3600),
-        ("/api/v1/auth/forgot-password", 5, 3600),
+        ("/api/v1/auth/token", 10, 60),
+        ("/api/v1/auth/password/reset", 10, 60),
+        ("/api/v1/auth/password/forgot", 5, 3600),
+        ("/api/v1/auth/verify-email/again", 5, 3600),
     ],
 )
 def test_signing_in_is_stricter_by_address(path: str, amount: int, window: int) -> None:
@@ -90,7 +94,7 @@ def test_signing_in_is_stricter_by_address(path: str, amount: int, window: int) 
 
 def test_without_a_pace_only_amounts_are_left() -> None:
     assert of(path="/", rate_limit_per_minute=0) is None
-    found = of(Somebody("key:k1", "pro"), rate_limit_per_minute=0)
+    found = of(somebody("key:k1", "pro"), rate_limit_per_minute=0)
     assert found is not None
     assert (found.amount, found.burst) == (1000, 0)
 

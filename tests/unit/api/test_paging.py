@@ -59,11 +59,11 @@ def encoded(value: object) -> str:
 def test_what_is_no_cursor_of_the_list_is_refused(wrong: str) -> None:
     with pytest.raises(ApiError) as refused:
         KEY.after(wrong)
-    assert (refused.value.status, refused.value.code) == (422, "VALIDATION_ERROR")
+    assert (refused.value.status, refused.value.code) == (400, "UNKNOWN_CURSOR")
 
 
 @given(st.text(max_size=40))
 def test_any_text_is_refused_politely(text: str) -> None:
     with pytest.raises(ApiError) as refused:
         KEY.after(text)
-    assert refused.value.status == 422
+    assert refused.value.status == 400
