@@ -90,6 +90,8 @@ def _things(world: World, tables: Api, owner: str, unique: Make) -> dict[str, st
     _complete(tables, done, owner)
     tables.fold("predictions", VIRALITY_PREDICTIONS, _predicted(prediction, owner))
     world.app.run(_ask_for(world, queued, analysis, owner))
+    waiting = story(queued, 1, "JobQueued", **queued_facts(user_id=owner))
+    tables.fold("jobs", GENERATION_EVENTS, waiting)
     request = told(analysis, 1, "AnalysisRequested", user_id=owner, request="{}")
     tables.fold("analyses", OUTLIER_ANALYSES, request, *run_of(analysis))
     return {
