@@ -16,6 +16,7 @@ from api.mail.smtp import SmtpServer
 from infra.settings import Settings
 
 PAUSES_SECONDS = (2.0, 10.0, 60.0)  # before the second try and those after it
+KEEP_SECONDS = 30.0  # that it waits for files, on a disk that is busy
 CLOSE_SECONDS = 2.0  # that an end waits for mail that is being handed over
 MOST_WAITING = 1_000  # messages in memory; more come where a mail server hangs under an attack
 CARRIERS = 2  # messages on their way at once
@@ -70,7 +71,8 @@ class Postman:
         self._threads.shutdown(wait=False, cancel_futures=True)
         with self._lock:
             left = list(self._carried.values())
-        wait([carried for _, carried in left if not carried.cancelled()], CLOSE_SECONDS)
+        seconds = KEEP_SECONDS if self._deliver is None else CLOSE_SECONDS
+        wait([carried for _, carried in left if not carried.cancelled()], seconds)
         for message, _ in left:
             self._keep(message, "the process ended")
 

@@ -149,7 +149,7 @@ def test_the_probes_answer_without_a_key(plain_terminal: Terminal) -> None:
 def test_the_key_in_its_header_opens_the_jobs(plain_terminal: Terminal, key: str) -> None:
     answer = plain_terminal.run(JOBS.replace("your-api-key", key))
     assert answer.status == 200
-    assert answer.body.keys() == {"jobs", "total", "skip", "take"}
+    assert answer.body.keys() >= {"jobs", "total", "skip", "take"}
     assert plain_terminal.run(JOBS).status == 403
     assert plain_terminal.run(JOBS.replace('-H "X-API-Key: your-api-key"', "")).status == 401
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from infra.provision import provision
 from infra.settings import Settings
+from infra.supervisor.environment import as_environment
 from tests.chaos.broker import Broker
 from tests.chaos.outcome import Outcome, spread
 from tests.chaos.virality.load import Load
@@ -78,13 +79,11 @@ class Faults:
 
     def _start(self, name: str) -> Process:
         self._started += 1
-        facts = self._settings.model_dump(mode="json", exclude_none=True)
-        told = {key.upper(): str(value) for key, value in facts.items()}
         log = self._settings.home / f"{name}-{self._started}.log"
         with log.open("wb") as said:
             return subprocess.Popen(
                 [sys.executable, "-m", "infra.run", name],
-                env={**os.environ, **told},
+                env={**os.environ, **as_environment(self._settings)},
                 stdout=said,
                 stderr=said,
             )

@@ -6,7 +6,12 @@ import pytest
 
 from infra.embedded.guard import Guard
 from infra.embedded.home import Home
-from tests.integration.api.conftest import api, api_database, provisioned  # noqa: F401
+from tests.integration.api.conftest import (  # noqa: F401
+    api,
+    api_database,
+    api_settings,
+    provisioned,
+)
 from tests.integration.artifacts.s3 import KEY, KEY_ID, S3
 
 

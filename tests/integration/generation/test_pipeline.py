@@ -17,6 +17,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from infra.provision import provision
 from infra.settings import Settings
+from infra.supervisor.environment import as_environment
 from schemas.catalogue import (
     GENERATION_EVENTS,
     GENERATION_REQUESTS,
@@ -59,11 +60,10 @@ def running(stack_settings: Settings, database: str, tmp_path: Path) -> Iterator
     settings = stack_settings.model_copy(update={**own, **policy})
     provision(settings)
     from_now_on(settings)
-    facts = settings.model_dump(mode="json", exclude_none=True)
-    environment = {name.upper(): str(value) for name, value in facts.items()}
     processes = [
         subprocess.Popen(
-            [sys.executable, "-m", "infra.run", name], env={**os.environ, **environment}
+            [sys.executable, "-m", "infra.run", name],
+            env={**os.environ, **as_environment(settings)},
         )
         for name in ("dispatcher", "relay", "generation-worker")
     ]

@@ -31,6 +31,7 @@ from schemas.codec import Codec
 from schemas.publisher import Publisher, producer_config
 from schemas.registry import Registry
 from schemas.topic import Topic
+from streams.identity.relay import SEALED
 from tests.integration.projections.addresses import readdressed, renamed
 
 PARTITIONS = 2
@@ -55,7 +56,9 @@ class Log:
         self._topics: dict[str, Topic] = {}
         self.registry = registry
         self.codec = Codec(self.registry)
-        self.publisher = Publisher(settings.kafka_config(), self.codec, source="tests")
+        self.publisher = Publisher(
+            settings.kafka_config(), self.codec, source="tests", sealer=SEALED
+        )
         self.admin = AdminClient(settings.kafka_config())
 
     def publish_anew(self, topic: Topic, event: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from schemas.catalogue import (
     VIRALITY_FORECASTS,
     VIRALITY_SCORES,
 )
+from schemas.personal.sealed import KEY_BYTES, REFERENCE_BYTES, PersonKey, place_of
 from schemas.topic import Topic
 from tests.unit.projections.frames import START, frame
 
@@ -70,6 +71,8 @@ _STORIES: dict[str, dict[str | None, tuple[str, ...]]] = {
     OUTLIER_ANALYSES.events: _OF_ANALYSES,
     IDENTITY_EVENTS.events: _OF_ACCOUNTS,
 }
+
+_PERSON = PersonKey(b"p" * REFERENCE_BYTES, b"k" * KEY_BYTES)
 
 Event = dict[str, Any]
 
@@ -130,6 +133,9 @@ def _lives(topic: Topic, rng: np.random.Generator, count: int) -> list[Event]:
         kind = str(rng.choice(follow))
         event = _event(by_name[kind], rng)
         event |= {"_type": kind, topic.key: key, "version": len(own) + 1}
+        for name in topic.personal.keys() & event.keys():  # the relay's publisher has no keys
+            if event[name] is not None:
+                event[name] = _PERSON.seal(place_of(topic.name, name), event[name])
         own.append(event)
         events.append(event)
     return events

@@ -23,6 +23,7 @@ from confluent_kafka import (
 
 from infra.provision import ProvisionError, provision
 from infra.settings import Settings
+from infra.supervisor.environment import as_environment
 from schemas.codec import Codec
 from schemas.publisher import Publisher
 from schemas.registry import Registry
@@ -40,13 +41,11 @@ class Agents:
         self._running: list[subprocess.Popen[bytes]] = []
 
     def start(self, name: str) -> subprocess.Popen[bytes]:
-        facts = self.settings.model_dump(mode="json", exclude_none=True)
-        environment = {key.upper(): str(value) for key, value in facts.items()}
         log = self._folder / f"{name}-{len(self._running)}.log"
         with log.open("wb") as said:
             process = subprocess.Popen(
                 [sys.executable, "-m", "infra.run", name],
-                env={**os.environ, **environment},
+                env={**os.environ, **as_environment(self.settings)},
                 cwd=_ROOT,
                 stdout=said,
                 stderr=said,

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from infra.provision import ProvisionError, provision
 from infra.settings import Settings
+from infra.supervisor.environment import as_environment
 from schemas.codec import Codec
 from schemas.registry import Registry
 from schemas.topic import Topic
@@ -35,9 +36,7 @@ class Bench:
 
     @property
     def environment(self) -> dict[str, str]:
-        facts = self.settings.model_dump(mode="json", exclude_none=True)
-        facts |= {"youtube_api_key": self.key, "personal_data_secret": "s" * 32}
-        return {**os.environ, **{name.upper(): str(value) for name, value in facts.items()}}
+        return {**os.environ, **as_environment(self.settings), "PERSONAL_DATA_SECRET": "s" * 32}
 
     @property
     def key(self) -> str:
