@@ -134,7 +134,7 @@ def _lives(topic: Topic, rng: np.random.Generator, count: int) -> list[Event]:
         event = _event(by_name[kind], rng)
         event |= {"_type": kind, topic.key: key, "version": len(own) + 1}
         for name in topic.personal.keys() & event.keys():  # the relay's publisher has no keys
-            if event[name] is not None:
+            if event[name]:
                 event[name] = _PERSON.seal(place_of(topic.name, name), event[name])
         own.append(event)
         events.append(event)
