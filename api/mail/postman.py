@@ -46,7 +46,8 @@ class Postman:
         self._pauses = pauses
         self._ends = threading.Event()
         self._lock = threading.Lock()
-        self._carried: dict[int, tuple[EmailMessage, Future[None]]] = {}
+        self._carried: dict[int, EmailMessage] = {}
+        self._open: set[Future[None]] = set()
         self._threads = ThreadPoolExecutor(CARRIERS, "mail")
 
     @classmethod
@@ -60,8 +61,10 @@ class Postman:
         """Take a message; this does not wait for anybody."""
         with self._lock:
             if len(self._carried) < MOST_WAITING:
+                self._carried[id(message)] = message
                 carried = self._threads.submit(self._carry, message)
-                self._carried[id(message)] = (message, carried)
+                self._open.add(carried)
+                carried.add_done_callback(self._open.discard)
                 return
         log.error("mail was dropped: too much of it waits for the mail server")
 
@@ -69,11 +72,11 @@ class Postman:
         """Let what is being handed over end, for a moment; the rest goes into the outbox."""
         self._ends.set()
         self._threads.shutdown(wait=False, cancel_futures=True)
+        # Also for what a thread has taken already, and is still writing.
+        wait(self._open.copy(), KEEP_SECONDS if self._deliver is None else CLOSE_SECONDS)
         with self._lock:
             left = list(self._carried.values())
-        seconds = KEEP_SECONDS if self._deliver is None else CLOSE_SECONDS
-        wait([carried for _, carried in left if not carried.cancelled()], seconds)
-        for message, _ in left:
+        for message in left:
             self._keep(message, "the process ended")
 
     def _carry(self, message: EmailMessage) -> None:
